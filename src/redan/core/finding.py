@@ -133,9 +133,7 @@ class Evidence:
     def of(cls, name: str, payload: bytes, media_type: str, note: str = "") -> Evidence:
         """Wrap bytes and compute their digest."""
         digest = sha256(payload).hexdigest()
-        return cls(
-            name=name, sha256=digest, media_type=media_type, size_bytes=len(payload), note=note, payload=payload
-        )
+        return cls(name=name, sha256=digest, media_type=media_type, size_bytes=len(payload), note=note, payload=payload)
 
     def stored(self) -> Evidence:
         """Return the same evidence without its bytes."""

@@ -157,7 +157,9 @@ class Report:
         found = [(f.rule, q) for f in self.findings if rule in (None, f.rule) if (q := f.quantity(name)) is not None]
         if not found:
             known = sorted({q.name for f in self.findings for q in f.quantities})
-            raise UsageError(f"nothing measured {name!r}", hint=f"this report has: {', '.join(known) or 'no quantities'}")
+            raise UsageError(
+                f"nothing measured {name!r}", hint=f"this report has: {', '.join(known) or 'no quantities'}"
+            )
         if len(found) > 1 and rule is None and len({r for r, _ in found}) > 1:
             rules = ", ".join(sorted({r for r, _ in found}))
             raise UsageError(f"{name!r} was measured by {rules}", hint="choose one: quantity(name, rule=…)")
@@ -201,10 +203,14 @@ class Report:
         try:
             document = json.loads(data)
         except ValueError as err:
-            raise ConfigError(f"this is no JSON document: {err}", hint="give a report written with --format json") from err
+            raise ConfigError(
+                f"this is no JSON document: {err}", hint="give a report written with --format json"
+            ) from err
         found = document.get("schema") if isinstance(document, dict) else None
         if found != SCHEMA:
-            raise ConfigError(f"expected a {SCHEMA} report and found schema {found!r}", hint="write it again with this version")
+            raise ConfigError(
+                f"expected a {SCHEMA} report and found schema {found!r}", hint="write it again with this version"
+            )
         return replace(decode(cls, document), blobs=blobs)
 
     @classmethod

@@ -22,7 +22,12 @@ def schema(cls: type, *, title: str) -> dict[str, Any]:
     """
     definitions: dict[str, Any] = {}
     _define(cls, definitions)
-    return {"$schema": DIALECT, "title": title, "$ref": f"#/$defs/{cls.__name__}", "$defs": dict(sorted(definitions.items()))}
+    return {
+        "$schema": DIALECT,
+        "title": title,
+        "$ref": f"#/$defs/{cls.__name__}",
+        "$defs": dict(sorted(definitions.items())),
+    }
 
 
 def _define(cls: type, definitions: dict[str, Any]) -> None:

@@ -76,23 +76,23 @@ class SubjectRef:
 
 
 class Subject(Protocol):
-    """Anything Redan can point a probe at.
-
-    Attributes:
-        ref: what exactly it is.
-        capabilities: what it offers, by name; each name has a Protocol below.
-        classes: class names in the order of the model's outputs, empty when unknown.
-        bounds: lowest and highest legal input value, None when unknown or when columns differ.
-    """
+    """Anything Redan can point a probe at."""
 
     @property
-    def ref(self) -> SubjectRef: ...
+    def ref(self) -> SubjectRef:
+        """What exactly it is."""
+
     @property
-    def capabilities(self) -> frozenset[Capability]: ...
+    def capabilities(self) -> frozenset[Capability]:
+        """What it offers, by name; each name has a Protocol below."""
+
     @property
-    def classes(self) -> tuple[str, ...]: ...
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the model's outputs, empty when unknown."""
+
     @property
-    def bounds(self) -> tuple[float, float] | None: ...
+    def bounds(self) -> tuple[float, float] | None:
+        """Lowest and highest legal input value, None when unknown or when columns differ."""
 
 
 @runtime_checkable
