@@ -13,15 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from redan.core.errors import UnknownName, UsageError
-from redan.core.finding import Scalar
+from redan.core.finding import Scalar, Severity
 
 if TYPE_CHECKING:
     from redan.core.probe import Spec
     from redan.core.report import Report
+    from redan.core.threat import Threat
 
 Kind = Literal["threat", "probe", "rule", "mitigation", "monitor", "writer"]
 KINDS: tuple[Kind, ...] = ("threat", "probe", "rule", "mitigation", "monitor", "writer")
@@ -85,8 +87,6 @@ def _add(entry: Entry) -> None:
 
 
 def _doc(thing: object) -> str:
-    from inspect import cleandoc
-
     return cleandoc(thing.__doc__ or "")
 
 
@@ -97,7 +97,7 @@ def _target(thing: Any) -> str:
 def _spec_decorator(kind: Kind, spec: Spec) -> Callable[[type[Thing]], type[Thing]]:
     def register(cls: type[Thing]) -> type[Thing]:
         cls.spec = spec  # type: ignore[attr-defined]  # the Protocol of the kind declares it
-        params = cls.Params.defaults() if hasattr(cls, "Params") else {}
+        params = getattr(cls, "Params", None)
         entry = Entry(
             kind=kind,
             id=spec.id,
@@ -112,7 +112,7 @@ def _spec_decorator(kind: Kind, spec: Spec) -> Callable[[type[Thing]], type[Thin
             source=spec.source,
             references=spec.references,
             default=spec.default,
-            params=params,
+            params=params.defaults() if params else {},
         )
         _add(entry)
         return cls
@@ -135,39 +135,59 @@ def monitor(spec: Spec) -> Callable[[type[Thing]], type[Thing]]:
     return _spec_decorator("monitor", spec)
 
 
-def threat(
-    module: str, attribute: str, *, id: str, question: str, doc: str, references: tuple[str, ...]
-) -> None:  # it is the field's name
-    """Register a threat that lives as a constant in a module."""
+def threat(found: Threat, *, module: str, doc: str) -> Threat:
+    """Register a threat that lives as the constant ``THREAT`` of a module, and return it."""
     entry = Entry(
         kind="threat",
-        id=id,
-        name=id,
-        threat=id,
-        title=question,
-        target=f"{module}:{attribute}",
-        doc=doc,
-        references=references,
+        id=found.id,
+        name=found.id,
+        threat=found.id,
+        title=found.question,
+        target=f"{module}:THREAT",
+        doc=cleandoc(doc),
+        references=found.references,
     )
     _add(entry)
+    return found
 
 
-def rule(
-    *, id: str, name: str, threat: str, title: str, module: str, doc: str, references: tuple[str, ...]
-) -> str:  # it is the field's name
-    """Register a rule whose page is its module's docstring, and return its identifier."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A kind of finding that has a page of its own but no probe of its own: one rule, one file.
+
+    Attributes:
+        id: ``RDN-SUP-002``; never reused.
+        name: short name.
+        threat: identifier of its threat.
+        title: one line.
+        severity: how bad a finding of this rule is.
+        remedy: what to do, one sentence.
+        references: CWE, ATLAS, OWASP identifiers.
+    """
+
+    id: str
+    name: str
+    threat: str
+    title: str
+    severity: Severity
+    remedy: str
+    references: tuple[str, ...] = ()
+
+
+def rule(found: Rule, *, module: str, doc: str) -> Rule:
+    """Register a rule that lives as the constant ``RULE`` of a module, whose docstring is its page, and return it."""
     entry = Entry(
         kind="rule",
-        id=id,
-        name=name,
-        threat=threat,
-        title=title,
+        id=found.id,
+        name=found.name,
+        threat=found.threat,
+        title=found.title,
         target=f"{module}:RULE",
-        doc=doc,
-        references=references,
+        doc=cleandoc(doc),
+        references=found.references,
     )
     _add(entry)
-    return id
+    return found
 
 
 def writer(
@@ -208,13 +228,17 @@ def render_manifest(entries: list[Entry]) -> str:
     return json.dumps([asdict(e) for e in entries], indent=1, ensure_ascii=False) + "\n"
 
 
+def _entry(row: dict[str, Any]) -> Entry:
+    return Entry(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+
+
 @cache
 def _manifest() -> dict[tuple[Kind, str], Entry]:
     if not MANIFEST.exists():
         return {}
-    rows = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    entries = [Entry(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for row in rows]
-    return {(e.kind, e.id): e for e in entries}
+    rows: list[dict[str, Any]] = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    found = [_entry(row) for row in rows]
+    return {(e.kind, e.id): e for e in found}
 
 
 def entries(kind: Kind | None = None) -> tuple[Entry, ...]:

@@ -6,7 +6,8 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from math import isfinite
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from redan.core.errors import ConfigError, nearest
 from redan.core.finding import Severity
@@ -15,7 +16,7 @@ Record = TypeVar("Record")
 
 
 def encode(value: Any) -> Any:
-    """Turn records, severities, tuples and mappings into JSON values; fields marked ``serialise: False`` are left out."""
+    """Turn records, severities, tuples and mappings into JSON values, without fields marked ``serialise: False``."""
     if isinstance(value, Severity):
         return value.word
     if value is None or isinstance(value, (str, int, float, bool)):
@@ -29,7 +30,7 @@ def encode(value: Any) -> Any:
 
 def _finite(value: Any) -> Any:
     """JSON knows neither infinities nor NaN; they travel as words."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and not isfinite(value):
         return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
     return value
 
@@ -50,7 +51,7 @@ def decode(cls: type[Record], value: Any, where: str = "") -> Record:
     """
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where or cls.__name__} is {_kind(value)}; expected a table of settings")
-    hints = hints_of(cls)
+    hints = hints_of(cast(type, cls))
     known = {f.name: f for f in fields(cls) if f.metadata.get("serialise", True)}  # type: ignore[arg-type]  # any dataclass
     for key in value:
         if key not in known:

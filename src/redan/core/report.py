@@ -1,4 +1,4 @@
-"""One versioned result document, `redan/1`: what was measured, how, what ran, what did not and why, and what was found."""
+"""One versioned result document, `redan/1`: what was measured, how, what ran, what did not, and what was found."""
 
 from __future__ import annotations
 
