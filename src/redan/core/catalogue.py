@@ -229,7 +229,8 @@ def render_manifest(entries: list[Entry]) -> str:
 
 
 def _entry(row: dict[str, Any]) -> Entry:
-    return Entry(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return Entry(**values)
 
 
 @cache

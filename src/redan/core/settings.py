@@ -1,0 +1,154 @@
+"""The settings of `redan.toml`, one record a table; the reference page is generated from these fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from redan.core.finding import Severity
+from redan.core.policy import Ignore
+
+
+def _help(text: str) -> dict[str, str]:
+    return {"help": text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What the project is called."""
+
+    name: str = field(default="", metadata=_help("Name shown in reports; the folder's name when empty."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The model to measure."""
+
+    target: str = field(
+        default="",
+        metadata=_help("Model file, folder, MODULE.py:FACTORY or http(s) address; relative to redan.toml."),
+    )
+    name: str = field(default="", metadata=_help("Name in reports and fingerprints; keep it when you retrain."))
+    kind: str = field(
+        default="auto",
+        metadata=_help("auto, torch, hf, keras, sklearn, booster, onnx, callable or http."),
+    )
+    weights: str = field(default="", metadata=_help("State dict to load into what the factory returns."))
+    bounds: tuple[float, float] | None = field(
+        default=None, metadata=_help("Lowest and highest legal input value; the data's own when absent.")
+    )
+    classes: tuple[str, ...] = field(default=(), metadata=_help("Class names in the order of the outputs."))
+    mean: tuple[float, ...] = field(default=(), metadata=_help("Channel means subtracted before the model."))
+    std: tuple[float, ...] = field(default=(), metadata=_help("Channel deviations divided by before the model."))
+    trust: bool = field(
+        default=False,
+        metadata=_help("Load a model file that is not judged safe, in a sandbox, for labels and scores only."),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """How to talk to a model behind HTTP."""
+
+    format: Literal["instances", "inputs", "native"] = field(
+        default="instances", metadata=_help("Body shape: TF-Serving instances, Open Inference inputs, or native x.")
+    )
+    answer: str = field(default="", metadata=_help("Dotted path to the predictions in the answer; found when empty."))
+    timeout_s: float = field(default=10.0, metadata=_help("Seconds to wait for one answer."))
+    retries: int = field(default=2, metadata=_help("Further tries after 429, 503 or a broken connection."))
+    rate_per_s: float = field(default=0.0, metadata=_help("Most requests a second; 0 means without limit."))
+    batch: int = field(default=128, metadata=_help("Most inputs in one request."))
+    token_env: str = field(default="", metadata=_help("Environment variable that holds a bearer token."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """The data the model is measured on."""
+
+    test: str = field(default="", metadata=_help("Built-in name or path: npz, CSV, Parquet, image folder, IDX folder."))
+    train: str = field(default="", metadata=_help("What the model was trained on, for privacy and hardening."))
+    label: str = field(default="", metadata=_help("Name of the label column in tables; the last when empty."))
+    limit: int = field(default=0, metadata=_help("Most rows to use; 0 means all."))
+    offset: int = field(default=0, metadata=_help("Rows to skip first."))
+    sensitive: tuple[str, ...] = field(default=(), metadata=_help("Columns that describe people."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What to look into without loading it."""
+
+    paths: tuple[str, ...] = field(default=(), metadata=_help("Files and folders; the model's own file is always in."))
+    exclude: tuple[str, ...] = field(default=(), metadata=_help("Globs of paths to leave out; they are listed."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """What to try against the model."""
+
+    threats: tuple[str, ...] = field(
+        default=(), metadata=_help("Threats to measure; all that apply when empty. A named one must be measured.")
+    )
+    probes: tuple[str, ...] = field(default=(), metadata=_help("Exactly these probes, by name or identifier."))
+    norm: Literal["linf", "l2"] = field(default="linf", metadata=_help("Norm of the perturbation."))
+    eps: float | None = field(default=None, metadata=_help("Size of the perturbation on the inputs' own scale."))
+    budget: str = field(default="", metadata=_help("Most to spend: 5m, 90s cpu, 10k queries, 2m, 1000 queries."))
+    params: Mapping[str, Any] = field(default_factory=dict, metadata=_help("Further parameters of probes, by name."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """Who can do what with the model; decides which threats apply."""
+
+    queries: Literal["nobody", "internal", "customers", "public"] = field(
+        default="public", metadata=_help("Who can ask the model.")
+    )
+    answers: Literal["labels", "scores"] = field(default="scores", metadata=_help("What an answer holds."))
+    weights: Literal["secret", "partners", "public"] = field(
+        default="secret", metadata=_help("Who can have the weights.")
+    )
+    personal_data: bool = field(default=False, metadata=_help("Whether the training data describes people."))
+    decides_about_people: bool = field(default=False, metadata=_help("Whether outputs change what happens to people."))
+    outside_data: bool = field(default=False, metadata=_help("Whether outsiders can add to the training data."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """What fails a run."""
+
+    level: Severity = field(default=Severity.HIGH, metadata=_help("Severity from which an open finding fails the run."))
+    baseline: str = field(default="", metadata=_help("Earlier JSON report; only what is new or worse then fails."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugins:
+    """Third-party code to load."""
+
+    allow: tuple[str, ...] = field(default=(), metadata=_help("Distributions whose entry points may be loaded."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How a run works."""
+
+    seed: int = field(default=0, metadata=_help("Root seed; the same seed gives the same report."))
+    threads: int = field(default=0, metadata=_help("Threads of numerical libraries; 0 leaves their own choice."))
+    folder: str = field(default=".redan", metadata=_help("Where runs and evidence are kept."))
+    formats: tuple[str, ...] = field(default=("html", "json"), metadata=_help("Reports that `check` writes."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole of `redan.toml`."""
+
+    project: Project = field(default_factory=Project)
+    model: Model = field(default_factory=Model)
+    endpoint: Endpoint = field(default_factory=Endpoint)
+    data: Data = field(default_factory=Data)
+    scan: Scan = field(default_factory=Scan)
+    attack: Attack = field(default_factory=Attack)
+    exposure: Exposure = field(default_factory=Exposure)
+    gate: GateSettings = field(default_factory=GateSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+    plugins: Plugins = field(default_factory=Plugins)
+    ignore: tuple[Ignore, ...] = ()
