@@ -22,7 +22,7 @@ class Trap:
 
 
 def main() -> None:
-    """Write ``honest.pkl`` (weights as plain lists) and ``hostile.pkl`` (the same weights with the trap beside them)."""
+    """Write ``honest.pkl``, weights as plain lists, and ``hostile.pkl``, the same with the trap beside them."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     weights = {"layer1.weight": [[0.1, -0.2], [0.3, 0.4]], "layer1.bias": [0.0, 0.1]}
     (FOLDER / "honest.pkl").write_bytes(pickle.dumps(weights))
