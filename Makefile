@@ -1,0 +1,46 @@
+# One word for each job; every word builds .venv first when it is missing or out of date.
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell command -v python$(v) 2>/dev/null)) python3)
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+JOBS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# idle threads that spin make a small machine several times slower
+export OMP_WAIT_POLICY := PASSIVE
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: setup demo test slow check bench docs manifest
+setup: .venv/ready .venv/dev
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --upgrade pip
+	$(BIN)/python scripts/install_torch.py $(TORCH_INDEX)
+	$(PIP) --editable '.[all]'
+	touch $@
+
+.venv/dev: .venv/ready
+	$(PIP) --group lint --group test --group docs
+	touch $@
+
+demo: .venv/ready
+	bash scripts/demo.sh
+
+test: .venv/dev
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m 'not slow'
+
+slow: .venv/dev
+	REDAN_HYPOTHESIS=full $(BIN)/pytest -n $(JOBS) --dist worksteal --timeout 3600
+
+check: .venv/dev
+	bash scripts/check.sh
+
+bench: .venv/dev
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+docs: .venv/dev
+	$(BIN)/python scripts/gen_docs.py
+	$(BIN)/mkdocs build --strict
+
+manifest: .venv/dev
+	$(BIN)/python scripts/manifest.py
+	$(BIN)/python scripts/gen_docs.py
