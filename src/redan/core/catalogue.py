@@ -50,6 +50,7 @@ class Entry:
         source: paper and section.
         references: ATLAS, CWE, OWASP identifiers.
         default: whether it runs when nobody names it.
+        unless: identifier of a better-informed probe; by default this one runs only where that one cannot.
         params: default of each parameter.
         origin: distribution that brought it.
         suffix: file ending, for writers.
@@ -69,6 +70,7 @@ class Entry:
     source: str = ""
     references: tuple[str, ...] = ()
     default: bool = True
+    unless: str = ""
     params: Mapping[str, Scalar] = field(default_factory=dict)
     origin: str = "redan"
     suffix: str = ""
@@ -112,6 +114,7 @@ def _spec_decorator(kind: Kind, spec: Spec) -> Callable[[type[Thing]], type[Thin
             source=spec.source,
             references=spec.references,
             default=spec.default,
+            unless=spec.unless,
             params=params.defaults() if params else {},
         )
         _add(entry)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from redan.core.finding import Finding
     from redan.core.inputs import Inputs
     from redan.core.progress import Observer
-    from redan.core.subject import Capability, Subject
+    from redan.core.report import Artifact, Unexamined
+    from redan.core.subject import Capability
 
 Cost = Literal["instant", "seconds", "minutes", "hours"]
 
@@ -34,6 +35,7 @@ class Spec:
         source: paper and section or equation.
         references: ``atlas:…``, ``cwe:…``, ``owasp:…``.
         default: whether it runs when nobody names probes.
+        unless: identifier of a better-informed probe; by default this one runs only where that one cannot.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Spec:
     cost: Cost = "seconds"
     references: tuple[str, ...] = ()
     default: bool = True
+    unless: str = ""
 
 
 class Probe(Protocol):
@@ -67,7 +70,7 @@ class Probe(Protocol):
         budget: Budget,
         seed: int,
         observe: Observer,
-    ) -> Iterator[Finding]:
+    ) -> Iterator[Finding | Artifact | Unexamined]:
         """Measure.
 
         Args:
@@ -79,17 +82,7 @@ class Probe(Protocol):
             observe: told about progress.
 
         Yields:
-            Findings, each with its quantities, intervals and evidence.
+            Findings, each with its quantities, intervals and evidence; a scanner of files also yields its verdict
+            on each file, or why there is none.
         """
         ...
-
-
-def applies(spec: Spec, subject: Subject, inputs: Inputs) -> str:
-    """Say why a probe cannot run on a subject, or return an empty string when it can."""
-    lacking = [need for need in spec.needs if need not in subject.capabilities]
-    if lacking:
-        return f"needs {', '.join(lacking)}, which {subject.ref.name} ({subject.ref.kind}) does not offer"
-    absent = [role for role in spec.data if getattr(inputs, role) is None]
-    if absent:
-        return f"needs {' and '.join(absent)} data, which was not given"
-    return ""

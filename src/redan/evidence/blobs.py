@@ -1,0 +1,132 @@
+"""Where evidence lies: in memory for the Python interface, in a folder of files named by digest for runs."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from redan.core.errors import EvidenceError, MissingDependency
+from redan.core.finding import Evidence
+
+NPY = "application/x-npy"
+TORCH_NPY = "application/x-npy; library=torch"
+
+
+def _checked(digest: str, data: bytes) -> bytes:
+    found = sha256(data).hexdigest()
+    if found != digest:
+        raise EvidenceError(
+            f"evidence {digest[:12]}… was changed: its bytes now have digest {found[:12]}…",
+            hint="restore the run's folder from a backup, or measure again",
+        )
+    return data
+
+
+def _decode(evidence: Evidence, data: bytes) -> Any:
+    """Return the object that the bytes stand for: torch tensor, numpy array, text or bytes."""
+    if evidence.media_type.startswith(NPY):
+        array = load_npy(data)
+        if evidence.media_type == TORCH_NPY:
+            return _tensor(array)
+        return array
+    if evidence.media_type.startswith("text/") or evidence.media_type == "application/json":
+        return data.decode()
+    return data
+
+
+def _tensor(array: Any) -> Any:
+    try:
+        import torch
+    except ImportError as err:
+        raise MissingDependency.of("torch", "torch", "reading this evidence as a tensor") from err
+    return torch.from_numpy(array)
+
+
+def load_npy(data: bytes) -> Any:
+    """Read an array written by `save_npy`; never unpickles."""
+    try:
+        import numpy as np
+    except ImportError as err:
+        raise MissingDependency.of("numpy", "arrays", "reading this evidence as an array") from err
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def save_npy(array: Any) -> bytes:
+    """Write a numpy array, or a torch tensor on any device, as bytes in NumPy's npy format."""
+    import numpy as np
+
+    plain = array.detach().cpu().numpy() if hasattr(array, "detach") else np.asarray(array)
+    buffer = io.BytesIO()
+    np.save(buffer, plain, allow_pickle=False)
+    return buffer.getvalue()
+
+
+@dataclass(slots=True)
+class MemoryBlobs:
+    """Evidence in memory, by digest."""
+
+    held: dict[str, bytes] = field(default_factory=dict)
+
+    def get(self, sha256: str) -> bytes:
+        """Return the bytes of that digest.
+
+        Raises:
+            EvidenceError: nothing of that digest is held.
+        """
+        if sha256 not in self.held:
+            raise EvidenceError(f"there is no evidence {sha256[:12]}… in memory")
+        return _checked(sha256, self.held[sha256])
+
+    def put(self, evidence: Evidence) -> None:
+        """Keep the payload of a piece of evidence."""
+        if evidence.payload is not None:
+            self.held[evidence.sha256] = evidence.payload
+
+    def decode(self, evidence: Evidence) -> Any:
+        """Return the evidence as the tensor, array, text or bytes it stands for."""
+        return _decode(evidence, self.get(evidence.sha256))
+
+
+@dataclass(frozen=True, slots=True)
+class FolderBlobs:
+    """Evidence as files ``ab/cdef…`` under a folder; a file appears whole or not at all."""
+
+    folder: Path
+
+    def _path(self, digest: str) -> Path:
+        if len(digest) != 64 or not all(c in "0123456789abcdef" for c in digest):
+            raise EvidenceError(f"{digest!r} is no SHA-256 digest")
+        return self.folder / digest[:2] / digest[2:]
+
+    def get(self, sha256: str) -> bytes:
+        """Return the bytes of that digest, checked against it.
+
+        Raises:
+            EvidenceError: missing or changed.
+        """
+        path = self._path(sha256)
+        try:
+            data = path.read_bytes()
+        except OSError as err:
+            raise EvidenceError(f"evidence {sha256[:12]}… is not in {self.folder}: {err.strerror}") from err
+        return _checked(sha256, data)
+
+    def put(self, evidence: Evidence) -> None:
+        """Keep the payload of a piece of evidence."""
+        if evidence.payload is None:
+            return
+        path = self._path(evidence.sha256)
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        temporary.write_bytes(evidence.payload)
+        temporary.replace(path)
+
+    def decode(self, evidence: Evidence) -> Any:
+        """Return the evidence as the tensor, array, text or bytes it stands for."""
+        return _decode(evidence, self.get(evidence.sha256))

@@ -1,0 +1,198 @@
+"""Run a plan: one probe after another, every finding on disk as it is found, never a lost partial result."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from redan.core import catalogue
+from redan.core.budget import Budget
+from redan.core.codec import encode
+from redan.core.errors import RedanError
+from redan.core.finding import Finding
+from redan.core.inputs import Inputs
+from redan.core.policy import Policy
+from redan.core.progress import SILENT, Observer
+from redan.core.report import Artifact, Blobs, Gate, Ran, Report, Run, Tool, Unexamined
+from redan.core.subject import SubjectRef
+from redan.evidence.blobs import MemoryBlobs
+from redan.runner import facts
+from redan.runner.plan import Plan, Step
+
+
+class Journal(Protocol):
+    """Is given each finding as soon as it is known."""
+
+    def append(self, finding: Finding) -> None:
+        """Keep the finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoJournal:
+    """Keeps nothing; what the Python interface uses."""
+
+    def append(self, finding: Finding) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileJournal:
+    """Appends each finding to a file of JSON lines, so that a killed run keeps what it found."""
+
+    path: Path
+
+    def append(self, finding: Finding) -> None:
+        """Write one line and hand it to the operating system."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(encode(finding)) + "\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Everything around a run that is not the plan itself.
+
+    Attributes:
+        budget: what may be spent in all.
+        seed: root seed.
+        policy: what decides.
+        command: what to type to repeat it.
+        config_digest: SHA-256 of the settings in force.
+        observe: told about progress.
+        blobs: where evidence goes.
+        journal: where findings go as they are found.
+    """
+
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    policy: Policy = field(default_factory=Policy)
+    command: str = ""
+    config_digest: str = ""
+    observe: Observer = SILENT
+    blobs: Blobs = field(default_factory=MemoryBlobs)
+    journal: Journal = field(default_factory=NoJournal)
+
+
+@dataclass(slots=True)
+class _Collected:
+    probes: list[Ran] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+    unexamined: list[Unexamined] = field(default_factory=list)
+
+    def take(self, items: Iterable[Finding | Artifact | Unexamined], session: Session) -> None:
+        for item in items:
+            if isinstance(item, Finding):
+                for blob in item.evidence:
+                    session.blobs.put(blob)
+                kept = replace(item, evidence=tuple(blob.stored() for blob in item.evidence))
+                session.journal.append(kept)
+                self.findings.append(kept)
+            elif isinstance(item, Artifact):
+                self.artifacts.append(item)
+            else:
+                self.unexamined.append(item)
+
+
+def run(
+    plan: Plan,
+    inputs: Inputs,
+    subject: SubjectRef,
+    session: Session,
+    *,
+    asked: dict[str, Any] | None = None,
+    notes: tuple[str, ...] = (),
+    before: tuple[Ran, ...] = (),
+) -> Report:
+    """Run every step and return the judged report.
+
+    A deliberate error in a probe makes that probe ``failed`` with its reason; the others still run. An interruption
+    ends the run with what it has.
+
+    Args:
+        plan: what to run.
+        inputs: the data.
+        subject: what the report is about.
+        session: budget, seed, policy and stores.
+        asked: settings worth showing in the report.
+        notes: lines for the reader.
+        before: outcomes from before the plan existed, for example a model that was not loaded.
+    """
+    started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
+    collected = _Collected(probes=[*before])
+    for step in plan.steps:
+        if session.budget.interrupted:
+            collected.probes.append(_not_reached(step, "interrupted"))
+            continue
+        collected.probes.append(_one(step, inputs, session, collected))
+    collected.probes += plan.skipped
+    stopped = session.budget.stop() or ""
+    complete = not stopped and all(p.outcome in ("ran", "skipped") for p in collected.probes)
+    report = Report(
+        tool=Tool(name="redan", version=facts.versions()["redan"]),
+        run=Run(
+            command=session.command,
+            seed=session.seed,
+            threads=facts.threads(),
+            machine=facts.machine(),
+            versions=facts.versions(),
+            config_digest=session.config_digest,
+            started=started.isoformat(timespec="seconds"),
+            wall_s=round(time.perf_counter() - wall, 3),
+            cpu_s=round(time.process_time() - cpu, 3),
+            complete=complete,
+            stopped=stopped,
+        ),
+        subject=subject,
+        gate=Gate(level=session.policy.gate, verdict="undecided", exit_code=3),
+        probes=tuple(collected.probes),
+        findings=session.policy.judged(collected.findings),
+        artifacts=tuple(collected.artifacts),
+        unexamined=tuple(collected.unexamined),
+        asked=asked or {},
+        notes=notes,
+        blobs=session.blobs,
+    )
+    return replace(report, gate=session.policy.decide(report))
+
+
+def _one(step: Step, inputs: Inputs, session: Session, collected: _Collected) -> Ran:
+    """Run one probe to its end, its budget or its error."""
+    probe = catalogue.load(step.entry)()
+    budget = session.budget.child()
+    known = len(collected.findings)
+    wall, cpu = time.perf_counter(), time.process_time()
+    outcome, why = "ran", ""
+    if reason := session.budget.stop():
+        return _not_reached(step, reason)
+    try:
+        collected.take(
+            probe.run(step.subject, inputs, step.params, budget=budget, seed=session.seed, observe=session.observe),
+            session,
+        )
+    except RedanError as err:
+        outcome, why = "failed", err.message + (f" ({err.hint})" if err.hint else "")
+    except KeyboardInterrupt:
+        session.budget.interrupted = True
+    if outcome == "ran" and (reason := session.budget.stop()):
+        outcome, why = "partial", reason
+    return Ran(
+        probe=step.entry.id,
+        name=step.entry.name,
+        threat=step.entry.threat,
+        outcome=outcome,  # type: ignore[arg-type]  # one of the four words, chosen above
+        why=why,
+        n_findings=len(collected.findings) - known,
+        queries=budget.queries,
+        wall_s=round(time.perf_counter() - wall, 3),
+        cpu_s=round(time.process_time() - cpu, 3),
+    )
+
+
+def _not_reached(step: Step, why: str) -> Ran:
+    entry = step.entry
+    return Ran(probe=entry.id, name=entry.name, threat=entry.threat, outcome="partial", why=f"not started: {why}")
