@@ -9,18 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import torch
-
-from redan.kernels import draws
 from redan.kernels.attacks import loss as losses
-from redan.kernels.attacks.projection import Ball, column, l2_norm, project, steepest, tighten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from redan.kernels.attacks.oracle import Oracle
 
 Loss: TypeAlias = Literal["ce", "dlr", "targeted-dlr", "margin"]
 """Names of the objectives; "targeted-dlr" needs targets."""
@@ -74,14 +69,3 @@ def checkpoints(steps: int) -> tuple[int, ...]:
     while shares[-1] < 1:
         shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
     return tuple(-int(-share * steps // 1) for share in shares[1:] if share < 1)
-
-
-def start(inputs: Tensor, ball: Ball, keys: draws.Keys, *, stream: int) -> Tensor:
-    """Random points of the ball: uniform in the cube (Linf), a random direction of full length (L2)."""
-    shape = tuple(inputs.shape[1:])
-    if ball.norm == "linf":
-        noise = torch.from_numpy(draws.uniform(keys, shape, stream=stream)).to(inputs).mul_(2).sub_(1)
-    else:
-        noise = torch.from_numpy(draws.normal(keys, shape, stream=stream)).to(inputs)
-        noise = noise / column(l2_norm(noise).clamp_min(1e-12), noise)
-    return project(inputs + ball.eps * noise, inputs, ball)

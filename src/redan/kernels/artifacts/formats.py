@@ -1,0 +1,69 @@
+"""The reader of each format: a new format is one small file under `readers` and one line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redan.kernels.artifacts.readers.archives import read_zip
+from redan.kernels.artifacts.readers.compressed import read_compressed
+from redan.kernels.artifacts.readers.npy import read_npy
+from redan.kernels.artifacts.readers.tars import read_tar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redan.kernels.artifacts.source import Source
+
+    Reader = Callable[[Source], str]
+
+_UNREAD = {
+    "rar": "a RAR archive",
+    "zstd": "a Zstandard stream",
+    "lz4": "an LZ4 stream",
+    "hdf5": "HDF5",
+    "gguf": "GGUF",
+    "ggml": "GGML",
+    "tflite": "TensorFlow Lite",
+    "arrow": "Arrow IPC",
+    "safetensors": "safetensors",
+    "lightgbm": "LightGBM text",
+}
+
+
+def _expands(method: str) -> Reader:
+    return lambda source: read_compressed(source, method)
+
+
+def _skips(slug: str) -> Reader:
+    return lambda source: slug
+
+
+def _unread(slug: str) -> Reader:
+    def reader(source: Source) -> str:
+        source.unknown("unread-format", f"{_UNREAD[slug]} has no reader yet")
+        return slug
+
+    return reader
+
+
+def _seven_zip(source: Source) -> str:
+    source.unsafe("disguised-archive", "a 7z archive, which no model loader takes and scanners cannot see through")
+    return "7z"
+
+
+def _executable(source: Source) -> str:
+    source.unsafe("native-code", "an executable or a shared library")
+    return "executable"
+
+
+READERS: dict[str, Reader] = {
+    "zip": read_zip,
+    "tar": read_tar,
+    "npy": read_npy,
+    "7z": _seven_zip,
+    "executable": _executable,
+    **{slug: _skips(slug) for slug in ("image", "parquet", "pdf")},
+    **{method: _expands(method) for method in ("gzip", "bz2", "xz", "lzma", "zlib")},
+    **{slug: _unread(slug) for slug in _UNREAD},
+}
+"""From the slug of a sniffed format to its reader."""

@@ -1,0 +1,74 @@
+"""From a path or bytes to a reading."""
+
+from __future__ import annotations
+
+import mmap
+from typing import TYPE_CHECKING
+
+from redan.kernels.artifacts.formats import READERS
+from redan.kernels.artifacts.ledger import Ledger, LimitReached
+from redan.kernels.artifacts.limits import Limits
+from redan.kernels.artifacts.plain import read_plain
+from redan.kernels.artifacts.readers.pickles import read_pickles, try_pickle
+from redan.kernels.artifacts.sniffing import sniff
+from redan.kernels.artifacts.source import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from redan.kernels.artifacts.machine.values import Buffer
+    from redan.kernels.artifacts.reading import Reading
+
+SMALLEST_MAPPED_BYTES = 1 << 20
+"""A smaller file is read at once."""
+
+
+def inspect(path: Path, limits: Limits = Limits()) -> Reading:  # noqa: B008  a frozen value
+    """Say what loading the file would do, without executing anything of it.
+
+    Args:
+        path: A file; its name is used only where a format gives names a meaning.
+        limits: How much is read before the verdict becomes unknown.
+
+    Raises:
+        OSError: The file is missing, a folder, or cannot be read.
+    """
+    with path.open("rb") as file:
+        n_bytes = file.seek(0, 2)
+        file.seek(0)
+        if n_bytes < SMALLEST_MAPPED_BYTES:
+            return _inspect(file.read(), str(path), path.name, limits)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return _inspect(data, str(path), path.name, limits)
+
+
+def inspect_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Reading:  # noqa: B008  a frozen value
+    """Say what loading these bytes would do; see `inspect`."""
+    return _inspect(data, name, name, limits)
+
+
+def _inspect(data: Buffer, path: str, name: str, limits: Limits) -> Reading:
+    ledger = Ledger(limits)
+    slug = ""
+    source = Source(data=data, name=name, where="", depth=0, ledger=ledger, read=read)
+    try:
+        slug = read(source)
+    except LimitReached:
+        slug = sniff(data) or "pickle"
+    return ledger.reading(path, slug)
+
+
+def read(source: Source) -> str:
+    """Read one source by its content and return the slug of its format."""
+    slug = sniff(source.data)
+    if slug == "empty":
+        return slug
+    if slug == "pickle":
+        return read_pickles(source)
+    is_pickle = try_pickle(source, known=slug != "")
+    if is_pickle:
+        # A file of another format may begin as a pickle too; which of the two a loader sees is its choice.
+        read_pickles(source)
+    if slug in READERS:
+        return READERS[slug](source)
+    return "pickle" if is_pickle else read_plain(source)

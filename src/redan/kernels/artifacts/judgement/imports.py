@@ -1,0 +1,54 @@
+"""What importing a name means."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from redan.kernels.artifacts.judgement import allowlist, denylist
+from redan.kernels.artifacts.reading import UNKNOWN, UNSAFE
+
+if TYPE_CHECKING:
+    from redan.kernels.artifacts.machine.values import Grade
+    from redan.kernels.artifacts.reading import Verdict
+
+_PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_CLASS_PATH = re.compile(r"_*[A-Z]\w*(?:\.(?:<locals>\.)?_*[A-Z]\w*)*")
+_TORCHSCRIPT = re.compile(r"__torch__(?:\.[\w.]+)?")
+
+
+class Import(NamedTuple):
+    """The judgement on an import: a grade and, unless it is listed, a reason."""
+
+    grade: Grade
+    kind: str = ""
+    verdict: Verdict = "safe"
+    message: str = ""
+
+
+def judge_import(module: str, name: str) -> Import:
+    """Judge the import of `name` from `module`, both canonical: allow-list, then deny-list, then its shape."""
+    path = f"{module}.{name}"
+    grade = allowlist.grade(module, name)
+    if grade is not None:
+        return Import(grade)
+    reason = denylist.denial(module, name)
+    if reason is not None:
+        return Import("denied", "denied-import", UNSAFE, f"imports {path}, which {reason}")
+    if not _PATH.fullmatch(module) or not _PATH.fullmatch(name.replace("<locals>", "locals")):
+        return Import("unlisted", "malformed-name", UNKNOWN, f"imports a name that is no identifier: {path[:120]!r}")
+    if "." in name and not _CLASS_PATH.fullmatch(name):
+        return _walked(module, name, path)
+    if module == "builtins":
+        return Import("denied", "denied-import", UNSAFE, f"imports {path}, which no saved model needs")
+    if _TORCHSCRIPT.fullmatch(module):
+        return Import("class")
+    return Import("unlisted", "unlisted-import", UNKNOWN, f"imports {path}, which is on no list")
+
+
+def _walked(module: str, name: str, path: str) -> Import:
+    owner, _, attribute = name.rpartition(".")
+    if allowlist.attribute_is_listed(module, owner, attribute):
+        return Import("function")
+    message = f"imports {path}: the dotted name walks out of the module through attributes"
+    return Import("denied", "dotted-import", UNSAFE, message)

@@ -1,0 +1,145 @@
+"""Listed callables whose meaning lies in their arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redan.kernels.artifacts.judgement import allowlist
+from redan.kernels.artifacts.machine.values import Global, Result, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redan.kernels.artifacts.judgement.judge import Judge
+    from redan.kernels.artifacts.machine.values import Value
+
+    Rule = Callable[[Judge, Global, Value, int], Value]
+
+_BASES = frozenset(
+    "object dict list tuple set frozenset int float complex str bytes bytearray bool BaseException Exception".split()
+)
+_TEXT_CODECS = frozenset("latin1 latin-1 iso8859-1 iso-8859-1 ascii utf-8 utf8 utf_8 raw_unicode_escape".split())
+_SHARED = frozenset({"logging.getLogger"})
+
+LARGEST_ALLOCATION_BYTES = 1 << 31
+"""A size that a literal may ask an allocating builtin for."""
+
+
+def partial_target(value: Result) -> Global | None:
+    """The imported function that a `functools.partial` result would call."""
+    if type(value.function) is not Global or repr(value.function) != "functools.partial":
+        return None
+    # partial.__setstate__ takes (function, arguments, keywords, attributes) and replaces what the call gave.
+    args = value.state if type(value.state) is tuple else value.arguments
+    return args[0] if type(args) is tuple and args and type(args[0]) is Global else None
+
+
+def check_state(judge: Judge, target: Result, offset: int) -> None:
+    """Judge the state that a BUILD has just written into a call's result."""
+    if type(target.function) is not Global:
+        return
+    path = repr(target.function)
+    if path == "functools.partial" and partial_target(target) is None:
+        judge.unsafe("dynamic-call", "functools.partial without an imported function to call", offset)
+    elif path in _SHARED:
+        judge.unsafe("writes-imported", f"writes state into an object that {path} shares with others", offset)
+
+
+def _partial(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    if type(args) is not tuple or not args or type(args[0]) is not Global:
+        judge.unsafe("dynamic-call", "functools.partial without an imported function to call", offset)
+    return Result(function, args)
+
+
+def _reconstructor(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    if type(args) is not tuple or len(args) != 3 or type(args[0]) is not Global or type(args[1]) is not Global:
+        judge.unsafe("dynamic-call", f"{function!r} without an imported class and its base", offset)
+        return Result(function, args)
+    base = args[1]
+    if base.module != "builtins" or base.name not in _BASES:
+        if base.grade not in ("class", "constructor") or args[2] is not None:
+            judge.unknown("unlisted-call", f"{function!r} calls the constructor of {base!r}", offset)
+    return judge.called(args[0], (), "NEWOBJ", offset)
+
+
+def _newobj(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    if type(args) is not tuple or not args:
+        judge.unsafe("dynamic-call", f"{function!r} without a class", offset)
+        return Result(function, args)
+    return judge.called(args[0], args[1:], "NEWOBJ", offset)
+
+
+def _getattr(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    if type(args) is tuple and len(args) == 2 and type(args[0]) is Global and type(args[1]) is str:
+        owner, name = args
+        if owner.grade != "denied" and allowlist.attribute_is_listed(owner.module, owner.name, name):
+            return Global(owner.module, f"{owner.name}.{name}", "function")
+        judge.unsafe("computed-import", f"getattr({owner!r}, {name!r}) reaches a name that is on no list", offset)
+    else:
+        judge.unsafe("computed-import", "getattr of something other than a listed class and a literal name", offset)
+    return Global("?", "?", "denied")
+
+
+def _rebuild_from_type(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    if type(args) is not tuple or len(args) < 3 or type(args[2]) is not tuple:
+        judge.unsafe("dynamic-call", f"{function!r} without a function and its arguments", offset)
+        return Result(function, args)
+    if len(args) > 3:
+        judge.built(Result(function, args), args[3], offset)
+    judge.called(args[0], args[2], "REDUCE", offset)
+    return Result(function, args)
+
+
+def _loads_bytes(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    content = args[0] if type(args) is tuple and args else None
+    while type(content) is Result and type(content.arguments) is tuple and content.arguments:
+        # Protocols below 3 write bytes as _codecs.encode(text, "latin1"); a bytearray or BytesIO wraps its content.
+        inner = content.arguments[0]
+        content = inner.encode("latin-1", "replace") if type(inner) is str else inner
+    if isinstance(content, bytes):
+        judge.nested.append((content, offset))
+    elif type(content) is Span:
+        judge.nested.append((content, offset))
+    else:
+        judge.unsafe("dynamic-call", f"{function!r} loads something that is no bytes literal", offset)
+    return Result(function, args)
+
+
+def _encode(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    if type(args) is not tuple or len(args) > 2 or not args:
+        judge.unknown("unlisted-call", f"{function!r} with unusual arguments", offset)
+    elif len(args) == 2 and (type(args[1]) is not str or args[1].lower() not in _TEXT_CODECS):
+        judge.unknown("unlisted-call", f"{function!r} with the codec {args[1]!r}", offset)
+    return Result(function, args)
+
+
+def _names_only(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    names = args if type(args) is tuple else ()
+    for name in names:
+        if type(name) is not str or "__" in name:
+            judge.unsafe("computed-import", f"{function!r} of something other than a plain attribute name", offset)
+    return Result(function, args)
+
+
+def _allocates(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    size = args[0] if type(args) is tuple and args else None
+    if type(size) is int and size > LARGEST_ALLOCATION_BYTES:
+        judge.unsafe("huge-allocation", f"{function!r} allocates {size} bytes", offset)
+    return Result(function, args)
+
+
+RULES: dict[str, Rule] = {
+    "functools.partial": _partial,
+    "copyreg._reconstructor": _reconstructor,
+    "copyreg.__newobj__": _newobj,
+    "copyreg.__newobj_ex__": _newobj,
+    "builtins.getattr": _getattr,
+    "torch._tensor._rebuild_from_type": _rebuild_from_type,
+    "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    "torch.storage._load_from_bytes": _loads_bytes,
+    "_codecs.encode": _encode,
+    "operator.attrgetter": _names_only,
+    "builtins.bytes": _allocates,
+    "builtins.bytearray": _allocates,
+}
+"""The rule of each callable that the lists grade `special`."""

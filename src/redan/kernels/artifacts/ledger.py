@@ -1,0 +1,130 @@
+"""The one mutable account of an inspection: what was found, and how much of each limit is used up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from redan.kernels.artifacts.reading import SAFE, UNKNOWN, UNSAFE, Call, Reading, Reason, worst
+
+if TYPE_CHECKING:
+    from redan.kernels.artifacts.limits import Limits
+    from redan.kernels.artifacts.reading import Verdict
+
+
+class LimitReached(Exception):  # noqa: N818  it ends a reading early, it is not an error of the caller
+    """A limit stopped the reading; the reason is already in the ledger."""
+
+
+class Ledger:
+    """Collects reasons, calls and counts of one file, containers and streams together."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start an empty account under `limits`."""
+        self.limits = limits
+        self.reasons: list[Reason] = []
+        self.calls: list[Call] = []
+        self.members: list[str] = []
+        self.n_members = 0
+        self.n_opcodes = 0
+        self.n_bytes_read = 0
+        self.n_expanded_bytes = 0
+        self.n_nodes = 0
+        self.complete = True
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def add(self, kind: str, verdict: Verdict, message: str, where: str = "", offset: int | None = None) -> None:
+        """Record a reason once per kind, message and member."""
+        key = (kind, message, where)
+        if key in self._seen or (len(self.reasons) >= self.limits.reasons and self.worst() == UNSAFE):
+            return
+        self._seen.add(key)
+        if offset is not None:
+            where = f"{where} @ byte {offset}" if where else f"byte {offset}"
+        self.reasons.append(Reason(kind=kind, verdict=verdict, message=message, where=where))
+
+    def unsafe(self, kind: str, message: str, where: str = "", offset: int | None = None) -> None:
+        """Record a reason that makes the file unsafe."""
+        self.add(kind, UNSAFE, message, where, offset)
+
+    def unknown(self, kind: str, message: str, where: str = "", offset: int | None = None) -> None:
+        """Record that something was not read or not understood."""
+        self.complete = False
+        self.add(kind, UNKNOWN, message, where, offset)
+
+    def limit(self, name: str, where: str = "") -> LimitReached:
+        """Record that the limit `name` was reached and return the exception to raise."""
+        self.unknown("limit", f"limit {name} = {getattr(self.limits, name)} reached", where)
+        return LimitReached(name)
+
+    def call(self, call: Call) -> None:
+        """Record a node of the call graph."""
+        if len(self.calls) < self.limits.calls:
+            self.calls.append(call)
+
+    def member(self, path: str) -> None:
+        """Count a container's member.
+
+        Raises:
+            LimitReached: There are more than `Limits.members`.
+        """
+        self.n_members += 1
+        if self.n_members > self.limits.members:
+            raise self.limit("members")
+        if len(self.members) < self.limits.listed_members:
+            self.members.append(path)
+
+    def nodes(self, n: int, where: str = "") -> None:
+        """Count visited values of a document or a graph.
+
+        Raises:
+            LimitReached: There are more than `Limits.nodes`.
+        """
+        self.n_nodes += n
+        if self.n_nodes > self.limits.nodes:
+            raise self.limit("nodes", where)
+
+    def worst(self) -> Verdict:
+        """The worst verdict so far."""
+        return worst([reason.verdict for reason in self.reasons])
+
+    def fork(self) -> Ledger:
+        """An empty ledger with what is left of the opcode and expansion limits, for a reading that may be discarded."""
+        left = replace(
+            self.limits,
+            opcodes=max(0, self.limits.opcodes - self.n_opcodes),
+            expanded_bytes=max(0, self.limits.expanded_bytes - self.n_expanded_bytes),
+        )
+        return Ledger(left)
+
+    def absorb(self, other: Ledger) -> None:
+        """Take over everything that `other` found."""
+        for reason in other.reasons:
+            key = (reason.kind, reason.message, reason.where)
+            if key not in self._seen:
+                self._seen.add(key)
+                self.reasons.append(reason)
+        self.calls.extend(other.calls[: self.limits.calls - len(self.calls)])
+        self.members.extend(other.members)
+        self.n_members += other.n_members
+        self.n_opcodes += other.n_opcodes
+        self.n_bytes_read += other.n_bytes_read
+        self.n_expanded_bytes += other.n_expanded_bytes
+        self.complete = self.complete and other.complete
+
+    def reading(self, path: str, slug: str) -> Reading:
+        """Close the account."""
+        verdict = self.worst()
+        if verdict == SAFE and not self.complete:
+            verdict = UNKNOWN
+        return Reading(
+            path=path,
+            format=slug,
+            verdict=verdict,
+            reasons=tuple(self.reasons),
+            calls=tuple(self.calls),
+            n_opcodes=self.n_opcodes,
+            n_bytes_read=self.n_bytes_read,
+            members=tuple(self.members),
+            complete=self.complete,
+        )

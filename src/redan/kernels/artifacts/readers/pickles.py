@@ -1,0 +1,180 @@
+"""Pickles: one stream or many, with whatever stands before, between and behind them.
+
+The legacy torch format is five pickles followed by raw storages. Source: torch `serialization.py`, `_legacy_save`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from redan.kernels.artifacts.judgement.judge import Judge
+from redan.kernels.artifacts.ledger import LimitReached
+from redan.kernels.artifacts.machine.calls import OPCODES
+from redan.kernels.artifacts.machine.machine import Machine
+from redan.kernels.artifacts.machine.values import Global, Span
+from redan.kernels.artifacts.reading import UNSAFE
+
+if TYPE_CHECKING:
+    from redan.kernels.artifacts.machine.machine import Outcome
+    from redan.kernels.artifacts.machine.values import Buffer, Value
+    from redan.kernels.artifacts.source import Source
+
+_START = re.compile(rb"\x80[\x00-\x05]")
+_CANDIDATE = re.compile(rb"\x80[\x00-\x05]|[ci][A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
+_NOT_ZERO = re.compile(rb"[^\x00]")
+
+_TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+_TORCH_STREAMS = 5
+
+MOST_CANDIDATES = 2_000
+"""Places behind a pickle where another one is tried."""
+
+LONGEST_TRIAL = 100_000
+"""Opcodes of one such trial."""
+
+_ITEM_BYTES = {
+    "Double": 8,
+    "Float": 4,
+    "Half": 2,
+    "BFloat16": 2,
+    "Long": 8,
+    "Int": 4,
+    "Short": 2,
+    "Char": 1,
+    "Byte": 1,
+    "Bool": 1,
+    "ComplexDouble": 16,
+    "ComplexFloat": 8,
+    "QInt8": 1,
+    "QUInt8": 1,
+    "QInt32": 4,
+    "Untyped": 1,
+}
+
+
+def read_pickles(source: Source, start: int = 0) -> str:
+    """Read every pickle from `start` on.
+
+    Returns:
+        `torch-legacy`, `joblib` or `pickle`.
+    """
+    pos = start
+    size = len(source.data)
+    n_streams = 0
+    legacy = False
+    storages: list[Value] = []
+    joblib = False
+    while pos < size:
+        judge = Judge(source.ledger, source.where)
+        outcome = _run(source, judge, pos)
+        joblib = joblib or judge.has_arrays
+        n_streams += 1
+        if not outcome.stopped:
+            source.unknown("truncated" if outcome.end >= size else "broken-pickle", outcome.why, outcome.end)
+            _search_tail(source, outcome.end)
+            break
+        if n_streams > source.ledger.limits.streams:
+            raise source.ledger.limit("streams", source.where)
+        legacy = legacy or (n_streams == 1 and outcome.top == _TORCH_MAGIC and type(outcome.top) is int)
+        storages += judge.storages
+        pos = outcome.end
+        if legacy and n_streams >= _TORCH_STREAMS:
+            pos = _skip_storages(source.data, pos, storages)
+        if pos < size:
+            pos = _next_stream(source, pos)
+    return "torch-legacy" if legacy else "joblib" if joblib else "pickle"
+
+
+def _run(source: Source, judge: Judge, pos: int) -> Outcome:
+    outcome = Machine(source.data, judge, OPCODES).run(pos, source.ledger)
+    for content, offset in judge.nested:
+        data = bytes(source.data[content.start : content.end]) if isinstance(content, Span) else content
+        source.descend(data, f"nested@{offset}")
+    return outcome
+
+
+def _skip_storages(data: Buffer, pos: int, storages: list[Value]) -> int:
+    """The offset behind the storages of a legacy torch file, or `pos` where they do not fit.
+
+    They stand in the order of their sorted keys, each as a 64-bit number of items and the items.
+    """
+    item_bytes: dict[str, int | None] = {}
+    for key in storages:
+        if type(key) is tuple and len(key) >= 5 and type(key[1]) is Global and type(key[2]) is str:
+            item_bytes[key[2]] = _ITEM_BYTES.get(key[1].name.removesuffix("Storage"))
+    end = pos
+    for _, n_bytes in sorted(item_bytes.items()):
+        if n_bytes is None or end + 8 > len(data):
+            return pos
+        end += 8 + n_bytes * int.from_bytes(bytes(data[end : end + 8]), "little")
+    return end if end <= len(data) else pos
+
+
+def _next_stream(source: Source, pos: int) -> int:
+    """Where the next pickle begins at or behind `pos`; the end where there is none."""
+    data = source.data
+    if _START.match(data, pos):
+        return pos
+    first = _NOT_ZERO.search(data, pos)
+    if first is None:
+        return len(data)
+    found = _next_trial(source, pos)
+    if found is None:
+        source.unknown("trailing-bytes", "bytes behind the last pickle are no pickle", pos)
+        return len(data)
+    return found
+
+
+def _next_trial(source: Source, pos: int) -> int | None:
+    """The first offset from `pos` on where a pickle runs to its end or does something unsafe."""
+    n_tried = 0
+    at: int | None = pos
+    while at is not None:
+        n_tried += 1
+        if n_tried > MOST_CANDIDATES:
+            source.unknown("limit", f"more than {MOST_CANDIDATES} places could be the start of a pickle", pos)
+            return None
+        trial = Judge(source.ledger, source.where).fork(LONGEST_TRIAL)
+        try:
+            outcome = Machine(source.data, trial, OPCODES).run(at, trial.ledger)
+        except LimitReached:
+            return at
+        source.ledger.n_opcodes += outcome.n_opcodes
+        if trial.ledger.worst() == UNSAFE or (outcome.stopped and (trial.ledger.calls or outcome.n_opcodes > 3)):
+            return at
+        candidate = _CANDIDATE.search(source.data, at + 1)
+        at = candidate.start() if candidate else None
+    return None
+
+
+def _search_tail(source: Source, pos: int) -> None:
+    """Look behind the place where a stream broke: another loader may get further, or start again there."""
+    found = _next_trial(source, pos)
+    while found is not None and source.ledger.worst() != UNSAFE:
+        judge = Judge(source.ledger, source.where)
+        outcome = _run(source, judge, found)
+        found = _next_trial(source, max(outcome.end, found + 1)) if outcome.end < len(source.data) else None
+
+
+def try_pickle(source: Source, *, known: bool) -> bool:
+    """Whether a source that does not begin with a protocol number is a pickle all the same.
+
+    A text may begin like a pickle. It is one if it ends with STOP at its very end, or if it calls something.
+
+    Args:
+        source: The bytes.
+        known: Whether they have another format, so that only an unsafe pickle is worth a mention.
+    """
+    if OPCODES[source.data[0]] is OPCODES[0]:
+        return False
+    judge = Judge(source.ledger, source.where).fork(source.ledger.limits.opcodes)
+    try:
+        outcome = Machine(source.data, judge, OPCODES).run(0, judge.ledger)
+    except LimitReached:
+        return True
+    if judge.ledger.worst() == UNSAFE:
+        return True
+    if known:
+        return False
+    return bool(judge.ledger.calls) or (outcome.stopped and _NOT_ZERO.search(source.data, outcome.end) is None)

@@ -1,0 +1,62 @@
+"""The bytes under inspection, and the way down to what they contain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redan.kernels.artifacts.ledger import Ledger
+    from redan.kernels.artifacts.machine.values import Buffer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One buffer: a file, a member of an archive, or the content of a compressed stream.
+
+    Attributes:
+        data: The bytes; a memory map for a large file.
+        name: The file's or member's name, only for messages and for names that a format itself gives meaning to.
+        where: Path of the member within the file; empty for the file itself.
+        depth: Containers around it.
+        ledger: The account of the whole inspection.
+        read: Reads another source and returns the slug of its format.
+    """
+
+    data: Buffer
+    name: str
+    where: str
+    depth: int
+    ledger: Ledger
+    read: Callable[[Source], str]
+
+    def descend(self, data: Buffer, name: str) -> str:
+        """Read something that lies inside this source and return its format.
+
+        Raises:
+            LimitReached: It lies too deep.
+        """
+        where = f"{self.where}/{name}" if self.where else name
+        if self.depth + 1 > self.ledger.limits.depth:
+            raise self.ledger.limit("depth", where)
+        return self.read(
+            Source(data=data, name=name, where=where, depth=self.depth + 1, ledger=self.ledger, read=self.read)
+        )
+
+    def trial(self) -> Source:
+        """The same source with an account that may be discarded."""
+        return replace(self, ledger=self.ledger.fork())
+
+    def head(self, n_bytes: int = 512) -> bytes:
+        """The first bytes."""
+        return bytes(self.data[:n_bytes])
+
+    def unsafe(self, kind: str, message: str, offset: int | None = None) -> None:
+        """Record an unsafe reason here."""
+        self.ledger.unsafe(kind, message, self.where, offset)
+
+    def unknown(self, kind: str, message: str, offset: int | None = None) -> None:
+        """Record that something here was not read or not understood."""
+        self.ledger.unknown(kind, message, self.where, offset)

@@ -1,0 +1,83 @@
+"""Plans of the cascade: which rounds, in which order, on which share of the survivors.
+
+The numbers were chosen on Fashion-MNIST test images 2000-3999 with one adversarially trained net and checked on other
+images and nets (`benchmarks/evasion_cascade.py` repeats the measurement).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from redan.kernels.attacks.descent import Schedule
+
+if TYPE_CHECKING:
+    from redan.kernels.attacks.projection import Norm
+
+Depth: TypeAlias = Literal["quick", "standard", "deep"]
+"""How much a plan spends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One pass of descents over the survivors that are nearest to falling."""
+
+    name: str
+    """Name of the stage in the waterfall."""
+    schedule: Schedule
+    """Steps and radii."""
+    noise: float = 0.0
+    """Length of the random start over eps; 0 starts at the input."""
+    rivals: int = 0
+    """Likeliest wrong classes to head for, one pass each; 0: one untargeted pass."""
+    share: float = 1.0
+    """Share of the survivors, those of the lowest margin met so far."""
+    repeats: int = 1
+    """Times all passes are run, each with new draws."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A sequence of rounds, then the minimum-norm member."""
+
+    name: str
+    """Name of the plan."""
+    rounds: tuple[Round, ...]
+    """Rounds in order."""
+    minimum_norm_steps: int
+    """Steps of FMN, from the best point of each sample, over all samples that were classified correctly."""
+
+
+_DESCENT = Round(name="descent", schedule=Schedule(steps=10))
+_TARGETED = Round(name="targeted", schedule=Schedule(steps=20, funnel=2.0), rivals=4, share=0.3)
+_FOCUS = Round(name="focus", schedule=Schedule(steps=60, step_last=0.02, funnel=2.0), noise=2.0, share=0.08, repeats=4)
+_FUNNEL = Round(name="funnel", schedule=Schedule(steps=20, funnel=4.0), noise=4.0)
+_LONG_FUNNEL = Round(name="long funnel", schedule=Schedule(steps=40, funnel=6.0), noise=6.0, share=0.5, repeats=4)
+
+_PLANS: dict[tuple[Depth, Norm], Plan] = {
+    ("quick", "linf"): Plan(name="quick", rounds=(_DESCENT,), minimum_norm_steps=10),
+    ("quick", "l2"): Plan(name="quick", rounds=(_FUNNEL,), minimum_norm_steps=10),
+    ("standard", "linf"): Plan(name="standard", rounds=(_DESCENT, _TARGETED, _FOCUS), minimum_norm_steps=20),
+    ("standard", "l2"): Plan(name="standard", rounds=(_DESCENT, replace(_FUNNEL, repeats=4)), minimum_norm_steps=20),
+    ("deep", "linf"): Plan(
+        name="deep",
+        rounds=(_DESCENT, replace(_TARGETED, rivals=9, share=1.0), replace(_FOCUS, share=0.2, repeats=8)),
+        minimum_norm_steps=50,
+    ),
+    ("deep", "l2"): Plan(
+        name="deep", rounds=(_DESCENT, replace(_FUNNEL, repeats=4), _LONG_FUNNEL), minimum_norm_steps=50
+    ),
+}
+
+
+def plan_for(depth: Depth, norm: Norm) -> Plan:
+    """The plan of a depth and a norm.
+
+    Raises:
+        ValueError: there is no plan of that depth.
+    """
+    try:
+        return _PLANS[depth, norm]
+    except KeyError:
+        msg = f'there is no plan {depth!r} for {norm!r}; depths are "quick", "standard" and "deep"'
+        raise ValueError(msg) from None

@@ -1,0 +1,174 @@
+"""The state of a cascade over a whole set, and the three moves that change it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from redan.kernels.attacks import loss as losses
+from redan.kernels.attacks.descent import Work, descend
+from redan.kernels.attacks.fmn import fmn, settings_within
+from redan.kernels.attacks.projection import Ball, distance, tighten
+from redan.kernels.attacks.result import Evasion
+from redan.kernels.attacks.starts import random_points
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from redan.kernels.attacks.oracle import Oracle
+    from redan.kernels.attacks.plans import Round
+    from redan.kernels.attacks.watch import Watch
+    from redan.kernels.draws import Keys
+
+CLEAN = "clean"
+"""Stage of the samples the model errs on without attack."""
+MINIMUM_NORM = "fmn"
+"""Stage of the minimum-norm member."""
+_STREAMS_A_ROUND = 1024
+
+
+class Search:
+    """Knows of every sample whether, where and how near it fell.
+
+    Args:
+        oracle: the model.
+        inputs: the set, shape (n, ...).
+        labels: true classes, shape (n,).
+        ball: where adversarial points may lie.
+        keys: one key a sample.
+        batch_size: most work items in one call.
+        watch: stop and progress.
+    """
+
+    def __init__(
+        self,
+        oracle: Oracle,
+        inputs: Tensor,
+        labels: Tensor,
+        *,
+        ball: Ball,
+        keys: Keys,
+        batch_size: int,
+        watch: Watch,
+    ) -> None:
+        n, device = len(inputs), inputs.device
+        self._oracle, self._inputs, self._labels, self._ball = oracle, inputs, labels, ball
+        self._keys, self._batch_size, self._watch = keys, batch_size, watch
+        self._adversarial = inputs.clone()
+        self._best = inputs.clone()
+        self._stage = torch.full((n,), -1, dtype=torch.int64, device=device)
+        self._distance = torch.full((n,), torch.inf, dtype=torch.float64, device=device)
+        self._margin = torch.full((n,), torch.inf, dtype=inputs.dtype, device=device)
+        self._rivals = torch.empty((n, 0), dtype=torch.int64, device=device)
+        self._stages = [CLEAN]
+
+    def clean(self) -> None:
+        """Classify the inputs; the misclassified fall at distance 0, and the wrong classes are ranked by logit."""
+        rivals = []
+        for places in self._batches(torch.arange(len(self._inputs), device=self._inputs.device), CLEAN):
+            logits = self._oracle.logits(self._inputs[places])
+            labels = self._labels[places]
+            wrong = places[logits.argmax(1) != labels]
+            self._stage[wrong], self._distance[wrong] = 0, 0.0
+            self._margin[places] = losses.margin(logits, labels).to(self._margin)
+            ranked = logits.scatter(1, labels.unsqueeze(1), -torch.inf).argsort(dim=1, descending=True, stable=True)
+            rivals.append(ranked[:, :-1])
+        if rivals:
+            self._rivals = torch.cat(rivals)
+
+    def round(self, number: int, plan: Round) -> None:
+        """Run the passes of one round, each over its share of the survivors."""
+        self._stages.append(plan.name)
+        ranks = [None] if plan.rivals == 0 else range(min(plan.rivals, self._rivals.shape[1]))
+        for count, rank in enumerate(rank for _ in range(plan.repeats) for rank in ranks):
+            for places in self._batches(self._hardest(plan.share), plan.name):
+                self._descend(places, plan, rank, stream=number * _STREAMS_A_ROUND + count)
+
+    def minimum_norm(self, steps: int) -> None:
+        """Search the nearest misclassified point of every sample that was classified correctly.
+
+        A survivor starts at its best point of the ball, a fallen sample at its adversarial point; one of the former
+        that gets within eps falls.
+        """
+        self._stages.append(MINIMUM_NORM)
+        right = (self._distance > 0).nonzero().squeeze(1)
+        settings = settings_within(self._ball.eps, steps)
+        for places in self._batches(right, MINIMUM_NORM):
+            inputs, labels = self._inputs[places], self._labels[places]
+            found = fmn(
+                self._oracle,
+                inputs,
+                labels,
+                norm=self._ball.norm,
+                box=self._ball.box,
+                settings=settings,
+                starts=self._best[places],
+                watch=self._watch,
+            )
+            self._distance[places] = torch.minimum(self._distance[places], found.distance)
+            near = (found.distance <= self._ball.eps) & (self._stage[places] < 0)
+            self._confirm(places[near], found.adversarial[near])
+
+    def result(self) -> Evasion:
+        """What is known now."""
+        return Evasion(
+            adversarial=self._adversarial,
+            success=self._stage >= 0,
+            stage=self._stage,
+            stages=tuple(self._stages),
+            distance=self._distance,
+            margin=self._margin,
+            counts=self._oracle.counts,
+            complete=self._watch.reason is None,
+            reason=self._watch.reason,
+        )
+
+    def _batches(self, places: Tensor, stage: str) -> Iterator[Tensor]:
+        """Places in batches, until the watch says stop; tells the progress after each."""
+        for first in range(0, len(places), self._batch_size):
+            if self._watch.stopped():
+                return
+            yield places[first : first + self._batch_size]
+            self._watch.progress(stage, min(first + self._batch_size, len(places)), len(places))
+
+    def _hardest(self, share: float) -> Tensor:
+        """Places of the given share of survivors, those of the lowest margin, in the order of the set."""
+        survivors = (self._stage < 0).nonzero().squeeze(1)
+        if share >= 1:
+            return survivors
+        order = self._margin[survivors].argsort(stable=True)
+        return survivors[order[: math.ceil(share * len(survivors))]].sort().values
+
+    def _descend(self, places: Tensor, plan: Round, rank: int | None, *, stream: int) -> None:
+        inputs, labels = self._inputs[places], self._labels[places]
+        targets = None if rank is None else self._rivals[places, rank]
+        points = inputs
+        if plan.noise > 0:
+            keys = self._keys[places.cpu().numpy()]
+            points = random_points(inputs, replace(self._ball, eps=plan.noise * self._ball.eps), keys, stream=stream)
+        work = Work(inputs=inputs, labels=labels, points=points, targets=targets)
+        reached = descend(self._oracle, work, self._ball, plan.schedule, self._watch)
+        lower = reached.margin < self._margin[places]
+        self._margin[places[lower]] = reached.margin[lower]
+        self._best[places[lower]] = reached.points[lower]
+        self._confirm(places[reached.fallen], reached.points[reached.fallen])
+
+    def _confirm(self, places: Tensor, points: Tensor) -> None:
+        """Let samples fall at points that a plain forward of the model, inside ball and box, proves misclassified."""
+        if len(places) == 0:
+            return
+        inputs, labels = self._inputs[places], self._labels[places]
+        points = tighten(points, inputs, self._ball)
+        logits = self._oracle.logits(points)
+        wrong = logits.argmax(1) != labels
+        fell = places[wrong]
+        reach = distance(points, inputs, self._ball.norm)[wrong]
+        self._adversarial[fell], self._best[fell] = points[wrong], points[wrong]
+        self._stage[fell] = len(self._stages) - 1
+        self._distance[fell] = torch.minimum(self._distance[fell], reach)
+        self._margin[fell] = losses.margin(logits, labels)[wrong].to(self._margin)
