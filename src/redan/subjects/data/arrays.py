@@ -1,0 +1,92 @@
+"""Arrays and tensors in memory, and torch data sets of the map style."""
+
+from __future__ import annotations
+
+import sys
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redan.core.errors import ShapeMismatch, UsageError
+from redan.subjects.data.checks import check_lengths
+from redan.subjects.data.source import Rows, Source
+
+
+def from_pair(x: Any, y: Any, name: str) -> Source:
+    """Take inputs and labels that lie in memory: numpy, torch, pandas, lists.
+
+    Raises:
+        ShapeMismatch: not of one length, or rows of different shapes.
+    """
+    inputs, labels = as_array(x, "inputs"), as_array(y, "labels")
+    if inputs.ndim == 0 or labels.ndim == 0:
+        raise ShapeMismatch(f"{name!r} is a single value; expected arrays (x, y)")
+    check_lengths(len(inputs), len(labels), name)
+    columns = tuple(str(column) for column in x.columns) if hasattr(x, "columns") else ()
+    return Source(
+        name=name,
+        n=len(inputs),
+        read=lambda start, stop: Rows(x=inputs[start:stop], labels=labels[start:stop]),
+        label_values=labels,
+        sha256=digest_of(inputs, labels),
+        columns=columns,
+    )
+
+
+def from_torch(data: Any, name: str) -> Source:
+    """Take a torch data set of the map style: ``len(data)`` and ``data[i] -> (x, y)``; only the rows asked for are read.
+
+    Raises:
+        UsageError: it has no length or no rows by number.
+    """
+    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
+        raise UsageError(
+            f"{type(data).__name__} gives rows only in its own order",
+            hint="give a data set with __len__ and __getitem__, or arrays (x, y)",
+        )
+
+    def read(start: int, stop: int) -> Rows:
+        pairs = [_pair(data[i], i, name) for i in range(start, stop)]
+        x, labels = (np.stack([pair[side] for pair in pairs]) for side in (0, 1))
+        return Rows(x=x, labels=labels, sha256=digest_of(x, labels))
+
+    classes = getattr(data, "classes", ())
+    return Source(
+        name=name,
+        n=len(data),
+        read=read,
+        classes=tuple(str(c) for c in classes) if isinstance(classes, (list, tuple)) else (),
+    )
+
+
+def _pair(item: Any, row: int, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    if not isinstance(item, (tuple, list)) or len(item) < 2:
+        raise ShapeMismatch(f"row {row} of {name!r} is a {type(item).__name__}; expected (x, y)")
+    return as_array(item[0], "inputs"), as_array(item[1], "labels")
+
+
+def as_array(value: Any, what: str) -> NDArray[Any]:
+    """Turn an array-like into numpy, from whatever device it lies on.
+
+    Raises:
+        ShapeMismatch: rows of different shapes.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as err:
+        raise ShapeMismatch(f"the {what} do not form one array: {err}", hint="every row needs the same shape") from err
+
+
+def digest_of(*arrays: NDArray[Any]) -> str:
+    """Digest types, shapes and bytes of arrays."""
+    digest = sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}:{array.shape}\n".encode())
+        plain = array.astype(np.str_) if array.dtype == object else array
+        digest.update(np.ascontiguousarray(plain).tobytes())
+    return digest.hexdigest()

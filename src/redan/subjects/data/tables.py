@@ -1,0 +1,140 @@
+"""Tables: CSV with the standard library, Parquet through pyarrow. One column is the label, the others are numbers."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redan.core.errors import MissingDependency, ShapeMismatch, UnknownName, Unreadable
+from redan.subjects.data.source import Rows, Source
+from redan.subjects.digests import of_file, uri
+
+_MISSING = ("", "na", "nan", "null", "none", "?")
+
+
+def from_csv(path: Path, labels_column: str | None, *, delimiter: str = ",") -> Source:
+    """Read a text table. The first line is a header when it holds a cell that is no number and the second line's is.
+
+    Raises:
+        Unreadable: no UTF-8 text table.
+        ShapeMismatch: lines of different lengths, or a cell that is no number.
+        UnknownName: no such label column, with the nearest.
+    """
+    sha256, _ = of_file(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            lines = [line for line in csv.reader(stream, delimiter=delimiter, strict=True) if line]
+    except (UnicodeDecodeError, csv.Error) as err:
+        raise Unreadable(f"{uri(path)!r} is no UTF-8 text table: {err}") from err
+    if not lines:
+        raise Unreadable(f"{uri(path)!r} has no lines")
+    columns, body = _header(lines)
+    for number, line in enumerate(body):
+        if len(line) != len(columns):
+            raise ShapeMismatch(f"row {number} of {path.name!r} has {len(line)} cells; expected {len(columns)}")
+    label = _label(columns, labels_column, path)
+    cells = [[line[i] for line in body] for i in range(len(columns))]
+    features = [i for i in range(len(columns)) if i != label]
+    x = np.array([_numbers(cells[i], columns[i], path) for i in features], dtype=np.float64).T
+    return _table(path, sha256, x, _raw_labels(cells[label]), tuple(columns[i] for i in features))
+
+
+def from_parquet(path: Path, labels_column: str | None) -> Source:
+    """Read a Parquet table.
+
+    Raises:
+        MissingDependency: pyarrow is not installed.
+        Unreadable: no Parquet table.
+        ShapeMismatch: a column that is no number.
+        UnknownName: no such label column, with the nearest.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as err:
+        raise MissingDependency.of("pyarrow", "data", "reading Parquet") from err
+    sha256, _ = of_file(path)
+    try:
+        table = parquet.ParquetFile(path).read()
+    except (pyarrow.ArrowException, OSError) as err:
+        raise Unreadable(f"{uri(path)!r} is no readable Parquet table: {err}") from err
+    columns = [str(name) for name in table.column_names]
+    if not columns:
+        raise Unreadable(f"{uri(path)!r} has no columns")
+    label = _label(columns, labels_column, path)
+    features = [i for i in range(len(columns)) if i != label]
+    arrays = [table.column(i).to_numpy() for i in range(len(columns))]
+    for i in features:
+        if arrays[i].dtype.kind not in "biuf":
+            raise _no_numbers(columns[i], path, f"of type {table.schema.field(i).type}")
+    x = np.column_stack([arrays[i].astype(np.float64) for i in features]) if features else np.zeros((len(table), 0))
+    labels = arrays[label]
+    texts = labels.astype(str) if labels.dtype == object else labels
+    return _table(path, sha256, x, texts, tuple(columns[i] for i in features))
+
+
+def _table(path: Path, sha256: str, x: NDArray[Any], y: NDArray[Any], columns: tuple[str, ...]) -> Source:
+    if not columns:
+        raise ShapeMismatch(f"{path.name!r} has a label column and no features")
+    return Source(
+        name=path.name,
+        n=len(x),
+        read=lambda start, stop: Rows(x=x[start:stop], labels=y[start:stop]),
+        label_values=y,
+        sha256=sha256,
+        columns=columns,
+    )
+
+
+def _header(lines: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    first, second = lines[0], lines[1] if len(lines) > 1 else lines[0]
+    texts = [not _is_number(cell) for cell in first]
+    below = [not _is_number(cell) for cell in second]
+    named = all(texts) or any(up and not low for up, low in zip(texts, below, strict=False))
+    if named and len(lines) > 1:
+        return [cell.strip() for cell in first], lines[1:]
+    return [f"column{i}" for i in range(len(first))], lines
+
+
+def _is_number(cell: str) -> bool:
+    if cell.strip().lower() in _MISSING:
+        return True
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _label(columns: list[str], wanted: str | None, path: Path) -> int:
+    if not wanted:
+        return len(columns) - 1
+    if wanted not in columns:
+        raise UnknownName.among(f"column in {path.name}", wanted, columns)
+    return columns.index(wanted)
+
+
+def _numbers(cells: list[str], column: str, path: Path) -> list[float]:
+    try:
+        return [float("nan") if cell.strip().lower() in _MISSING else float(cell) for cell in cells]
+    except ValueError as err:
+        row = next(i for i, cell in enumerate(cells) if not _is_number(cell))
+        raise _no_numbers(column, path, f"such as {cells[row]!r} in row {row}") from err
+
+
+def _no_numbers(column: str, path: Path, what: str) -> ShapeMismatch:
+    return ShapeMismatch(
+        f"column {column!r} of {path.name!r} holds values {what}; expected numbers",
+        hint="encode it as numbers as the model was trained, or name it as the label column",
+    )
+
+
+def _raw_labels(cells: list[str]) -> NDArray[Any]:
+    texts = [cell.strip() for cell in cells]
+    if all(_is_number(cell) and cell.lower() not in _MISSING for cell in texts):
+        return np.array([float(cell) for cell in texts])
+    return np.array(texts, dtype=np.str_)

@@ -1,0 +1,91 @@
+"""``MODULE.py:FACTORY``: the user's own code, named on the command line, that makes the object to measure."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redan.core.errors import RedanError, SubjectFailed, UnknownName, Unreadable, UsageError
+from redan.subjects.digests import uri
+from redan.subjects.failures import first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+
+def split_factory(text: str) -> tuple[Path, str] | None:
+    """Split ``MODULE.py:FACTORY``; None when the text is something else."""
+    path, colon, name = text.rpartition(":")
+    if not colon or not path.endswith(".py"):
+        return None
+    return Path(path), name
+
+
+def made_by(path: Path, name: str) -> Any:
+    """Import a Python file and call one of its functions without arguments.
+
+    The file is code that the user gave by name and therefore runs with the user's rights. Its folder is on
+    ``sys.path`` while it is imported and while the factory runs, so that it finds its neighbours.
+
+    Raises:
+        Unreadable: there is no such file.
+        UnknownName: the file has no such function, with the nearest one.
+        UsageError: the name is no identifier.
+        SubjectFailed: the import or the factory raised.
+    """
+    if not name.isidentifier():
+        raise UsageError(f"{name!r} names no function", hint="write MODULE.py:FACTORY")
+    if not path.is_file():
+        raise Unreadable(f"there is no file {uri(path)!r}", hint="give the path of the .py file that has the factory")
+    with _beside(path.resolve().parent):
+        module = _imported(path.resolve())
+        factory = getattr(module, name, None)
+        if not callable(factory):
+            known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+            raise UnknownName.among(f"factory in {path.name}", name, known)
+        try:
+            return factory()
+        except RedanError:
+            raise
+        except Exception as err:
+            raise SubjectFailed(
+                f"{path.name}:{name}() raised {type(err).__name__}: {first_line(err)}",
+                hint="the factory is called without arguments and returns the model",
+            ) from err
+
+
+def _imported(path: Path) -> ModuleType:
+    unique = f"_redan_factory_{sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
+    spec = spec_from_file_location(unique, path)
+    if spec is None or spec.loader is None:
+        raise Unreadable(f"{uri(path)!r} is no Python file")
+    module = module_from_spec(spec)
+    # classes of the module must be found by name later, by pickle and by copy
+    sys.modules[unique] = module
+    try:
+        spec.loader.exec_module(module)
+    except RedanError:
+        raise
+    except Exception as err:
+        del sys.modules[unique]
+        raise SubjectFailed(
+            f"importing {path.name} raised {type(err).__name__}: {first_line(err)}",
+            hint=f"run `python {path.name}` in its folder to see the whole trace",
+        ) from err
+    return module
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    entry = str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        if entry in sys.path:
+            sys.path.remove(entry)
