@@ -54,7 +54,7 @@ def sample_keys(seed: int, probe_id: str, indices: Sequence[int] | NDArray[np.in
 
 def words(keys: Keys, shape: tuple[int, ...], *, stream: int) -> NDArray[np.uint64]:
     """Return raw 64-bit draws, shape (n, *shape), for keys of shape (n,) and one stream number >= 0."""
-    salt = np.asarray(keys, dtype=np.uint64).reshape(-1) + _GOLDEN * np.uint64(stream + 1)
+    salt = np.asarray(keys, dtype=np.uint64).reshape(-1) + np.array([stream + 1], dtype=np.uint64) * _GOLDEN
     counters = np.arange(1, math.prod(shape) + 1, dtype=np.uint64) * _GOLDEN
     return _mix(_mix(salt)[:, None] + counters[None, :]).reshape(len(salt), *shape)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels.attacks import loss as losses
+from redan.kernels.attacks.boundary import bisect
 from redan.kernels.attacks.projection import TINY, Box, Norm, column, distance, l2_norm
 
 if TYPE_CHECKING:
@@ -96,15 +97,8 @@ class _Nearest:
         self.distance = torch.where(closer, lengths, self.distance)
         self.points = torch.where(column(closer, points), points, self.points)
 
-    def take(self, places: Tensor, points: Tensor, lengths: Tensor, fallen: Tensor) -> None:
-        """Record points of some of the samples only."""
-        closer = fallen & (lengths < self.distance[places])
-        self.distance[places[closer]], self.points[places[closer]] = lengths[closer], points[closer]
-
     def adapt(self, lengths: Tensor, fallen: Tensor, linear: Tensor, change: float) -> Tensor:
-        """New radius: a little under the best distance after a fall, a little wider else; before any fall, the
-        distance at which a linear model would fall.
-        """
+        """New radius: tighter after a fall, else wider; before any fall, where a linear model would fall."""
         wider = torch.where(torch.isfinite(self.distance), self.radius * (1 + change), lengths + linear)
         tighter = torch.minimum(torch.minimum(self.radius, lengths) * (1 - change), self.distance)
         self.radius = torch.where(fallen, tighter, wider)
@@ -150,24 +144,6 @@ def fmn(
         length = cosine(settings.step_first, settings.step_last, step, settings.steps)
         moved = points - inputs - length * gradients / column(l2_norm(gradients).clamp_min(TINY), gradients)
         points = (inputs + shrink(moved, radius, norm)).clamp_(box.low, box.high)
-    _bisect(oracle, inputs, labels, nearest, norm, settings.bisections, watch)
+    ends = bisect(oracle, inputs, labels, nearest.points, halvings=settings.bisections, watch=watch)
+    nearest.meet(ends, distance(ends, inputs, norm), torch.isfinite(nearest.distance))
     return FmnResult(adversarial=nearest.points, distance=nearest.distance)
-
-
-def _bisect(
-    oracle: Oracle, inputs: Tensor, labels: Tensor, nearest: _Nearest, norm: Norm, halvings: int, watch: Watch
-) -> None:
-    """Move each point found towards its input as long as it stays misclassified."""
-    found = torch.isfinite(nearest.distance).nonzero().squeeze(1)
-    if len(found) == 0:
-        return
-    clean, far, classes = inputs[found], nearest.points[found], labels[found]
-    low, high = torch.zeros_like(nearest.distance[found]), torch.ones_like(nearest.distance[found])
-    for _ in range(halvings):
-        if watch.stopped():
-            return
-        middle = (low + high) / 2
-        points = torch.lerp(clean, far, column(middle, far).to(far.dtype))
-        fallen = oracle.logits(points).argmax(1) != classes
-        low, high = torch.where(fallen, low, middle), torch.where(fallen, middle, high)
-        nearest.take(found, points, distance(points, clean, norm), fallen)

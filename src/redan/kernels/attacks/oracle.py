@@ -118,7 +118,7 @@ class Oracle:
             values = objective(logits)
             if not values.requires_grad:
                 msg = "no gradient leads from the model's output back to its input"
-                raise SubjectFailed(msg, hint="use a decision-based attack, or give the model without its no_grad block")
+                raise SubjectFailed(msg, hint="use a decision-based attack, or remove the model's no_grad block")
             (gradients,) = torch.autograd.grad(values.sum(), leaf)
         return values.detach(), self._finite(gradients), logits.detach()
 

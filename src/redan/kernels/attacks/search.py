@@ -110,9 +110,9 @@ class Search:
                 starts=self._best[places],
                 watch=self._watch,
             )
-            self._distance[places] = torch.minimum(self._distance[places], found.distance)
             near = (found.distance <= self._ball.eps) & (self._stage[places] < 0)
             self._confirm(places[near], found.adversarial[near])
+            self._distance[places[~near]] = torch.minimum(self._distance[places], found.distance)[~near]
 
     def result(self) -> Evasion:
         """What is known now."""
