@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 from click.testing import CliRunner
 
-from redan.cli.__main__ import cli
+from redan.cli.__main__ import redan
 from redan.core import catalogue
 from redan.core.codec import encode, hints_of
 from redan.core.config import PREFIX
@@ -180,10 +180,10 @@ def commands_page() -> str:
     """Return the help of every verb as the command line prints it."""
     intro = "What `--help` prints. Exit codes and the road of a run are on the page about [verbs](verbs.md).\n"
     lines = [NOTE + "# Commands\n", intro]
-    context = click.Context(cli, info_name="redan")
-    for verb in ["", *cli.list_commands(context)]:
+    context = click.Context(redan, info_name="redan")
+    for verb in ["", *redan.list_commands(context)]:
         words = [verb, "--help"] if verb else ["--help"]
-        result = CliRunner().invoke(cli, words, prog_name="redan", terminal_width=100, max_content_width=100)
+        result = CliRunner().invoke(redan, words, prog_name="redan", terminal_width=100, max_content_width=100)
         if result.exit_code:
             raise RuntimeError(f"redan {' '.join(words)} ended with {result.exit_code}: {result.output}")
         lines += [f"## `redan {verb}`\n" if verb else "## `redan`\n", "```text", result.output.rstrip(), "```\n"]
