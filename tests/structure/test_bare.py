@@ -6,10 +6,24 @@ import json
 import subprocess
 import sys
 
-EXTRAS = (
-    "torch numpy scipy sklearn joblib xgboost lightgbm onnx onnxruntime transformers tokenizers safetensors "
-    "keras pandas pyarrow PIL"
-).split()
+EXTRAS = [
+    "torch",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "joblib",
+    "xgboost",
+    "lightgbm",
+    "onnx",
+    "onnxruntime",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "keras",
+    "pandas",
+    "pyarrow",
+    "PIL",
+]
 
 SCRIPT = """
 import importlib, json, pkgutil, sys
