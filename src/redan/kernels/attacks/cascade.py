@@ -64,7 +64,8 @@ def evade(
         search.clean()
         for number, one in enumerate(plan.rounds):
             search.round(number, one)
-        search.minimum_norm(plan.minimum_norm_steps)
+        if plan.minimum_norm_steps:
+            search.minimum_norm(plan.minimum_norm_steps)
     return search.result()
 
 

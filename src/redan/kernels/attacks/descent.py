@@ -91,7 +91,7 @@ class Reached:
     """Whether the model errs there, shape (m,)."""
 
 
-class _Best:
+class Best:
     """Keeps the lowest margin each sample met inside the ball."""
 
     __slots__ = ("fallen", "margin", "points")
@@ -130,7 +130,7 @@ def descend(oracle: Oracle, work: Work, ball: Ball, schedule: Schedule, watch: W
 
     Costs at most `steps` gradients and one forward a sample. Ends early when the watch says so.
     """
-    best = _Best(work)
+    best = Best(work)
     place = torch.arange(len(work.inputs), device=work.inputs.device)
     radius = schedule.funnel * ball.eps
     work = replace(work, points=project(work.points, work.inputs, replace(ball, eps=radius)))

@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from redan.kernels.attacks.apgd import ApgdSchedule, Loss
 from redan.kernels.attacks.descent import Schedule
 
 if TYPE_CHECKING:
     from redan.kernels.attacks.projection import Norm
 
 Depth: TypeAlias = Literal["quick", "standard", "deep"]
-"""How much a plan spends."""
+"""How much a plan of the cascade spends."""
+Member: TypeAlias = Literal["apgd-ce", "apgd-dlr", "apgd-t", "fmn"]
+"""Attacks that can run alone, under their papers' names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +27,8 @@ class Round:
 
     name: str
     """Name of the stage in the waterfall."""
-    schedule: Schedule
-    """Steps and radii."""
+    schedule: Schedule | ApgdSchedule
+    """Funnel descent or Auto-PGD, and its settings."""
     noise: float = 0.0
     """Length of the random start over eps; 0 starts at the input."""
     rivals: int = 0
@@ -45,7 +48,7 @@ class Plan:
     rounds: tuple[Round, ...]
     """Rounds in order."""
     minimum_norm_steps: int
-    """Steps of FMN, from the best point of each sample, over all samples that were classified correctly."""
+    """Steps of FMN, from the best point of each sample, over all samples that were classified correctly; 0: none."""
 
 
 _DESCENT = Round(name="descent", schedule=Schedule(steps=10))
@@ -71,13 +74,34 @@ _PLANS: dict[tuple[Depth, Norm], Plan] = {
 
 
 def plan_for(depth: Depth, norm: Norm) -> Plan:
-    """The plan of a depth and a norm.
+    """The cascade of a depth and a norm.
 
     Raises:
-        ValueError: there is no plan of that depth.
+        ValueError: there is no such depth or norm.
     """
     try:
         return _PLANS[depth, norm]
     except KeyError:
         msg = f'there is no plan {depth!r} for {norm!r}; depths are "quick", "standard" and "deep"'
         raise ValueError(msg) from None
+
+
+def member(name: Member) -> Plan:
+    """A plan of one attack alone, as its paper sets it: 100 steps from a random start, nine targets for APGD-T.
+
+    Raises:
+        ValueError: there is no member of that name.
+    """
+    settings: dict[Member, tuple[Loss, int]] = {
+        "apgd-ce": ("ce", 0),
+        "apgd-dlr": ("dlr", 0),
+        "apgd-t": ("targeted-dlr", 9),
+    }
+    if name == "fmn":
+        return Plan(name=name, rounds=(), minimum_norm_steps=100)
+    if name not in settings:
+        msg = f"there is no member {name!r}; members are {', '.join(settings)} and fmn"
+        raise ValueError(msg)
+    loss, rivals = settings[name]
+    only = Round(name=name, schedule=ApgdSchedule(steps=100, loss=loss), noise=1.0, rivals=rivals)
+    return Plan(name=name, rounds=(only,), minimum_norm_steps=0)

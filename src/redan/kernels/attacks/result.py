@@ -36,6 +36,8 @@ class Evasion:
     """Whether the whole plan ran."""
     reason: str | None
     """Why it did not."""
+    notes: tuple[str, ...] = ()
+    """What was done otherwise than planned, one sentence each."""
 
     @property
     def robust_accuracy(self) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels.attacks import loss as losses
+from redan.kernels.attacks.apgd import ApgdSchedule, apgd
 from redan.kernels.attacks.descent import Work, descend
 from redan.kernels.attacks.fmn import fmn, settings_within
 from redan.kernels.attacks.projection import Ball, distance, tighten
@@ -66,6 +67,7 @@ class Search:
         self._margin = torch.full((n,), torch.inf, dtype=inputs.dtype, device=device)
         self._rivals = torch.empty((n, 0), dtype=torch.int64, device=device)
         self._stages = [CLEAN]
+        self._notes: list[str] = []
 
     def clean(self) -> None:
         """Classify the inputs; the misclassified fall at distance 0, and the wrong classes are ranked by logit."""
@@ -84,6 +86,7 @@ class Search:
     def round(self, number: int, plan: Round) -> None:
         """Run the passes of one round, each over its share of the survivors."""
         self._stages.append(plan.name)
+        plan = self._usable(plan)
         ranks = [None] if plan.rivals == 0 else range(min(plan.rivals, self._rivals.shape[1]))
         for count, rank in enumerate(rank for _ in range(plan.repeats) for rank in ranks):
             for places in self._batches(self._hardest(plan.share), plan.name):
@@ -126,7 +129,20 @@ class Search:
             counts=self._oracle.counts,
             complete=self._watch.reason is None,
             reason=self._watch.reason,
+            notes=tuple(self._notes),
         )
+
+    def _usable(self, plan: Round) -> Round:
+        """Replace a loss that has too few classes, and note it."""
+        if not isinstance(plan.schedule, ApgdSchedule):
+            return plan
+        n_classes = self._rivals.shape[1] + 1
+        usable = plan.schedule.usable(n_classes)
+        if usable != plan.schedule and len(self._inputs):
+            self._notes.append(
+                f"{plan.name}: {plan.schedule.loss} needs more than {n_classes} classes, used the margin"
+            )
+        return replace(plan, schedule=usable)
 
     def _batches(self, places: Tensor, stage: str) -> Iterator[Tensor]:
         """Places in batches, until the watch says stop; tells the progress after each."""
@@ -152,7 +168,10 @@ class Search:
             keys = self._keys[places.cpu().numpy()]
             points = random_points(inputs, replace(self._ball, eps=plan.noise * self._ball.eps), keys, stream=stream)
         work = Work(inputs=inputs, labels=labels, points=points, targets=targets)
-        reached = descend(self._oracle, work, self._ball, plan.schedule, self._watch)
+        if isinstance(plan.schedule, ApgdSchedule):
+            reached = apgd(self._oracle, work, self._ball, plan.schedule, self._watch)
+        else:
+            reached = descend(self._oracle, work, self._ball, plan.schedule, self._watch)
         lower = reached.margin < self._margin[places]
         self._margin[places[lower]] = reached.margin[lower]
         self._best[places[lower]] = reached.points[lower]
