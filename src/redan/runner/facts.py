@@ -21,6 +21,17 @@ _LIBRARIES = (
     "PIL",
     "pyarrow",
 )
+    "numpy",
+    "torch",
+    "sklearn",
+    "xgboost",
+    "lightgbm",
+    "onnxruntime",
+    "keras",
+    "transformers",
+    "PIL",
+    "pyarrow",
+)
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,14 @@
+"""Names and one-liners of the verbs, so that help imports none of them; a test holds them against the verbs."""
+
+VERBS = {
+    "init": "Write redan.toml for a model it finds, or an example project",
+    "plan": "Say which threats apply to this project, why, and which probes will run",
+    "check": "Scan and attack what redan.toml names, and gate on the result",
+    "scan": "Judge model files without loading them",
+    "attack": "Measure how weak a model is",
+    "report": "Show a run again, or in another format",
+    "diff": "Compare two runs: new, fixed, worse, better, or noise",
+    "explain": "Explain a rule or probe: what, why, how to fix, sources",
+    "list": "List threats, probes, rules, mitigations, writers, plugins",
+    "doctor": "Say what this installation can do",
+}

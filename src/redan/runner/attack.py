@@ -1,0 +1,35 @@
+"""Attack one model as settings ask for it; unlike `check`, no files are scanned beside the model's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redan.core.plugins import load_allowed
+from redan.runner.check import choice_of, notes_of
+from redan.runner.opening import inputs_of, subject_of
+from redan.runner.plan import plan
+from redan.runner.run import Session, run
+
+if TYPE_CHECKING:
+    from redan.core.config import Config
+    from redan.core.report import Report
+
+
+def attack(config: Config, session: Session) -> Report:
+    """Open model and data, check that they fit, and run the probes.
+
+    Raises:
+        SubjectError: the model or the data cannot be opened, or do not fit.
+    """
+    from redan.subjects.fit import check_fit
+
+    load_allowed(config.settings.plugins.allow)
+    inputs = inputs_of(config)
+    subject = subject_of(config, inputs)
+    for data in (inputs.test, inputs.train):
+        if data is not None and "labels" in subject.capabilities:
+            check_fit(subject, data)
+    choice = choice_of(config)
+    asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params)}
+    steps = plan([subject], inputs, choice)
+    return run(steps, inputs, subject.ref, session, asked=asked, notes=notes_of(config))

@@ -1,0 +1,172 @@
+"""The main job: scan the files, load the model if it may be loaded, attack it, and gate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from redan.core import config as configuration
+from redan.core.budget import Budget, parse_limits
+from redan.core.config import Config
+from redan.core.errors import ConfigError, RedanError, UnsafeArtifact
+from redan.core.inputs import Inputs
+from redan.core.plugins import load_allowed
+from redan.core.policy import Policy
+from redan.core.progress import SILENT, Observer
+from redan.core.report import Ran, Report
+from redan.core.subject import Subject, SubjectRef
+from redan.runner.opening import inputs_of, subject_of, target_file
+from redan.runner.plan import Choice, Plan, plan
+from redan.runner.run import Session, run
+
+QUICK_ROWS = 200
+QUICK_BUDGET = "45s"
+
+
+def configured(config: Config | str | Path | None) -> Config:
+    """Return a configuration from itself, from a path, or from the nearest redan.toml.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if isinstance(config, Config):
+        return config
+    file = Path(config) if config is not None else configuration.find(Path.cwd())
+    if file is None:
+        raise ConfigError("there is no redan.toml here or above", hint="redan init")
+    return configuration.load(file=file, root=file.parent, environ=os.environ)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The model of a configuration, or why it could not be loaded."""
+
+    subject: Subject | None
+    inputs: Inputs
+    refused: tuple[Ran, ...] = ()
+
+
+def check(config: Config, *, quick: bool = False, session: Session | None = None, observe: Observer = SILENT) -> Report:
+    """Do what the settings ask for.
+
+    The model's own file is scanned with everything else, so that a file which is refused still has its findings in
+    the report; its attacks are then reported as failed, never as clean.
+    """
+    settings = config.settings
+    load_allowed(settings.plugins.allow)
+    session = session or session_of(config, quick=quick, observe=observe)
+    opened = _open(config, quick=quick)
+    files = _files(config)
+    choice = choice_of(config, quick=quick)
+    steps = _join([plan([f], Inputs(), _only(choice, scanning=True)) for f in files])
+    if opened.subject is not None:
+        found = plan([opened.subject], opened.inputs, _only(choice, scanning=False))
+        steps = _join([steps, found])
+    ref = opened.subject.ref if opened.subject else _ref(config, files)
+    asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params), "quick": quick}
+    return run(steps, opened.inputs, ref, session, asked=asked, notes=notes_of(config), before=opened.refused)
+
+
+def session_of(config: Config, *, quick: bool = False, observe: Observer = SILENT, command: str = "") -> Session:
+    """Build budget, seed and policy from the settings."""
+    settings = config.settings
+    budget = settings.attack.budget or (QUICK_BUDGET if quick else "")
+    return Session(
+        budget=Budget(limits=parse_limits(budget)),
+        seed=settings.run.seed,
+        policy=policy_of(config),
+        command=command or ("redan check --quick" if quick else "redan check"),
+        config_digest=config.digest,
+        observe=observe,
+    )
+
+
+def policy_of(config: Config) -> Policy:
+    """Build the policy: gate, ignores, baseline, and the threats somebody asked for by name."""
+    settings = config.settings
+    baseline = Report.read(config.path(settings.gate.baseline)) if settings.gate.baseline else None
+    return Policy(
+        gate=settings.gate.level,
+        ignores=settings.ignore,
+        baseline=baseline,
+        today=datetime.now(UTC).date(),
+        required=settings.attack.threats,
+    )
+
+
+def choice_of(config: Config, *, quick: bool = False) -> Choice:
+    """Build the choice of probes and parameters from the settings."""
+    attack = config.settings.attack
+    params: dict[str, Any] = {"norm": attack.norm, "eps": attack.eps, **attack.params}
+    if quick:
+        params.setdefault("plan", "quick")
+    given = {name: value for name, value in params.items() if value is not None}
+    return Choice(threats=attack.threats, probes=attack.probes, params=given)
+
+
+def notes_of(config: Config) -> tuple[str, ...]:
+    """Return what a reader must know: ignores whose date has come."""
+    expired = policy_of(config).expired()
+    return tuple(
+        f"an ignore has expired on {i.expires}: {i.rule or i.fingerprint or i.path} ({i.reason})" for i in expired
+    )
+
+
+def _only(choice: Choice, *, scanning: bool) -> Choice:
+    """Keep the part of a choice that reads files, or the part that asks the model."""
+    from redan.core import catalogue
+
+    threats = choice.threats or tuple(e.id for e in catalogue.entries("threat"))
+    kept = tuple(t for t in threats if (t == "supply_chain") is scanning)
+    probes = tuple(p for p in choice.probes if (catalogue.entry("probe", p).threat == "supply_chain") is scanning)
+    if scanning:
+        return Choice(threats=("supply_chain",), probes=probes)
+    return replace(choice, threats=() if probes else kept, probes=probes)
+
+
+def _join(plans: Sequence[Plan]) -> Plan:
+    return Plan(
+        steps=tuple(step for p in plans for step in p.steps),
+        skipped=tuple(skip for p in plans for skip in p.skipped),
+    )
+
+
+def _open(config: Config, *, quick: bool) -> Opened:
+    """Load data and model; a model that is refused or fails to load becomes an outcome, not the end of the run."""
+    inputs = inputs_of(config, most=QUICK_ROWS if quick else 0)
+    if not config.settings.model.target:
+        return Opened(subject=None, inputs=inputs)
+    try:
+        return Opened(subject=subject_of(config, inputs), inputs=inputs)
+    except UnsafeArtifact as err:
+        why = f"the model was not loaded: {err.message}"
+    except RedanError as err:
+        why = f"the model could not be loaded: {err.message}" + (f" ({err.hint})" if err.hint else "")
+    refused = Ran(probe="", name="model", threat="model", outcome="failed", why=why)
+    return Opened(subject=None, inputs=inputs, refused=(refused,))
+
+
+def _files(config: Config) -> list[Subject]:
+    from redan.subjects.files import open_files
+
+    return [open_files(path) for path in scan_paths(config)]
+
+
+def scan_paths(config: Config) -> list[Path]:
+    """Return what is to be scanned: the configured paths and the model's own file or folder."""
+    settings = config.settings
+    paths = [config.path(p) for p in settings.scan.paths]
+    for value in (target_file(config) if settings.model.target else "", settings.model.weights):
+        own = config.path(value) if value else None
+        if own is not None and own.exists() and own.suffix != ".py":
+            paths.append(own)
+    return list(dict.fromkeys(paths))
+
+
+def _ref(config: Config, files: Sequence[Subject]) -> SubjectRef:
+    name = config.settings.model.name or config.settings.project.name or config.root.name
+    return files[0].ref if len(files) == 1 else SubjectRef(name=name, kind="files")

@@ -1,0 +1,87 @@
+"""From settings to data and subject."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from redan.core.inputs import Dataset, Inputs
+
+if TYPE_CHECKING:
+    from redan.core.config import Config
+    from redan.core.subject import Subject
+
+
+def dataset(data: Any, *, limit: int = 0, offset: int = 0, label: str = "") -> Dataset | None:
+    """Load a data role from arrays, a torch Dataset, a built-in name or a path; None and Dataset stay as they are."""
+    if data is None or isinstance(data, Dataset):
+        return data
+    from redan.subjects.data import load_dataset
+
+    return load_dataset(data, limit=limit or None, offset=offset, label=label or None)
+
+
+def inputs_of(config: Config, *, most: int = 0) -> Inputs:
+    """Load the data roles that the settings name.
+
+    Args:
+        config: the settings.
+        most: a further limit on the rows of test data; 0 means none.
+    """
+    data = config.settings.data
+    limit = min(filter(None, (data.limit, most)), default=0)
+    test = dataset(_place(config, data.test), limit=limit, offset=data.offset, label=data.label)
+    train = dataset(_place(config, data.train), label=data.label)
+    return Inputs(test=test, train=train, sensitive=data.sensitive)
+
+
+def _place(config: Config, value: str) -> str | None:
+    """Resolve a path against the configuration; a name that is no path stays a name."""
+    if not value:
+        return None
+    path = config.path(value)
+    return str(path) if path.exists() else value
+
+
+def subject_of(config: Config, inputs: Inputs) -> Subject:
+    """Open the model that the settings name, its file scanned before it is loaded."""
+    from redan.subjects.open import open_subject
+    from redan.subjects.options import Options
+
+    model = config.settings.model
+    test = inputs.test
+    options = Options(
+        name=model.name,
+        classes=model.classes or (test.classes if test is not None else ()),
+        bounds=model.bounds or (test.bounds if test is not None else None),
+        mean=model.mean,
+        std=model.std,
+    )
+    return open_subject(
+        target_of(config),
+        kind=model.kind,
+        options=options,
+        weights=str(config.path(model.weights)) if model.weights else "",
+        trust=model.trust,
+        endpoint=config.settings.endpoint,
+        sample=None if test is None else test.x[:2],
+    )
+
+
+def target_of(config: Config) -> str:
+    """Return the model's target with its path made absolute."""
+    value = config.settings.model.target
+    if "://" in value:
+        return value
+    path, colon, factory = value.rpartition(":")
+    if colon and path.endswith(".py"):
+        return f"{config.path(path)}:{factory}"
+    return str(config.path(value))
+
+
+def target_file(config: Config) -> str:
+    """Return the file or folder behind the target, or an empty string for an endpoint."""
+    value = target_of(config)
+    if "://" in value:
+        return ""
+    path, colon, _ = value.rpartition(":")
+    return path if colon and path.endswith(".py") else value

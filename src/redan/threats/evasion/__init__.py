@@ -1,0 +1,1 @@
+"""Evasion: how little must an input change for the model to err?"""

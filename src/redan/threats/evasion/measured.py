@@ -1,0 +1,246 @@
+"""What an evasion attack found, as quantities, curves and pictures; the same for every attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from redan.core.finding import Evidence, Finding, Location, Quantity, Series
+from redan.evidence.blobs import NPY, TORCH_NPY, save_npy
+from redan.kernels.pictures import is_image, triptych
+from redan.kernels.statistics import median_interval, wilson
+from redan.threats.evasion.threat import THREAT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from redan.core.finding import Scalar
+    from redan.core.inputs import Dataset
+    from redan.core.probe import Spec
+
+POINTS = 16
+REACH = 1.5
+"""The curve runs to this multiple of ε; beyond ε only the minimum-norm member was looking."""
+PICTURES = 6
+REMEDIES = (
+    "adversarial training: redan.harden(net, against='evasion')",
+    "validate inputs and limit queries where the model is served",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attacked:
+    """Result of an attack on n inputs, as arrays.
+
+    Attributes:
+        adversarial: (n, …) misclassified point where one was found, else the input.
+        success: (n,) bool; misclassified clean inputs count as fallen.
+        distance: (n,) smallest distance at which the model erred; 0 if it errs without attack, inf if never.
+        stages: (stage name, how many fell there) in order.
+        queries: forward samples, gradient samples.
+        partial: why it was cut short, else empty.
+    """
+
+    adversarial: NDArray[Any]
+    success: NDArray[Any]
+    distance: NDArray[Any]
+    stages: tuple[tuple[str, int], ...]
+    forward: int
+    gradient: int
+    partial: str = ""
+    torch: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Norm, radius and box of an attack, and the names of the model's classes."""
+
+    norm: str
+    eps: float
+    bounds: tuple[float, float]
+    classes: tuple[str, ...]
+
+
+def rate(name: str, mask: NDArray[Any], *, better: str, partial: bool = False) -> Quantity:
+    """Return the share of true values with its Wilson interval."""
+    n, k = len(mask), int(mask.sum())
+    low, high = wilson(k, n)
+    value = k / n if n else float("nan")
+    return Quantity(
+        name=name,
+        value=value,
+        unit="fraction",
+        n=n,
+        low=low,
+        high=high,
+        better=better,
+        partial=partial,  # type: ignore[arg-type]  # a literal
+    )
+
+
+def quantities(found: Attacked, setting: Setting) -> tuple[Quantity, ...]:
+    """Return clean and robust accuracy, success rate, median distance and cost, each with n and interval."""
+    right = found.distance > 0
+    partial = bool(found.partial)
+    attacked = found.success[right]
+    rows = [
+        rate("clean_accuracy", right, better="higher"),
+        rate("robust_accuracy", ~found.success, better="higher", partial=partial),
+        rate("attack_success_rate", attacked, better="lower", partial=partial),
+    ]
+    distances = sorted(float(d) for d in found.distance[right])
+    if distances:
+        middle = distances[len(distances) // 2]
+        low, high = median_interval(distances)
+        rows.append(
+            Quantity(
+                name="median_distance",
+                value=middle,
+                unit=setting.norm,
+                n=len(distances),
+                low=low,
+                high=high,
+                better="higher",
+                partial=partial,
+            )
+        )
+    rows += [exact("forward_samples", found.forward, len(right)), exact("gradient_samples", found.gradient, len(right))]
+    return tuple(rows)
+
+
+def exact(name: str, value: int, n: int) -> Quantity:
+    """Return a count that has no sampling error."""
+    return Quantity(name=name, value=value, unit="count", n=n, low=value, high=value)
+
+
+def series(found: Attacked, setting: Setting, y: NDArray[Any]) -> tuple[Series, ...]:
+    """Return the waterfall, the accuracy-against-ε curve and the accuracies by class."""
+    names = tuple(name for name, _ in found.stages)
+    fell = tuple(float(count) for _, count in found.stages)
+    waterfall = Series(name="waterfall", x=names, y=fell, x_unit="stage", y_unit="count")
+    return (
+        waterfall,
+        curve(found.distance, setting),
+        by_class("by_class", ~found.success, y, setting.classes),
+        by_class("clean_by_class", found.distance > 0, y, setting.classes),
+    )
+
+
+def curve(distance: NDArray[Any], setting: Setting) -> Series:
+    """Return accuracy against ε from the smallest distances: at each radius an upper bound of the true accuracy."""
+    radii = [setting.eps * REACH * i / (POINTS - 1) for i in range(POINTS)]
+    # a relative slack of float32 keeps points that lie on the sphere itself inside it
+    kept = [int((distance > radius * (1 + 1e-6)).sum()) for radius in radii]
+    n = len(distance)
+    bands = [wilson(k, n) for k in kept]
+    return Series(
+        name="accuracy_by_eps",
+        x=tuple(radii),
+        y=tuple(k / n for k in kept),
+        low=tuple(low for low, _ in bands),
+        high=tuple(high for _, high in bands),
+        n=(n,) * len(radii),
+        x_unit=setting.norm,
+        y_unit="fraction",
+    )
+
+
+def by_class(name: str, right: NDArray[Any], y: NDArray[Any], classes: tuple[str, ...]) -> Series:
+    """Return the share of right answers for each true class that occurs."""
+    present = [int(c) for c in np.unique(y)]
+    groups = [right[y == c] for c in present]
+    bands = [wilson(int(g.sum()), len(g)) for g in groups]
+    return Series(
+        name=name,
+        x=tuple(label(c, classes) for c in present),
+        y=tuple(float(g.mean()) for g in groups),
+        low=tuple(low for low, _ in bands),
+        high=tuple(high for _, high in bands),
+        n=tuple(len(g) for g in groups),
+        x_unit="class",
+        y_unit="fraction",
+    )
+
+
+def label(index: int, classes: tuple[str, ...]) -> str:
+    """Return a class's name, or its number when names are unknown."""
+    return classes[index] if 0 <= index < len(classes) else str(index)
+
+
+def evidence(found: Attacked, setting: Setting, data: Dataset, predicted: NDArray[Any]) -> tuple[Evidence, ...]:
+    """Return the adversarial inputs, their distances, and pictures of the nearest ones where inputs are images.
+
+    Args:
+        found: the result.
+        setting: norm, radius and box.
+        data: what was attacked.
+        predicted: (n,) classes the model gives to the adversarial inputs.
+    """
+    kind = TORCH_NPY if found.torch else NPY
+    blobs = [
+        Evidence.of("adversarial", save_npy(found.adversarial), kind, "every input, moved where an attack succeeded"),
+        Evidence.of("success", save_npy(found.success), kind, "which inputs fell"),
+        Evidence.of("distance", save_npy(found.distance), kind, f"smallest {setting.norm} distance that succeeded"),
+        Evidence.of("indices", save_npy(data.indices), NPY, "rows of the source, in the same order"),
+    ]
+    if is_image(data.x.shape[1:]):
+        chosen = worst(found, data.y)
+        blobs += [_picture(i, row, found, setting, data, predicted) for i, row in enumerate(chosen)]
+    return tuple(blobs)
+
+
+def worst(found: Attacked, y: NDArray[Any]) -> list[int]:
+    """Return the fallen inputs nearest to their originals, one a class first, so that a reader sees variety."""
+    order = [int(i) for i in np.argsort(found.distance, kind="stable") if found.success[i] and found.distance[i] > 0]
+    first = {int(y[i]): i for i in reversed(order)}
+    varied = sorted(first.values(), key=order.index)
+    return (varied + [i for i in order if i not in set(varied)])[:PICTURES]
+
+
+def _picture(
+    number: int, row: int, found: Attacked, setting: Setting, data: Dataset, predicted: NDArray[Any]
+) -> Evidence:
+    clean, moved = np.asarray(data.x[row]), np.asarray(found.adversarial[row])
+    low, high = setting.bounds
+    was, now = label(int(data.y[row]), setting.classes), label(int(predicted[row]), setting.classes)
+    note = f"{was} → {now}, row {int(data.indices[row])}, {setting.norm} {float(found.distance[row]):.4g}"
+    return Evidence.of(f"triptych-{number}", triptych(clean, moved, low=low, high=high), "image/png", note)
+
+
+def finding(
+    spec: Spec,
+    name: str,
+    params: dict[str, Scalar],
+    found: Attacked,
+    setting: Setting,
+    data: Dataset,
+    predicted: NDArray[Any],
+) -> Finding:
+    """Put everything together; the severity comes from the pessimistic end of robust accuracy."""
+    numbers = quantities(found, setting)
+    robust = next(q for q in numbers if q.name == "robust_accuracy")
+    clean = next(q for q in numbers if q.name == "clean_accuracy")
+    detail = (
+        f"Without attack {clean.value:.1%} are right. Within {setting.norm} distance {setting.eps:g} the attack leaves "
+        f"{robust.value:.1%} (95 % interval {robust.low:.1%} to {robust.high:.1%}, n = {robust.n}); a stronger attack "
+        "can only lower it."
+    )
+    if found.partial:
+        detail += f" The attack was cut short ({found.partial}), so the true figure may be lower."
+    return Finding(
+        rule=spec.id,
+        threat=spec.threat,
+        subject=name,
+        title=f"{robust.value:.1%} of {robust.n} inputs withstand {setting.norm} {setting.eps:g}",
+        severity=THREAT.severity(robust),
+        detail=detail,
+        params=params,
+        quantities=numbers,
+        series=series(found, setting, np.asarray(data.y)),
+        locations=(Location(uri=data.name),),
+        evidence=evidence(found, setting, data, predicted),
+        remedies=REMEDIES,
+        references=spec.references,
+    )

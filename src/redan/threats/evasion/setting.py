@@ -1,0 +1,46 @@
+"""From parameters and data to norm, radius and box."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from redan.core.errors import ShapeMismatch, UsageError
+from redan.threats.evasion.measured import Setting
+
+if TYPE_CHECKING:
+    from redan.core.inputs import Dataset
+    from redan.core.subject import Subject
+
+DEFAULT_EPS = {"linf": 8 / 255, "l2": 0.5}
+"""Radii on the scale [0, 1] when nobody chose one: the ones most published results are given for."""
+
+
+def box(subject: Subject, data: Dataset) -> tuple[float, float]:
+    """Return the bounds of the inputs: the subject's, else the data set's, else the range of its values.
+
+    Raises:
+        ShapeMismatch: the values are no floating-point numbers, or all the same.
+    """
+    known = subject.bounds or data.bounds
+    if known is not None:
+        return float(known[0]), float(known[1])
+    values: Any = np.asarray(data.x)
+    low, high = float(values.min()), float(values.max())
+    if not low < high:
+        raise ShapeMismatch(f"every value of {data.name!r} is {low:g}, so there is no range to attack in")
+    return low, high
+
+
+def setting(subject: Subject, data: Dataset, norm: str, eps: float | None) -> Setting:
+    """Return norm, radius and box; without a radius the usual one for the norm, scaled to the box.
+
+    Raises:
+        UsageError: the radius is not positive.
+    """
+    low, high = box(subject, data)
+    radius = DEFAULT_EPS[norm] * (high - low) if eps is None else eps
+    if not radius > 0:
+        raise UsageError(f"eps is {radius:g}; expected a distance above zero", hint="for example --eps 0.03")
+    return Setting(norm=norm, eps=radius, bounds=(low, high), classes=subject.classes or data.classes)

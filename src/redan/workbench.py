@@ -1,0 +1,272 @@
+"""The Python interface: a handful of functions over the runner.
+
+net = redan.subject(model, data=(x, y), bounds=(0, 1))
+before = redan.attack(net, threats=["evasion", "privacy"], seed=0, budget="5m")
+safer = redan.harden(net, against="evasion", budget="20m")
+redan.compare(before, redan.attack(safer, like=before)).save("report.html")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from redan.core import catalogue
+from redan.core.budget import Budget, parse_limits
+from redan.core.errors import UsageError
+from redan.core.inputs import Inputs
+from redan.core.policy import Policy
+from redan.core.progress import SILENT, Observer
+from redan.core.report import Report
+from redan.evidence.blobs import FolderBlobs
+from redan.runner.opening import dataset
+from redan.runner.plan import Choice, plan
+from redan.runner.run import Session, run
+from redan.runner.split import held_out
+from redan.runner.target import Target
+
+Data = Any
+"""(x, y) arrays or tensors, a torch Dataset, a Dataset of ours, a built-in name, or a path."""
+
+
+def subject(
+    model: Any,
+    *,
+    data: Data = None,
+    train: Data = None,
+    bounds: tuple[float, float] | None = None,
+    classes: Sequence[str] = (),
+    name: str = "",
+    kind: str = "auto",
+    weights: str | Path = "",
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+    limit: int = 0,
+    offset: int = 0,
+    trust: bool = False,
+) -> Target:
+    """Make something measurable.
+
+    Args:
+        model: a torch or Keras module, fitted estimator, booster, callable, file, folder, ``MODULE.py:FACTORY`` or
+            address of a prediction endpoint. A model file is scanned before it is loaded.
+        data: what it is measured on.
+        train: what it was trained on, for privacy and hardening.
+        bounds: lowest and highest legal input value; the data's own range when absent.
+        classes: class names in the order of the outputs.
+        name: what reports and fingerprints call it; keep it when you retrain.
+        kind: adapter, when the right one is not found by itself.
+        weights: state dict to load into what a factory returns.
+        mean: channel means that the model's owner subtracts before the model.
+        std: channel deviations that the model's owner divides by.
+        limit: most rows of data to use; 0 means all.
+        offset: rows of data to skip first.
+        trust: load a file that is not judged safe, in a sandbox, for labels and scores only.
+
+    Raises:
+        UnsafeArtifact: the model's file is not safe to load and ``trust`` is not set.
+        SubjectError: it cannot be measured, with the reason.
+        MissingDependency: an extra is not installed.
+    """
+    from redan.subjects.open import open_subject
+    from redan.subjects.options import Options
+
+    test = dataset(data, limit=limit, offset=offset)
+    options = Options(
+        name=name,
+        classes=tuple(classes) or (test.classes if test is not None else ()),
+        bounds=bounds or (test.bounds if test is not None else None),
+        mean=tuple(mean),
+        std=tuple(std),
+    )
+    opened = open_subject(
+        model,
+        kind=kind,
+        options=options,
+        weights=str(weights),
+        trust=trust,
+        sample=None if test is None else test.x[:2],
+    )
+    return target(opened, Inputs(test=test, train=dataset(train)))
+
+
+def target(opened: Any, inputs: Inputs) -> Target:
+    """Put a subject and its data together, after checking on a few rows that they fit.
+
+    Raises:
+        ShapeMismatch: they do not.
+        SubjectFailed: the model raised or answered nonsense.
+    """
+    from redan.subjects.fit import check_fit
+
+    for data in (inputs.test, inputs.train):
+        if data is not None and "labels" in opened.capabilities:
+            check_fit(opened, data)
+    return Target(subject=opened, inputs=inputs)
+
+
+def scan(path: str | Path, *, observe: Observer = SILENT, policy: Policy | None = None) -> Report:
+    """Judge every file under a path by content, without loading anything.
+
+    Raises:
+        Unreadable: the path does not exist or may not be read.
+    """
+    from redan.subjects.files import open_files
+
+    files = open_files(Path(path))
+    steps = plan([files], Inputs(), Choice(threats=("supply_chain",)))
+    session = Session(policy=_today(policy), observe=observe, command=f"redan scan {path}")
+    return run(steps, Inputs(), files.ref, session, asked={"path": str(path)})
+
+
+def attack(
+    net: Any,
+    *,
+    threats: Sequence[str] = (),
+    probes: Sequence[str] = (),
+    seed: int = 0,
+    budget: str = "",
+    like: Report | None = None,
+    data: Data = None,
+    observe: Observer = SILENT,
+    policy: Policy | None = None,
+    session: Session | None = None,
+    **params: Any,
+) -> Report:
+    """Measure how weak a model is.
+
+    Args:
+        net: what `subject` returned, or anything it accepts (then with ``data``).
+        threats: threats by name; all that have probes for this subject when empty.
+        probes: exactly these probes; the defaults of the threats when empty.
+        seed: root seed; the same seed, subject and data give the same report.
+        budget: ``5m``, ``90s cpu``, ``10k queries``; a number cut short says so.
+        like: repeat what an earlier report asked for; the arguments above are then taken from it.
+        data: data, when ``net`` is not yet a subject with data.
+        observe: told about progress.
+        policy: what decides; gate ``high`` by default.
+        session: replaces seed, budget, policy and observer at once (the command line uses it).
+        **params: parameters of probes by name: ``norm="linf", eps=0.1, plan="quick"`` …
+
+    Raises:
+        UnknownName: no such threat, probe or parameter.
+        SubjectError: the model and the data do not fit.
+    """
+    work = net if isinstance(net, Target) else subject(net, data=data)
+    choice = Choice(threats=tuple(threats), probes=tuple(probes), params=_given(params))
+    if like is not None:
+        choice, seed, budget = _repeat(like)
+    required = policy.required if policy else tuple(threats)
+    session = session or Session(
+        budget=Budget(limits=parse_limits(budget)),
+        seed=seed,
+        policy=replace(_today(policy), required=required),
+        observe=observe,
+        command=_python_call(choice, seed, budget),
+    )
+    asked = {"threats": choice.threats, "probes": choice.probes, "params": choice.params, "budget": budget}
+    steps = plan([work.subject], work.inputs, choice)
+    return run(steps, work.inputs, work.subject.ref, session, asked=asked, notes=work.notes)
+
+
+def harden(
+    net: Target, *, against: str, budget: str = "", seed: int = 0, observe: Observer = SILENT, **params: Any
+) -> Target:
+    """Make a better subject, with a new digest and this one in its lineage; the one given stays as it was.
+
+    Without training data the rows of the test data are split by the seed: one half trains, and the returned target is
+    measured on the other half only.
+
+    Args:
+        net: what `subject` returned.
+        against: threat to reduce.
+        budget: most to spend on training.
+        seed: root seed.
+        observe: told about progress.
+        **params: parameters of the mitigation: ``norm``, ``eps``, ``epochs`` …
+
+    Raises:
+        UsageError: nothing reduces that threat for this subject.
+        BudgetSpent: before a usable subject existed.
+    """
+    from redan.core.params import Params
+    from redan.core.subject import require
+
+    candidates = [e for e in catalogue.entries("mitigation") if e.threat == against and e.default]
+    if not candidates:
+        known = sorted({e.threat for e in catalogue.entries("mitigation")})
+        raise UsageError(f"nothing hardens against {against!r} yet", hint=f"known: {', '.join(known)}")
+    chosen = candidates[0]
+    mitigation = catalogue.load(chosen)()
+    require(net.subject, *mitigation.spec.needs)
+    kind: type[Params] = mitigation.Params
+    inputs, notes = held_out(net.inputs, seed)
+    better = mitigation.apply(
+        net.subject,
+        inputs,
+        kind.of(_given(params)),
+        budget=Budget(limits=parse_limits(budget)),
+        seed=seed,
+        observe=observe,
+    )
+    return Target(subject=better, inputs=inputs, notes=(*net.notes, *notes))
+
+
+def check(config: Any = None, *, observe: Observer = SILENT) -> Report:
+    """Do what redan.toml asks for: scan, attack, gate.
+
+    Args:
+        config: a Config, a path to redan.toml, or None for the nearest one.
+        observe: told about progress.
+
+    Raises:
+        ConfigError: no redan.toml, or one that does not fit.
+    """
+    from redan.runner.check import check as run_check
+    from redan.runner.check import configured
+
+    return run_check(configured(config), observe=observe)
+
+
+def open_report(path: str | Path) -> Report:
+    """Open a report with its evidence from a run's folder, or a bare document without it.
+
+    Raises:
+        Unreadable: there is no report.
+        ConfigError: it is of another schema.
+    """
+    place = Path(path)
+    file = place / "report.json" if place.is_dir() else place
+    report = Report.read(file)
+    evidence = file.parent / "evidence"
+    return replace(report, blobs=FolderBlobs(evidence)) if evidence.is_dir() else report
+
+
+def _today(policy: Policy | None) -> Policy:
+    now: date = datetime.now(UTC).date()
+    return replace(policy or Policy(), today=now)
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _repeat(like: Report) -> tuple[Choice, int, str]:
+    asked = like.asked
+    choice = Choice(
+        threats=tuple(asked.get("threats", ())),
+        probes=tuple(asked.get("probes", ())),
+        params=dict(asked.get("params", {})),
+    )
+    return choice, like.run.seed, str(asked.get("budget", ""))
+
+
+def _python_call(choice: Choice, seed: int, budget: str) -> str:
+    words = [f"threats={list(choice.threats)!r}"] if choice.threats else []
+    words += [f"probes={list(choice.probes)!r}"] if choice.probes else []
+    words += [f"{name}={value!r}" for name, value in choice.params.items()]
+    words += [f"budget={budget!r}"] if budget else []
+    return f"redan.attack(net, {', '.join([*words, f'seed={seed}'])})"
