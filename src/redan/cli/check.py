@@ -26,7 +26,7 @@ def command(
     quiet: bool,
     **flags: Any,
 ) -> int:
-    """Scan and attack what redan.toml names, write the reports, and gate on the result.
+    r"""Scan and attack what redan.toml names, write the reports, and gate on the result.
 
     \b
     redan check --quick

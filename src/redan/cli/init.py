@@ -55,7 +55,7 @@ redan:
 @click.option("--ci", type=click.Choice(["github", "gitlab", "both", "none"]), default="none", show_default=True)
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 def command(folder: Path, example: bool, ci: str, force: bool) -> int:  # click passes flags by name
-    """Write redan.toml for a model found in FOLDER, and on request a CI job.
+    r"""Write redan.toml for a model found in FOLDER, and on request a CI job.
 
     \b
     redan init

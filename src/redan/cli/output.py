@@ -46,9 +46,9 @@ def colour() -> bool:
 def render(report: Report, form: str) -> bytes:
     """Turn a report into bytes in one of the formats."""
     if form == "table":
-        from redan.reports.table import render as render_table
+        from redan.reports.table import write as write_table
 
-        return render_table(report, width=width(), colour=colour()).encode("utf-8", "backslashreplace")
+        return write_table(report, width=width(), colour=colour())
     data: bytes = catalogue.load(catalogue.entry("writer", form))(report)
     return data
 

@@ -21,17 +21,6 @@ _LIBRARIES = (
     "PIL",
     "pyarrow",
 )
-    "numpy",
-    "torch",
-    "sklearn",
-    "xgboost",
-    "lightgbm",
-    "onnxruntime",
-    "keras",
-    "transformers",
-    "PIL",
-    "pyarrow",
-)
 
 
 def versions() -> dict[str, str]:

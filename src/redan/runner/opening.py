@@ -17,7 +17,7 @@ def dataset(data: Any, *, limit: int = 0, offset: int = 0, label: str = "") -> D
         return data
     from redan.subjects.data import load_dataset
 
-    return load_dataset(data, limit=limit or None, offset=offset, label=label or None)
+    return load_dataset(data, limit=limit or None, offset=offset, label=label)
 
 
 def inputs_of(config: Config, *, most: int = 0) -> Inputs:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redan.core.finding import Evidence, Finding, Location, Quantity, Series
+from redan.core.finding import Better, Evidence, Finding, Location, Quantity, Series
 from redan.evidence.blobs import NPY, TORCH_NPY, save_npy
 from redan.kernels.pictures import is_image, triptych
 from redan.kernels.statistics import median_interval, wilson
@@ -63,7 +63,7 @@ class Setting:
     classes: tuple[str, ...]
 
 
-def rate(name: str, mask: NDArray[Any], *, better: str, partial: bool = False) -> Quantity:
+def rate(name: str, mask: NDArray[Any], *, better: Better, partial: bool = False) -> Quantity:
     """Return the share of true values with its Wilson interval."""
     n, k = len(mask), int(mask.sum())
     low, high = wilson(k, n)
@@ -76,7 +76,7 @@ def rate(name: str, mask: NDArray[Any], *, better: str, partial: bool = False) -
         low=low,
         high=high,
         better=better,
-        partial=partial,  # type: ignore[arg-type]  # a literal
+        partial=partial,
     )
 
 

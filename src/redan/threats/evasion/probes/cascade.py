@@ -50,7 +50,7 @@ class CascadeParams(core_params.Params):
         name="cascade",
         threat="evasion",
         title="Robust accuracy under a cascade of white-box attacks",
-        source="Croce & Hein 2020, ICML (APGD, AutoAttack); Pintor et al. 2021, NeurIPS (FMN); Madry et al. 2018, eq. 2.1",
+        source="Croce & Hein 2020 (APGD, AutoAttack); Pintor et al. 2021 (FMN); Madry et al. 2018, eq. 2.1",
         needs=("gradients",),
         data=("test",),
         cost="seconds",
