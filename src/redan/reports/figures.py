@@ -16,7 +16,7 @@ GLUE = "\u00a0"
 
 
 def figure(value: float, unit: str = "") -> str:
-    """Write one number with its unit; a fraction becomes a percentage that never rounds to 0 or 100 when it is neither."""
+    """Write one number with its unit; a fraction becomes a percentage that rounds to 0 or 100 only when it is."""
     if not isfinite(value):
         return "not a number" if isnan(value) else ("infinite" if value > 0 else "minus infinite")
     if unit == "fraction":

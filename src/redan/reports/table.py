@@ -101,7 +101,10 @@ def _threat(threat: ThreatSummary, name_cells: int, columns: list[int], lines: L
     below = room < 8
     if below:
         room += columns[0] + 2
-    drawn = bar(rate.value, rate.low, rate.high, min(30, max(8, room)))
+    if room < 8:
+        lines.row([name, bar(rate.value, rate.low, rate.high, 8), *cells], indent="  ", style=style)
+        return
+    drawn = bar(rate.value, rate.low, rate.high, min(30, room))
     lines.row([name, *([] if below else cells[:1]), drawn, *cells[1:]], indent="  ", style=style)
     if below:
         lines.say(words(rate.name), first="    ", style="dim")
@@ -149,7 +152,8 @@ def _finding(finding: Finding, lines: Lines) -> None:
 
 
 def _series(series: Series, lines: Lines) -> None:
-    unit = f" ({visible(series.x_unit)})" if series.x_unit else ""
+    numeric = all(isinstance(x, float) for x in series.x)
+    unit = f" ({visible(series.x_unit)})" if series.x_unit and numeric else ""
     points = [f"{_place(x)}: {figure(y, series.y_unit)}" for x, y in zip(series.x, series.y, strict=False)]
     more = [f"and {len(points) - MOST_POINTS:,} more"] if len(points) > MOST_POINTS else []
     told = "; ".join([*points[:MOST_POINTS], *more])
