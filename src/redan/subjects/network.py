@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,7 @@ from redan.core.errors import ShapeMismatch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from redan.subjects.options import Options
-
-Kind = Literal["logits", "probabilities"]
+    from redan.subjects.options import Kind, Options
 
 _SMALLEST_PROBABILITY = 1e-30
 _SUM_TOLERANCE = 1e-3
@@ -41,7 +39,7 @@ class Network(nn.Module):
         self.inner = inner
         self.kind: Kind = kind
         self.channels_last = options.channels == "last"
-        self.keeps_integers = any(isinstance(part, (nn.Embedding, nn.EmbeddingBag)) for part in inner.modules())
+        self.keeps_integers = _takes_tokens(inner)
         self.register_buffer("mean", torch.tensor(options.mean) if options.mean else None, persistent=False)
         self.register_buffer("std", torch.tensor(options.std) if options.std else None, persistent=False)
         self.training = inner.training
@@ -84,6 +82,12 @@ class Network(nn.Module):
             spread = (1, -1) + (1,) * (x.ndim - 2)
             x = (x - self.mean.to(x).reshape(spread)) / self.std.to(x).reshape(spread)
         return x.movedim(1, -1) if self.channels_last and x.ndim > 2 else x
+
+
+def _takes_tokens(module: nn.Module) -> bool:
+    """Whether inputs are integers to be looked up: the first part with parameters of its own is an embedding."""
+    owners = (part for part in module.modules() if next(part.parameters(recurse=False), None) is not None)
+    return isinstance(next(owners, None), (nn.Embedding, nn.EmbeddingBag))
 
 
 def unwrapped(answer: Any) -> Any:
@@ -138,13 +142,13 @@ def evaluating(module: nn.Module, *, freeze: bool = True) -> Iterator[None]:
         for part, _ in modes:
             part.training = False
         for parameter in learning:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad_(False)
         yield
     finally:
         for part, mode in modes:
             part.training = mode
         for parameter in learning:
-            parameter.requires_grad_(requires_grad=True)
+            parameter.requires_grad_(True)
         _put_back(buffers)
 
 

@@ -7,6 +7,9 @@ from typing import Literal
 
 from redan.core.errors import UsageError
 
+Kind = Literal["logits", "probabilities"]
+"""What scores are."""
+
 ScoreKind = Literal["auto", "logits", "probabilities"]
 Channels = Literal["first", "last"]
 Answers = Literal["auto", "labels", "scores"]

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from redan.core.errors import RedanError, SubjectFailed, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
+from redan.subjects.columns import refuse_broken
 from redan.subjects.failures import answering
-from redan.subjects.network import Kind, Network, evaluating, kind_of
+from redan.subjects.network import Network, evaluating, kind_of
 from redan.subjects.options import Options
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.subject import Capability
+    from redan.subjects.options import Kind
 
 
 class TorchSubject:
@@ -92,7 +94,7 @@ class TorchSubject:
 
     @property
     def module(self) -> nn.Module:
-        """The network from the owner's scale to logits (n, classes), normalisation inside, in the mode it was found in."""
+        """The network from the owner's scale to logits (n, classes), normalisation inside, in the mode it is in."""
         return self._net
 
     @property
@@ -113,11 +115,11 @@ class TorchSubject:
 
     def labels(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict classes of (n, …) inputs as (n,) int64."""
-        return np.concatenate([np.zeros(0, np.int64), *(rows.argmax(dim=1).numpy() for rows in self._batches(x))])
+        return np.concatenate([np.zeros(0, np.int64), *(rows.argmax(axis=1) for rows in self._batches(x))])
 
     def scores(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict scores of (n, …) inputs as (n, classes) floating point, logits or probabilities by ``score_kind``."""
-        rows = [rows.numpy() for rows in self._batches(x)]
+        rows = list(self._batches(x))
         return np.concatenate(rows) if rows else np.zeros((0, len(self.classes)), np.float32)
 
     def logits(self, x: Tensor) -> Tensor:
@@ -169,7 +171,7 @@ class TorchSubject:
         with answering(self._ref.name, x.shape):
             return torch.tensor(x, dtype=torch.int64 if keep else self._dtype, device=self._device)
 
-    def _batches(self, x: NDArray[Any]) -> Iterator[Tensor]:
+    def _batches(self, x: NDArray[Any]) -> Iterator[NDArray[Any]]:
         x = np.asarray(x)
         for start in range(0, len(x), self._options.batch):
             batch = self._tensor(x[start : start + self._options.batch])
@@ -177,13 +179,13 @@ class TorchSubject:
                 self._learn(batch)
             with answering(self._ref.name, tuple(batch.shape)), evaluating(self._net), torch.no_grad():
                 rows = self._net.outputs(batch)
-            yield rows.detach().cpu()
+            yield refuse_broken(rows.detach().cpu().numpy(), self._ref.name)
 
     def _learn(self, x: Tensor) -> None:
         """Ask once, with the graph recorded, to learn whether the answers are logits or probabilities."""
         leaf = x.detach().clone()
         if leaf.is_floating_point():
-            leaf.requires_grad_(requires_grad=True)
+            leaf.requires_grad_(True)
         with answering(self._ref.name, tuple(x.shape)), evaluating(self._net, freeze=False), torch.enable_grad():
             self._net.kind = kind_of(self._net.raw(leaf))
         self._known = True
@@ -207,7 +209,7 @@ def weights_component(module: nn.Module, name: str) -> Component:
             plain = value.detach().cpu().to_dense() if value.is_sparse else value.detach().cpu()
             data = plain.contiguous().reshape(-1).view(torch.uint8).numpy()
             digest.update(f"{key}:{value.dtype}:{tuple(value.shape)}\n".encode())
-            digest.update(data)
+            digest.update(data.data)
             size += data.nbytes
     except RedanError:
         raise

@@ -36,7 +36,7 @@ def from_pair(x: Any, y: Any, name: str) -> Source:
 
 
 def from_torch(data: Any, name: str) -> Source:
-    """Take a torch data set of the map style: ``len(data)`` and ``data[i] -> (x, y)``; only the rows asked for are read.
+    """Take a torch data set of the map style, ``len(data)`` and ``data[i] -> (x, y)``; only rows asked for are read.
 
     Raises:
         UsageError: it has no length or no rows by number.

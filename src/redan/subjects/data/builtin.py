@@ -92,8 +92,8 @@ def _bundled(name: str, split: Split | None) -> Source:
 
 
 def _rows(n: int, split: Split | None) -> NDArray[Any]:
-    every = np.arange(n, dtype=np.int64)
+    every: NDArray[Any] = np.arange(n, dtype=np.int64)
     if split is None:
         return every
-    tested = every % TEST_EVERY == TEST_EVERY - 1
+    tested: NDArray[Any] = every % TEST_EVERY == TEST_EVERY - 1
     return every[tested] if split == "test" else every[~tested]

@@ -44,7 +44,7 @@ def check_inputs(x: NDArray[Any], name: str, columns: tuple[str, ...] = ()) -> N
         )
     if x.ndim < 2 or 0 in x.shape[1:]:
         raise ShapeMismatch(
-            f"the inputs of {name!r} have shape {x.shape}; expected (rows, features) or (rows, channels, height, width)",
+            f"the inputs of {name!r} have shape {x.shape}; expected (rows, features) or (rows, channels, h, w)",
             hint="reshape a single feature to (rows, 1)",
         )
     if np.issubdtype(x.dtype, np.inexact) and not np.isfinite(x.sum()):

@@ -13,7 +13,7 @@ _TEXT = {".csv": ",", ".tsv": "\t"}
 _KNOWN = ".npz, .npy, .csv, .tsv, .parquet, IDX files, or a folder of images in class folders"
 
 
-def from_path(path: Path, split: Split | None, labels_column: str | None) -> Source:
+def from_path(path: Path, split: Split | None, label: str) -> Source:
     """Choose the reader for a file or folder.
 
     Raises:
@@ -21,20 +21,20 @@ def from_path(path: Path, split: Split | None, labels_column: str | None) -> Sou
         UsageError: a split of data that has none.
     """
     if path.is_dir():
-        return _from_folder(path, split, labels_column)
+        return _from_folder(path, split, label)
     head = _head(path)
     if head[:4] == b"PK\x03\x04":
-        return npz.from_npz(path, split, labels_column)
+        return npz.from_npz(path, split, label)
     if split is not None:
         raise UsageError(f"{uri(path)!r} has no splits", hint=f"give the file of the {split} rows itself")
     if head[:6] == b"\x93NUMPY":
         return npz.from_npy(path, npz.labels_beside(path))
     if head[:4] == b"PAR1":
-        return tables.from_parquet(path, labels_column)
+        return tables.from_parquet(path, label)
     if idx.is_idx(head) or head[:2] == b"\x1f\x8b":
         return idx.from_files(path, idx.labels_beside(path), name=path.name)
     if path.suffix.lower() in _TEXT:
-        return tables.from_csv(path, labels_column, delimiter=_TEXT[path.suffix.lower()])
+        return tables.from_csv(path, label, delimiter=_TEXT[path.suffix.lower()])
     raise Unreadable(f"{uri(path)!r} is of no format that Redan reads as data", hint=f"give {_KNOWN}")
 
 
@@ -63,7 +63,7 @@ def _head(path: Path) -> bytes:
     return head
 
 
-def _from_folder(folder: Path, split: Split | None, labels_column: str | None) -> Source:
+def _from_folder(folder: Path, split: Split | None, label: str) -> Source:
     try:
         names = {entry.name for entry in folder.iterdir()}
     except OSError as err:
@@ -76,10 +76,10 @@ def _from_folder(folder: Path, split: Split | None, labels_column: str | None) -
         return npz.from_npy(folder / "x.npy", folder / "y.npy")
     for choice in (split,) if split else ("test",):
         if choice in names:
-            return from_path(folder / choice, None, labels_column)
+            return from_path(folder / choice, None, label)
         for suffix in (".npz", ".csv", ".parquet"):
             if f"{choice}{suffix}" in names:
-                return from_path(folder / f"{choice}{suffix}", None, labels_column)
+                return from_path(folder / f"{choice}{suffix}", None, label)
     if split is not None:
         raise UsageError(f"{uri(folder)!r} has no split {split!r}", hint=f"expected a folder or file named {split}")
     return images.from_folder(folder)

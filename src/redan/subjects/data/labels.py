@@ -56,7 +56,8 @@ def _one_axis(labels: NDArray[Any], name: str) -> NDArray[Any]:
     if labels.ndim == 2 and labels.shape[1] == 1:
         return labels[:, 0]
     if labels.ndim == 2 and np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all():
-        return labels.argmax(axis=1)
+        ones: NDArray[Any] = labels.argmax(axis=1)
+        return ones
     raise ShapeMismatch(
         f"the labels of {name!r} have shape {labels.shape}; expected one class for each row",
         hint="give class indices of shape (rows,), or exactly one 1 in each row",

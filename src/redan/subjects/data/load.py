@@ -24,7 +24,7 @@ def load_dataset(
     *,
     limit: int | None = None,
     offset: int = 0,
-    labels_column: str | None = None,
+    label: str = "",
     classes: tuple[str, ...] = (),
     bounds: tuple[float, float] | None = None,
     name: str = "",
@@ -38,7 +38,7 @@ def load_dataset(
             may end in ``:train`` or ``:test`` where the data has splits.
         limit: at most so many rows; None for all.
         offset: rows to skip first.
-        labels_column: the label column of a table or the label array of an ``.npz``; the usual one when None.
+        label: the label column of a table or the label array of an ``.npz``; the usual one when empty.
         classes: class names in the order of the model's outputs; labels that are no indices are looked up here.
         bounds: lowest and highest legal value; the format's own when None.
         name: what to call it; a name from the specification when empty.
@@ -51,7 +51,7 @@ def load_dataset(
         ShapeMismatch: inputs are no numbers of one shape, or labels no classes.
         UsageError: the window lies beyond the end, or the words do not name data.
     """
-    source = find_source(spec, labels_column=labels_column)
+    source = find_source(spec, label=label)
     start, stop = window(source.n, limit=limit, offset=offset, name=source.name)
     rows = source.read(start, stop)
     check_lengths(len(rows.x), len(rows.labels), source.name)
@@ -70,7 +70,7 @@ def load_dataset(
     )
 
 
-def find_source(spec: Any, *, labels_column: str | None = None) -> Source:
+def find_source(spec: Any, *, label: str = "") -> Source:
     """Find what holds the data and how to read it.
 
     Raises:
@@ -78,7 +78,7 @@ def find_source(spec: Any, *, labels_column: str | None = None) -> Source:
         Unreadable: there is nothing at the path, or it is of no known format.
     """
     if isinstance(spec, (str, Path)):
-        return _from_text(str(spec), labels_column)
+        return _from_text(str(spec), label)
     if isinstance(spec, Dataset):
         return arrays.from_pair(spec.x, spec.y, spec.name)
     if isinstance(spec, tuple) and len(spec) == 2:
@@ -98,7 +98,7 @@ def _is_torch_dataset(spec: Any) -> bool:
     return module is not None and isinstance(spec, module.Dataset)
 
 
-def _from_text(text: str, labels_column: str | None) -> Source:
+def _from_text(text: str, label: str) -> Source:
     if not text:
         raise UsageError("no data was named", hint="give a path or one of " + ", ".join(builtin.NAMES))
     path, split = Path(text), None
@@ -107,7 +107,7 @@ def _from_text(text: str, labels_column: str | None) -> Source:
         if head and tail in _SPLITS:
             text, path, split = head, Path(head), cast("Split", tail)
     if path.exists():
-        return formats.from_path(path, split, labels_column)
+        return formats.from_path(path, split, label)
     if text in builtin.NAMES:
         return builtin.by_name(text, split)
     if "," in text:

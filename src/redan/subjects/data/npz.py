@@ -21,7 +21,7 @@ _INPUTS = ("x", "X", "data", "inputs", "images", "features")
 _LABELS = ("y", "Y", "labels", "label", "targets", "target")
 
 
-def from_npz(path: Path, split: Split | None, labels_name: str | None) -> Source:
+def from_npz(path: Path, split: Split | None, label: str) -> Source:
     """Read ``x`` and ``y`` (or ``x_test``, ``y_test`` …) from an ``.npz`` file.
 
     Raises:
@@ -34,8 +34,8 @@ def from_npz(path: Path, split: Split | None, labels_name: str | None) -> Source
             names = list(archive.files)
             endings = (f"_{split}",) if split else ("", "_test")
             x = archive[_find(names, _INPUTS, endings, path, "inputs")]
-            wanted = (labels_name,) if labels_name else _LABELS
-            y = archive[_find(names, wanted, ("",) if labels_name else endings, path, "labels")]
+            wanted = (label,) if label else _LABELS
+            y = archive[_find(names, wanted, ("",) if label else endings, path, "labels")]
     except (ValueError, OSError, BadZipFile, EOFError) as err:
         raise _refusal(path, err) from err
     return _pair(x, y, path, sha256)

@@ -16,7 +16,7 @@ from redan.subjects.digests import of_file, uri
 _MISSING = ("", "na", "nan", "null", "none", "?")
 
 
-def from_csv(path: Path, labels_column: str | None, *, delimiter: str = ",") -> Source:
+def from_csv(path: Path, label: str, *, delimiter: str = ",") -> Source:
     """Read a text table. The first line is a header when it holds a cell that is no number and the second line's is.
 
     Raises:
@@ -36,14 +36,14 @@ def from_csv(path: Path, labels_column: str | None, *, delimiter: str = ",") -> 
     for number, line in enumerate(body):
         if len(line) != len(columns):
             raise ShapeMismatch(f"row {number} of {path.name!r} has {len(line)} cells; expected {len(columns)}")
-    label = _label(columns, labels_column, path)
+    place = _label(columns, label, path)
     cells = [[line[i] for line in body] for i in range(len(columns))]
-    features = [i for i in range(len(columns)) if i != label]
+    features = [i for i in range(len(columns)) if i != place]
     x = np.array([_numbers(cells[i], columns[i], path) for i in features], dtype=np.float64).T
-    return _table(path, sha256, x, _raw_labels(cells[label]), tuple(columns[i] for i in features))
+    return _table(path, sha256, x, _raw_labels(cells[place]), tuple(columns[i] for i in features))
 
 
-def from_parquet(path: Path, labels_column: str | None) -> Source:
+def from_parquet(path: Path, label: str) -> Source:
     """Read a Parquet table.
 
     Raises:
@@ -65,14 +65,14 @@ def from_parquet(path: Path, labels_column: str | None) -> Source:
     columns = [str(name) for name in table.column_names]
     if not columns:
         raise Unreadable(f"{uri(path)!r} has no columns")
-    label = _label(columns, labels_column, path)
-    features = [i for i in range(len(columns)) if i != label]
+    place = _label(columns, label, path)
+    features = [i for i in range(len(columns)) if i != place]
     arrays = [table.column(i).to_numpy() for i in range(len(columns))]
     for i in features:
         if arrays[i].dtype.kind not in "biuf":
             raise _no_numbers(columns[i], path, f"of type {table.schema.field(i).type}")
     x = np.column_stack([arrays[i].astype(np.float64) for i in features]) if features else np.zeros((len(table), 0))
-    labels = arrays[label]
+    labels = arrays[place]
     texts = labels.astype(str) if labels.dtype == object else labels
     return _table(path, sha256, x, texts, tuple(columns[i] for i in features))
 
@@ -110,7 +110,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _label(columns: list[str], wanted: str | None, path: Path) -> int:
+def _label(columns: list[str], wanted: str, path: Path) -> int:
     if not wanted:
         return len(columns) - 1
     if wanted not in columns:
