@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import torch
 
 from redan.kernels.attacks import loss as losses
+from redan.kernels.attacks.ball import Ball
 from redan.kernels.attacks.descent import Best, Reached, Work
-from redan.kernels.attacks.projection import Ball, column, project, steepest
+from redan.kernels.attacks.projection import column, project, steepest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

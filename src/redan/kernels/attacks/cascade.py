@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from redan.kernels.attacks.ball import Ball
     from redan.kernels.attacks.plans import Plan
-    from redan.kernels.attacks.projection import Ball
     from redan.kernels.attacks.result import Evasion
     from redan.kernels.draws import Keys
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from redan.kernels.attacks.ball import Ball
 from redan.kernels.attacks.loss import margin
-from redan.kernels.attacks.projection import Ball, distance, project, steepest
+from redan.kernels.attacks.projection import distance, project, steepest
 
 if TYPE_CHECKING:
     from torch import Tensor

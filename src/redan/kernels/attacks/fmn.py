@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels.attacks import loss as losses
+from redan.kernels.attacks.ball import Box, Norm
 from redan.kernels.attacks.boundary import bisect
-from redan.kernels.attacks.projection import TINY, Box, Norm, column, distance, l2_norm
+from redan.kernels.attacks.projection import TINY, column, distance, l2_norm
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,7 +13,7 @@ from redan.kernels.attacks.apgd import ApgdSchedule, Loss
 from redan.kernels.attacks.descent import Schedule
 
 if TYPE_CHECKING:
-    from redan.kernels.attacks.projection import Norm
+    from redan.kernels.attacks.ball import Norm
 
 Depth: TypeAlias = Literal["quick", "standard", "deep"]
 """How much a plan of the cascade spends."""

@@ -1,59 +1,24 @@
 """Balls and boxes: projection, steepest directions, distances and the exact final check.
 
 Everywhere `inputs` and `points` have shape (n, ...), `eps` is a radius in the units of the inputs and the box is
-[low, high] in every coordinate. The two norms are named "linf" and "l2".
+[low, high] in every coordinate.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import torch
+
+from redan.kernels.attacks.ball import Ball, Box, Norm
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Norm: TypeAlias = Literal["linf", "l2"]
+__all__ = ["TINY", "Ball", "Box", "Norm", "column", "distance", "l2_norm", "project", "steepest", "tighten"]
 
 TINY = 1e-12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """The interval every coordinate of an input must stay in."""
-
-    low: float
-    """Smallest legal value."""
-    high: float
-    """Largest legal value."""
-
-    def __post_init__(self) -> None:
-        """Refuse an empty interval."""
-        if not self.low < self.high:
-            msg = f"bounds must satisfy low < high, got [{self.low}, {self.high}]"
-            raise ValueError(msg)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ball:
-    """All points of the box within `eps` of an input under `norm`."""
-
-    norm: Norm
-    """The norm, "linf" or "l2"."""
-    eps: float
-    """Radius, > 0."""
-    box: Box
-    """Bounds of the inputs."""
-
-    def __post_init__(self) -> None:
-        """Refuse an unknown norm and a radius that is no radius."""
-        if self.norm not in {"linf", "l2"}:
-            msg = f'norm must be "linf" or "l2", got {self.norm!r}'
-            raise ValueError(msg)
-        if not 0 < self.eps < float("inf"):
-            msg = f"eps must be a positive finite number, got {self.eps}"
-            raise ValueError(msg)
+"""What a length is divided by at least."""
 
 
 def column(values: Tensor, like: Tensor) -> Tensor:

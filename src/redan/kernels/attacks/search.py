@@ -10,9 +10,10 @@ import torch
 
 from redan.kernels.attacks import loss as losses
 from redan.kernels.attacks.apgd import ApgdSchedule, apgd
+from redan.kernels.attacks.ball import Ball
 from redan.kernels.attacks.descent import Work, descend
 from redan.kernels.attacks.fmn import fmn, settings_within
-from redan.kernels.attacks.projection import Ball, distance, tighten
+from redan.kernels.attacks.projection import distance, tighten
 from redan.kernels.attacks.result import Evasion
 from redan.kernels.attacks.starts import random_points
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels import draws
-from redan.kernels.attacks.projection import TINY, Ball, column, l2_norm, project
+from redan.kernels.attacks.ball import Ball
+from redan.kernels.attacks.projection import TINY, column, l2_norm, project
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -42,3 +42,7 @@ class Watch:
         if self.reason is None:
             self.reason = self._stop()
         return self.reason is not None
+
+    def end(self, reason: str) -> None:
+        """Stop for a reason of the attack's own, unless there is one already."""
+        self.reason = self.reason or reason
