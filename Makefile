@@ -39,7 +39,7 @@ bench: .venv/dev
 
 docs: .venv/dev
 	$(BIN)/python scripts/gen_docs.py
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 manifest: .venv/dev
 	$(BIN)/python scripts/manifest.py

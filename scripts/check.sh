@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every static check, one line each with its time; all of them run, so that one failure does not hide another.
 set -u
+export NO_MKDOCS_2_WARNING=1 # an advertisement in the build log, see docs/decisions/mkdocs-material.md
 cd "$(dirname "$0")/.."
 bin=.venv/bin
 failed=()

@@ -1,0 +1,79 @@
+"""The examples run as their text says, each in a copy of its folder and in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+REDAN = [sys.executable, "-m", "redan.cli.__main__"]
+
+
+@pytest.fixture
+def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of one example, without what earlier runs left in it."""
+    return shutil.copytree(EXAMPLES / request.param, tmp_path / request.param, ignore=shutil.ignore_patterns(".*"))
+
+
+def run(words: list[str], folder: Path, expected: int = 0) -> str:
+    """Run a command, insist on its exit code and return its standard output."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == expected, f"{done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def robust(report: dict) -> tuple[float, float, int]:
+    """Return the robust accuracy of a report as value, low end and sample size."""
+    (found,) = (q for f in report["findings"] for q in f["quantities"] if q["name"] == "robust_accuracy")
+    return found["value"], found["low"], found["n"]
+
+
+@pytest.mark.parametrize("copied", ["digits"], indirect=True)
+def test_digits_weak_fails_and_hardened_passes(copied: Path) -> None:
+    run([sys.executable, "train.py"], copied)
+    weak = json.loads(run([*REDAN, "check", "--quick", "--format", "json"], copied / "weak", expected=1))
+    hardened = json.loads(run([*REDAN, "check", "--quick", "--format", "json"], copied / "hardened", expected=0))
+    assert weak["gate"]["verdict"] == "fail"
+    assert hardened["gate"]["verdict"] == "pass"
+    assert robust(weak)[0] < 0.25
+    assert robust(hardened)[1] > 0.5
+    assert robust(weak)[2] == robust(hardened)[2] >= 200
+    for report in (weak, hardened):
+        assert {artifact["verdict"] for artifact in report["artifacts"]} == {"safe"}
+
+
+@pytest.mark.parametrize("copied", ["tabular"], indirect=True)
+@pytest.mark.parametrize("model", ["logistic", "boosted"])
+def test_tabular_models_are_measured(copied: Path, model: str) -> None:
+    run([sys.executable, "train.py"], copied)
+    done = subprocess.run(
+        [*REDAN, "check", "--quick", "--format", "json"],
+        cwd=copied / model,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    report = json.loads(done.stdout)
+    value, low, n = robust(report)
+    assert 0 <= low <= value < 0.95
+    assert n == 50
+    assert [artifact["verdict"] for artifact in report["artifacts"]] == ["safe"]
+
+
+@pytest.mark.parametrize("copied", ["hostile"], indirect=True)
+def test_the_hostile_pickle_is_found_and_never_run(copied: Path) -> None:
+    run([sys.executable, "make.py"], copied)
+    report = json.loads(run([*REDAN, "scan", ".cache/downloads", "--format", "json"], copied, expected=1))
+    verdicts = {Path(artifact["path"]).name: artifact["verdict"] for artifact in report["artifacts"]}
+    assert verdicts == {"honest.pkl": "safe", "hostile.pkl": "unsafe"}
+    (finding,) = report["findings"]
+    assert "system" in finding["title"]
+    assert run([*REDAN, "scan", ".cache/downloads/honest.pkl"], copied, expected=0)
