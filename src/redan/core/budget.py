@@ -114,6 +114,12 @@ class Budget:
                 return f"the budget of {most} {name} is spent"
         return None
 
+    def left_queries(self) -> int | None:
+        """Return how many queries are left here and in every parent, or None without a limit."""
+        own = None if self.limits.queries is None else max(0, self.limits.queries - self.queries)
+        above = self.parent.left_queries() if self.parent is not None else None
+        return min((n for n in (own, above) if n is not None), default=None)
+
     def child(self, limits: Limits | None = None) -> Budget:
         """Open a part of this budget: it ends at its own limits or at the parent's, whichever comes first."""
         return Budget(limits=limits or Limits(), parent=self)

@@ -30,6 +30,7 @@ KINDS: tuple[Kind, ...] = ("threat", "probe", "rule", "mitigation", "monitor", "
 MANIFEST = Path(__file__).with_name("manifest.json")
 
 Thing = TypeVar("Thing")
+Writing = TypeVar("Writing", bound=Callable[..., bytes])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,12 +194,10 @@ def rule(found: Rule, *, module: str, doc: str) -> Rule:
     return found
 
 
-def writer(
-    *, name: str, suffix: str, media_type: str
-) -> Callable[[Callable[[Report], bytes]], Callable[[Report], bytes]]:
-    """Register a pure function Report → bytes."""
+def writer(*, name: str, suffix: str, media_type: str) -> Callable[[Writing], Writing]:
+    """Register a pure function Report → bytes; it may have further keyword arguments with defaults."""
 
-    def register(function: Callable[[Report], bytes]) -> Callable[[Report], bytes]:
+    def register(function: Writing) -> Writing:
         doc = _doc(function)
         entry = Entry(
             kind="writer",

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from redan.core.finding import Finding
     from redan.core.inputs import Dataset, Inputs
     from redan.core.progress import Observer
-    from redan.core.subject import Gradients, Subject
+    from redan.core.subject import Gradients, Labels, Subject
     from redan.kernels.attacks.result import Evasion
     from redan.threats.evasion.measured import Setting
 
-    class WhiteBox(Subject, Gradients):
-        """A subject with gradients."""
+    class WhiteBox(Subject, Gradients, Labels):
+        """A subject with gradients; one that has them has labels too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class Cascade:
         observe.finished("cascade", f"{1 - attacked.success.mean():.1%} robust")
         # batch_size changes no result, so it must not change the fingerprint either
         told = {k: v for k, v in replace(params, eps=where.eps).as_dict().items() if k != "batch_size"}
-        predicted = np.asarray(subject.labels(attacked.adversarial))  # type: ignore[attr-defined]  # gradients imply labels
+        predicted = np.asarray(subject.labels(attacked.adversarial))
         yield finding(self.spec, subject.ref.name, told, attacked, where, data, predicted)
 
 

@@ -1,0 +1,1 @@
+"""Privacy: what does the model tell about the people in its training data?"""

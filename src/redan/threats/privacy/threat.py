@@ -1,0 +1,28 @@
+"""Somebody learns from the model's answers who or what was in its training data.
+
+The first question is membership: can records of the training data be told from others? An AUC of 0.5 is guessing. The
+average hides people at risk, so true positives at one false positive in a hundred are given beside it.
+"""
+
+from __future__ import annotations
+
+from redan.core.catalogue import threat
+from redan.core.finding import Severity
+from redan.core.threat import Scale, Threat
+
+THREAT = threat(
+    Threat(
+        id="privacy",
+        question="Can somebody learn who was in the training data?",
+        applies_when="the training data describes people or holds secrets, and somebody outside can ask the model",
+        references=("atlas:AML.T0024.000", "owasp:ML04"),
+        scales=(
+            Scale(
+                quantity="membership_auc",
+                steps=((0.80, Severity.HIGH), (0.65, Severity.MEDIUM), (0.55, Severity.LOW)),
+            ),
+        ),
+    ),
+    module=__name__,
+    doc=__doc__,
+)
