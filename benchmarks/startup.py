@@ -8,9 +8,9 @@ system time of the child are counted, since waiting says more about the machine 
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -24,11 +24,10 @@ CLAIMS_MS = {"help": 80.0, "scan": 100.0}
 
 def cpu_ms(words: list[str], folder: Path) -> float:
     """Run a command to its end and return the CPU time of it and its children."""
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    after = os.times()
-    spent = after.children_user + after.children_system - before.children_user - before.children_system
-    return 1000 * spent
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def main(rounds: int) -> int:
