@@ -16,6 +16,7 @@ setup: .venv/ready .venv/dev
 	$(PIP) --upgrade pip
 	$(BIN)/python scripts/install_torch.py $(TORCH_INDEX)
 	$(PIP) --editable '.[all]'
+	$(BIN)/python -m compileall -q src
 	touch $@
 
 .venv/dev: .venv/ready
