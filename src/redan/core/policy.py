@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from fnmatch import fnmatchcase
 
-from redan.core.compare import judge
 from redan.core.errors import ConfigError
 from redan.core.finding import Finding, Severity, Suppression
 from redan.core.report import Gate, Report
@@ -55,6 +53,8 @@ class Ignore:
 
     def covers(self, finding: Finding) -> bool:
         """Tell whether the finding is meant."""
+        from fnmatch import fnmatchcase
+
         return (
             self.rule in ("", finding.rule)
             and self.fingerprint in ("", finding.fingerprint)
@@ -92,10 +92,15 @@ class Policy:
             if ignore.covers(finding) and self.today < ignore.until():
                 why = Suppression(reason=ignore.reason, expires=ignore.expires, source="redan.toml [[ignore]]")
                 return replace(finding, status="suppressed", suppression=why)
-        earlier = known.get(finding.fingerprint)
-        if earlier is not None and finding.status == "open" and judge(earlier, finding)[0] != "worse":
+        if known and finding.status == "open" and self._no_worse(finding, known.get(finding.fingerprint)):
             return replace(finding, status="baseline")
         return finding
+
+    @staticmethod
+    def _no_worse(finding: Finding, earlier: Finding | None) -> bool:
+        from redan.core.compare import judge
+
+        return earlier is not None and judge(earlier, finding)[0] != "worse"
 
     def expired(self) -> tuple[Ignore, ...]:
         """Return the ignores whose date has come."""
@@ -125,6 +130,8 @@ def _doubts(report: Report, required: tuple[str, ...]) -> tuple[str, ...]:
     done = [p for p in report.probes if p.outcome in ("ran", "partial")]
     if not done:
         doubts.append("nothing was measured")
+    elif not report.findings and not report.artifacts:
+        doubts.append("nothing was examined: no model file was found")
     doubts += [f"{p.name} failed: {p.why}" for p in report.probes if p.outcome == "failed"]
     doubts += [f"{p.name} was cut short: {p.why}" for p in report.probes if p.outcome == "partial"]
     tested = {p.threat for p in done}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from types import ModuleType
 
@@ -25,7 +24,7 @@ _LIBRARIES = (
 
 def versions() -> dict[str, str]:
     """Return versions of Redan, Python and those libraries that took part, that is, were imported."""
-    found = {"redan": redan.__version__, "python": platform.python_version()}
+    found = {"redan": redan.__version__, "python": ".".join(map(str, sys.version_info[:3]))}
     for name in _LIBRARIES:
         module = sys.modules.get(name)
         if isinstance(module, ModuleType) and hasattr(module, "__version__"):
@@ -44,4 +43,7 @@ def threads() -> int:
 
 def machine() -> str:
     """Return processor architecture, operating system and number of processors."""
-    return f"{platform.machine()} {platform.system()} {platform.release()}, {os.cpu_count()} processors"
+    if not hasattr(os, "uname"):
+        return f"{sys.platform}, {os.cpu_count()} processors"
+    system = os.uname()
+    return f"{system.machine} {system.sysname} {system.release}, {os.cpu_count()} processors"

@@ -50,7 +50,7 @@ class LossThresholdParams(core_params.Params):
         name="loss-threshold",
         threat="privacy",
         title="Membership inference from the loss",
-        source="Yeom et al. 2018, CSF, definition 4 and section 3.2; Carlini et al. 2022, section III (low false positives)",
+        source="Yeom et al. 2018, CSF, section 3.2; Carlini et al. 2022, section III (low false positives)",
         needs=("scores",),
         data=("train", "test"),
         cost="seconds",
@@ -176,8 +176,8 @@ def _finding(
         title=f"the loss tells training records from others with AUC {area.value:.3f}",
         severity=THREAT.severity(measured),
         detail=(
-            f"AUC {area.value:.3f} (95 % interval {area.low:.3f} to {area.high:.3f}); {hits} of {n} training records are "
-            f"caught when at most {params.false_positive_rate:.1%} of others are accused. Stronger attacks exist."
+            f"AUC {area.value:.3f} (95 % interval {area.low:.3f} to {area.high:.3f}); {hits} of {n} training records "
+            f"are caught when at most {params.false_positive_rate:.1%} of others are accused. Stronger attacks exist."
         ),
         params=params.as_dict(),
         quantities=(measured, share),

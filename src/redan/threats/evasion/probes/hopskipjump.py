@@ -135,7 +135,7 @@ class HopSkipJump:
             max_queries=budget.left_queries(),
             rest_within=where.eps / 2,
             stop=budget.stop,
-            progress=lambda stage, done, total: observe.advanced(stage, done, total),
+            progress=observe.advanced,
         )
         fell = found.distance <= where.eps
         wrong = found.distance == 0
