@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 STDLIB = """
 k builtins set frozenset complex slice range xrange list dict tuple int long float bool str unicode object enumerate zip
-k builtins reversed iter basestring
+k builtins reversed basestring
+s builtins iter
 s builtins getattr bytes bytearray
 v builtins len abs min max sum sorted round any all repr hash divmod pow chr ord bin hex oct format NotImplemented
 v builtins Ellipsis None
@@ -47,7 +48,7 @@ k ipaddress IPv4Address IPv6Address IPv4Network IPv6Network
 f zoneinfo ZoneInfo._unpickle
 k zoneinfo ZoneInfo
 c string Template
-k itertools chain count cycle repeat islice product permutations combinations accumulate zip_longest
+k itertools chain count cycle repeat islice product permutations combinations zip_longest
 v math sqrt log exp log1p log2 log10 floor ceil sin cos tan tanh pow inf pi isnan isinf
 c statistics NormalDist
 k io BytesIO StringIO
@@ -88,8 +89,8 @@ c numpy.ma MaskedArray
 c numpy.matrixlib.defmatrix matrix
 c numpy.core.records recarray record
 c numpy.rec recarray record
-f numpy.random __RandomState_ctor
-f numpy.random._pickle __randomstate_ctor __generator_ctor __bit_generator_ctor
+s numpy.random __RandomState_ctor
+s numpy.random._pickle __randomstate_ctor __generator_ctor __bit_generator_ctor
 c numpy.random.mtrand RandomState
 v numpy.random._mt19937 MT19937
 v numpy.random._pcg64 PCG64 PCG64DXSM
@@ -208,6 +209,12 @@ c pandas.core.series Series
 c pandas.core.internals.managers BlockManager SingleBlockManager
 c pandas.core.categorical Categorical
 c pandas DataFrame Series Index
+k pandas Int8Dtype Int16Dtype Int32Dtype Int64Dtype UInt8Dtype UInt16Dtype UInt32Dtype UInt64Dtype Float32Dtype
+k pandas Float64Dtype BooleanDtype StringDtype SparseDtype CategoricalDtype DatetimeTZDtype PeriodDtype IntervalDtype
+k pandas.core.arrays.integer Int8Dtype Int16Dtype Int32Dtype Int64Dtype UInt8Dtype UInt16Dtype UInt32Dtype UInt64Dtype
+k pandas.core.arrays.floating Float32Dtype Float64Dtype
+k pandas.core.arrays.boolean BooleanDtype
+k pandas.core.arrays.sparse.dtype SparseDtype
 """
 
 BOOSTERS = """

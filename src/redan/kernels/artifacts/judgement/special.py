@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from redan.kernels.artifacts.judgement import allowlist
-from redan.kernels.artifacts.machine.values import Global, Result, Span
+from redan.kernels.artifacts.machine.values import Global, Result, Span, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,14 @@ _BASES = frozenset(
 )
 _TEXT_CODECS = frozenset("latin1 latin-1 iso8859-1 iso-8859-1 ascii utf-8 utf8 utf_8 raw_unicode_escape".split())
 _SHARED = frozenset({"logging.getLogger"})
+
+# scipy.stats distributions execute this part of their state; the true one only parses arguments.
+# Source: scipy `stats/_distn_infrastructure.py`, `parse_arg_template`.
+_TEMPLATE_KEY = "_parse_arg_template"
+_TEMPLATE = re.compile(
+    r"(?:\ndef _parse_args\w*\(self[\w ,=.'-]*\):\n"
+    r"    return (?:\([\w ,]*\), [\w ,]+|self\._argcheck_rvs\([\w ,=]*\))\n)+"
+)
 
 LARGEST_ALLOCATION_BYTES = 1 << 31
 """A size that a literal may ask an allocating builtin for."""
@@ -41,8 +50,14 @@ def check_state(judge: Judge, target: Result, offset: int) -> None:
     path = repr(target.function)
     if path == "functools.partial" and partial_target(target) is None:
         judge.unsafe("dynamic-call", "functools.partial without an imported function to call", offset)
+    elif type(target.state) is dict and not _template_is_plain(target.state.get(_TEMPLATE_KEY)):
+        judge.unsafe("code-state", f"gives {path} a template of source code that it executes", offset)
     elif path in _SHARED:
         judge.unsafe("writes-imported", f"writes state into an object that {path} shares with others", offset)
+
+
+def _template_is_plain(template: Value) -> bool:
+    return template is None or (type(template) is str and _TEMPLATE.fullmatch(template) is not None)
 
 
 def _partial(judge: Judge, function: Global, args: Value, offset: int) -> Value:
@@ -123,8 +138,40 @@ def _names_only(judge: Judge, function: Global, args: Value, offset: int) -> Val
 
 def _allocates(judge: Judge, function: Global, args: Value, offset: int) -> Value:
     size = args[0] if type(args) is tuple and args else None
-    if type(size) is int and size > LARGEST_ALLOCATION_BYTES:
+    if type(size) is int and size > # scipy.stats distributions execute this part of their state; the true one only parses arguments.
+# Source: scipy `stats/_distn_infrastructure.py`, `parse_arg_template`.
+_TEMPLATE_KEY = "_parse_arg_template"
+_TEMPLATE = re.compile(
+    r"(?:\ndef _parse_args\w*\(self[\w ,=.'-]*\):\n"
+    r"    return (?:\([\w ,]*\), [\w ,]+|self\._argcheck_rvs\([\w ,=]*\))\n)+"
+)
+
+LARGEST_ALLOCATION_BYTES:
         judge.unsafe("huge-allocation", f"{function!r} allocates {size} bytes", offset)
+    return Result(function, args)
+
+
+def _own_package(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    """The function calls what it is given, which must come from its own package."""
+    package = function.module.rpartition(".")[0] or function.module
+    for part in args if type(args) is tuple else ():
+        if type(part) is Global and not f"{part.module}.".startswith(package):
+            judge.unsafe("dynamic-call", f"{function!r} is given {part!r} to call", offset)
+        elif type(part) is Unread or type(part) is Result:
+            judge.unknown("unlisted-call", f"{function!r} with unusual arguments", offset)
+    return Result(function, args)
+
+
+def _ufunc(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    if type(args) is tuple and len(args) == 2 and type(args[0]) is str and type(args[1]) is str:
+        return judge.imported(args[0], args[1], offset)
+    judge.unsafe("computed-import", f"{function!r} imports a name that is no literal", offset)
+    return Global("?", "?", "denied")
+
+
+def _iterates(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    if type(args) is not tuple or len(args) != 1:
+        judge.unsafe("dynamic-call", "iter() of a callable, which every step calls", offset)
     return Result(function, args)
 
 
@@ -139,6 +186,13 @@ RULES: dict[str, Rule] = {
     "torch.storage._load_from_bytes": _loads_bytes,
     "_codecs.encode": _encode,
     "operator.attrgetter": _names_only,
+    "builtins.iter": _iterates,
+    "numpy.core._ufunc_reconstruct": _ufunc,
+    "numpy._core._ufunc_reconstruct": _ufunc,
+    "numpy.random.__RandomState_ctor": _own_package,
+    "numpy.random._pickle.__randomstate_ctor": _own_package,
+    "numpy.random._pickle.__generator_ctor": _own_package,
+    "numpy.random._pickle.__bit_generator_ctor": _own_package,
     "builtins.bytes": _allocates,
     "builtins.bytearray": _allocates,
 }

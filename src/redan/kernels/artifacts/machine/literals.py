@@ -169,8 +169,8 @@ def string_line(m: Machine, pos: int) -> int:
 def unicode_line(m: Machine, pos: int) -> int:
     """Push a raw-unicode-escape string."""
     text, end = m.line(pos)
-    m.n_text_bytes += _OBJECT_BYTES + len(text)
-    m.push(text.decode("raw_unicode_escape"))
+    _take(m, pos, len(text))
+    m.push(text.decode("raw_unicode_escape") if len(text) <= LONGEST_KEPT else TEXT)
     return end
 
 

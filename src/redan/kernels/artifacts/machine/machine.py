@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BLOCK = 4096
 """Opcodes between two looks at the limits."""
 
-LONGEST_LINE = 1 << 16
+LONGEST_LINE = 1 << 24
 """Bytes of a text-protocol argument that are searched for its newline."""
 
 
