@@ -87,7 +87,7 @@ def refusal(path: Path, reading: Reading) -> UnsafeArtifact:
     tail = f"; and {more} more" if more > 0 else ""
     return UnsafeArtifact(
         f"{uri(path)!r} is {reading.verdict} and was not loaded: {shown or 'it could not be read'}{tail}",
-        hint="`redan scan` shows every reason; --trust loads it in a sandbox without network, for labels and scores only",
+        hint="`redan scan` shows every reason; --trust loads it in a sandbox, for labels and scores only",
     )
 
 

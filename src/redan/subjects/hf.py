@@ -14,6 +14,7 @@ from redan.core.errors import MissingDependency, RedanError, SubjectFailed, Unre
 from redan.core.subject import Binding, Component
 from redan.subjects.digests import uri
 from redan.subjects.failures import first_line
+from redan.subjects.hf_files import weight_files
 from redan.subjects.options import Options
 from redan.subjects.torch import TorchSubject
 
@@ -26,17 +27,6 @@ _TASKS = {
     "ForImageClassification": "AutoModelForImageClassification",
     "ForSequenceClassification": "AutoModelForSequenceClassification",
 }
-_CONFIGS = ("config.json", "preprocessor_config.json", "model.safetensors.index.json")
-
-
-def is_hf_folder(folder: Path) -> bool:
-    """Whether a folder holds a model of the Hugging Face layout."""
-    return (folder / "config.json").is_file() and bool(_weight_files(folder))
-
-
-def files_to_load(folder: Path) -> list[Path]:
-    """Return the files that loading the folder reads; safetensors win over pickled weights, code is never read."""
-    return [folder / name for name in _CONFIGS if (folder / name).is_file()] + _weight_files(folder)
 
 
 def open_hf(
@@ -105,10 +95,6 @@ class Tokens(nn.Module):
         return self.model(input_ids=x, attention_mask=mask)
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
-
-
 def _is_weights(part: Component) -> bool:
     return part.uri.endswith((".safetensors", ".bin"))
 
@@ -148,7 +134,7 @@ def _model(folder: Path, task: str) -> nn.Module:
         import transformers
     except ImportError as err:
         raise MissingDependency.of("transformers", "hf", "a Hugging Face folder") from err
-    tensors_only = any(folder.glob("*.safetensors"))
+    tensors_only = all(path.suffix == ".safetensors" for path in weight_files(folder))
     try:
         loaded: nn.Module = getattr(transformers, task).from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, use_safetensors=tensors_only

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from redan.core.errors import RedanError, ShapeMismatch, SubjectFailed, Unreadable
 from redan.subjects.failures import first_line
+from redan.subjects.sandbox.confinement import insist_on_safety
 
 if TYPE_CHECKING:
     from redan.subjects.gate import Admitted
@@ -77,12 +78,14 @@ def _loaded(admitted: Admitted) -> Any:
 
         return load(admitted.data)
     if admitted.format == "torchscript":
-        return torch.jit.load(stream, map_location="cpu")
+        # torch gives this function no types
+        return torch.jit.load(stream, map_location="cpu")  # type: ignore[no-untyped-call]
     if _is_exported(stream):
         return torch.export.load(stream).module()
     try:
         return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
+        insist_on_safety(admitted)
         stream.seek(0)
         return torch.load(stream, map_location="cpu", weights_only=False)
 

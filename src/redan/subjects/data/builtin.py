@@ -96,4 +96,5 @@ def _rows(n: int, split: Split | None) -> NDArray[Any]:
     if split is None:
         return every
     tested: NDArray[Any] = every % TEST_EVERY == TEST_EVERY - 1
-    return every[tested] if split == "test" else every[~tested]
+    chosen: NDArray[Any] = every[tested] if split == "test" else every[~tested]
+    return chosen
