@@ -11,6 +11,7 @@ from redan.core.errors import UsageError
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h|k|M)?\s*(cpu|wall|queries|query|tokens)?$")
 _COUNTS = {None: 1.0, "k": 1e3, "M": 1e6}
+_MOST = 1e15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +38,24 @@ def parse_limits(text: str) -> Limits:
         if match is None:
             raise UsageError(f"{part!r} is no budget", hint="write 90s, 5m, 10m cpu, 5000 queries or 2m, 10k queries")
         number, unit, kind = match.groups()
+        if float(number) > _MOST:
+            raise UsageError(f"{part!r} is no budget: more than anybody has", hint="leave the budget out for no limit")
         if kind in ("queries", "query", "tokens"):
             if unit not in _COUNTS:
                 raise UsageError(f"{part!r} is no budget: a count has no unit {unit!r}", hint="write 10k queries")
             found["tokens" if kind == "tokens" else "queries"] = float(number) * _COUNTS[unit]
         else:
             found["cpu_s" if kind == "cpu" else "wall_s"] = float(number) * _time_unit(unit, part)
-    queries, tokens = found.get("queries"), found.get("tokens")
     return Limits(
         cpu_s=found.get("cpu_s"),
         wall_s=found.get("wall_s"),
-        queries=None if queries is None else int(queries),
-        tokens=None if tokens is None else int(tokens),
+        queries=_count(found.get("queries")),
+        tokens=_count(found.get("tokens")),
     )
+
+
+def _count(number: float | None) -> int | None:
+    return None if number is None else int(number)
 
 
 def _time_unit(unit: str | None, part: str) -> float:

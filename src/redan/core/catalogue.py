@@ -82,11 +82,24 @@ _registered: dict[tuple[Kind, str], Entry] = {}
 
 
 def _add(entry: Entry) -> None:
-    key = (entry.kind, entry.id)
-    known = _registered.get(key)
-    if known is not None and known.target != entry.target:
-        raise UsageError(f"{entry.id} is registered twice: by {known.target} and by {entry.target}")
-    _registered[key] = entry
+    known = list(_registered.values())
+    if not entry.target.startswith("redan."):
+        known += _manifest().values()  # a plugin must not take the place of something of ours that is not imported yet
+    for other in known:
+        if other.target != entry.target and _clash(other, entry):
+            raise UsageError(
+                f"{entry.kind} {entry.id} ({entry.name}) is registered twice: by {other.target} and by {entry.target}",
+                hint="an identifier is never used again, and a name only once within its kind: choose others",
+            )
+    _registered[(entry.kind, entry.id)] = entry
+
+
+def _clash(one: Entry, other: Entry) -> bool:
+    """Tell whether two entries could be taken for each other."""
+    if one.kind != other.kind:
+        return one.id == other.id
+    words = {one.id.casefold(), one.name.casefold()}
+    return other.id.casefold() in words or other.name.casefold() in words
 
 
 def _doc(thing: object) -> str:

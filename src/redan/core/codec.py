@@ -29,7 +29,10 @@ def encode(value: Any) -> Any:
 
 
 def _finite(value: Any) -> Any:
-    """JSON knows neither infinities nor NaN; they travel as words."""
+    """JSON knows neither infinities nor NaN; they travel as words.
+
+    A field that takes numbers or text reads these three words as numbers; a field of text alone keeps them.
+    """
     if isinstance(value, float) and not isfinite(value):
         return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
     return value
@@ -101,6 +104,8 @@ def convert(hint: Any, value: Any, where: str) -> Any:
 def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in args:
         return None
+    if float in args and isinstance(value, str) and value in _WORDS:
+        return _WORDS[value]
     for option in args:
         if option is type(None):
             continue

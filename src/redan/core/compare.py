@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, inf, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -149,4 +149,13 @@ def difference(before: Quantity, after: Quantity) -> tuple[float, float]:
     d = after.value - before.value
     low = d - hypot(after.value - after.low, before.high - before.value)
     high = d + hypot(after.high - after.value, before.value - before.low)
+    # where values or ends are infinite or unknown only the ends of the intervals can tell
+    if isnan(low):
+        low = _or(after.low - before.high, -inf)
+    if isnan(high):
+        high = _or(after.high - before.low, inf)
     return low, high
+
+
+def _or(number: float, otherwise: float) -> float:
+    return otherwise if isnan(number) else number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -192,10 +193,10 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits: rule, subject name, parameters and locations; never a measured value or digest."""
-        where = sorted(f"{place.uri}#{place.address}" for place in self.locations)
-        settings = [f"{key}={self.params[key]!r}" for key in sorted(self.params)]
-        text = "\n".join([self.rule, self.subject, *settings, *where])
-        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        where = sorted((place.uri, place.address) for place in self.locations)
+        # JSON keeps the parts apart: a file may be named so that plain text would read like another finding
+        text = json.dumps([self.rule, self.subject, sorted(self.params.items()), where])
+        return sha256(text.encode()).hexdigest()[:16]
 
     def quantity(self, name: str) -> Quantity | None:
         """Return the quantity of that name, or None."""

@@ -70,8 +70,12 @@ def load_allowed(allow: tuple[str, ...]) -> tuple[Plugin, ...]:
         before = {(e.kind, e.id) for e in catalogue.registered()}
         try:
             import_module(plugin.target.partition(":")[0])
-        except ImportError as err:
-            raise ConfigError(f"plugin {plugin.distribution} {plugin.version} cannot be imported: {err}") from err
+        except (Exception, SystemExit) as err:
+            # foreign code can fail in any way, and must neither end the run as "clean" nor as a bug of ours
+            raise ConfigError(
+                f"plugin {plugin.distribution} {plugin.version} cannot be imported: {type(err).__name__}: {err}",
+                hint=f"mend or update it, or remove {plugin.distribution!r} from [plugins] allow",
+            ) from err
         for entry in catalogue.registered():
             if (entry.kind, entry.id) not in before:
                 catalogue.claim(replace(entry, origin=plugin.distribution))

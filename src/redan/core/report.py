@@ -202,7 +202,7 @@ class Report:
         """
         try:
             document = json.loads(data)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise ConfigError(
                 f"this is no JSON document: {err}", hint="give a report written with --format json"
             ) from err

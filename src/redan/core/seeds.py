@@ -19,5 +19,6 @@ def derive(seed: int, *keys: str | int) -> int:
     Returns:
         An integer in [0, 2**64), uniform over keys (BLAKE2b with an 8-byte digest over an unambiguous encoding).
     """
-    text = "\x1f".join([str(seed), *(f"{type(key).__name__}:{key}" for key in keys)])
+    # each key carries its length, so that no key can hold another key's text
+    text = f"{seed}" + "".join(f"|{type(key).__name__}:{len(str(key))}:{key}" for key in keys)
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
