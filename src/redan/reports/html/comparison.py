@@ -60,7 +60,7 @@ def _severities(before: Finding | None, after: Finding | None) -> Html:
     ends = [chip(f.severity) for f in (before, after) if f is not None]
     if before is not None and after is not None and before.severity == after.severity:
         return ends[0]
-    return join([ends[0], " → ", ends[1]]) if len(ends) > 1 else join(ends)
+    return el("span", *(ends[:1] if len(ends) == 1 else (ends[0], " → ", ends[1])))
 
 
 def _numbers(before: Finding | None, after: Finding | None) -> Html | None:

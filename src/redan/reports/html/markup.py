@@ -69,7 +69,7 @@ def table(caption: str, columns: tuple[str, ...], rows: Iterable[tuple[Child, ..
         rows: body cells; the first of each row heads the row.
         numeric: one letter a column, ``n`` where it holds numbers.
     """
-    classes = ["n" if kind == "n" else None for kind in numeric.ljust(len(columns))]
+    classes = ["n" if kind == "n" else None for kind in numeric.ljust(len(columns))[: len(columns)]]
     head = el("tr", *(el("th", name, scope="col", class_=c) for name, c in zip(columns, classes, strict=True)))
     body = [
         el(

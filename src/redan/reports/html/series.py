@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from redan.reports.figures import figure, interval, words
 from redan.reports.html.charts import line_chart, points, rate_bar, span_bar
 from redan.reports.html.markup import Html, el, join, table
+from redan.reports.visible import shortened
 
 if TYPE_CHECKING:
     from redan.core.finding import Finding, Series
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 TWIN = "clean_"
 """A series of this prefix is the reference of the series without it: the same labels before the attack."""
+
+
+MOST_LABEL = 60
 
 
 def figures(finding: Finding) -> list[Html]:
@@ -60,10 +64,7 @@ def _curve(series: Series, finding: Finding) -> Html:
 
 
 def _told(found: list[Point], series: Series) -> str:
-    first, last = found[0], found[-1]
-    return (
-        f"{figure(first.y, series.y_unit)} at {first.x}, {figure(last.y, series.y_unit)} at {last.x}" if found else ""
-    )
+    return "; ".join(f"{figure(p.y, series.y_unit)} at {p.x}" for p in [*found[:1], *found[1:][-1:]])
 
 
 def _numbers(point: Point, series: Series) -> tuple[str, str, str]:
@@ -76,26 +77,20 @@ def _bars(series: Series, twin: Series | None) -> Html:
     found = points(series)
     most = 1.0 if series.y_unit == "fraction" else max((p.y for p in found if isfinite(p.y)), default=1.0)
     reference = dict(zip(twin.x, twin.y, strict=False)) if twin and twin.x == series.x else {}
-    columns = (
-        series.x_unit or "label",
-        "",
-        "value",
-        "95 % interval",
-        "n",
-        *([words(twin.name)] if twin and reference else []),
-    )
-    rows = []
+    columns = (series.x_unit or "label", "", "value", "95 % interval", "n")
+    rows: list[tuple[str, ...]] = []
     for p in found:
-        clean = reference.get(p.x)
-        drawn = rate_bar(p.y, p.low, p.high, most=most, twin=clean)
-        told = (figure(clean, series.y_unit),) if clean is not None else ()
-        rows.append((str(p.x), drawn, *_numbers(p, series), *told))
-    note = (
-        el("p", f"Notch: {words(twin.name)}. Thin band: 95 % interval.", class_="small soft")
-        if twin and reference
-        else None
-    )
-    return join([table(words(series.name), columns, rows, numeric="  nnnn"), note])
+        row = (_label(p.x), rate_bar(p.y, p.low, p.high, most=most, twin=reference.get(p.x)), *_numbers(p, series))
+        rows.append((*row, figure(reference[p.x], series.y_unit) if p.x in reference else "–") if reference else row)
+    if not reference:
+        return table(words(series.name), columns, rows, numeric="  nnn")
+    name = words(TWIN + series.name)
+    note = el("p", f"Notch: {name}. Thin band: 95 % interval.", class_="small soft")
+    return join([table(words(series.name), (*columns, name), rows, numeric="  nnnn"), note])
+
+
+def _label(x: float | str) -> str:
+    return shortened(str(x), MOST_LABEL)
 
 
 def _waterfall(series: Series, finding: Finding) -> Html:
@@ -104,7 +99,7 @@ def _waterfall(series: Series, finding: Finding) -> Html:
     left, rows = total, []
     for p in points(series):
         fallen = p.y if isfinite(p.y) else 0.0
-        rows.append((str(p.x), span_bar(left - fallen, left, total, "loss"), figure(p.y), figure(left - fallen)))
+        rows.append((_label(p.x), span_bar(left - fallen, left, total, "loss"), figure(p.y), figure(left - fallen)))
         left -= fallen
     rows.append(("still standing", span_bar(0, left, total, "fill"), "", figure(left)))
     note = el("p", f"Of {figure(total)} {series.y_unit} before the first stage.", class_="small soft")

@@ -48,6 +48,7 @@ stroke-linecap:square}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr));gap:1rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1rem 1.1rem;min-width:0}
 .card .head{display:flex;gap:.6rem;justify-content:space-between;align-items:baseline;flex-wrap:wrap}
+.change{margin:.8rem 0}
 .big{font-size:2.1rem;font-weight:680;letter-spacing:-.02em;line-height:1.1;margin:.55rem 0 .1rem}
 .big.none{font-size:1.25rem;color:var(--soft);font-weight:600}
 .scale{display:flex;justify-content:space-between;color:var(--soft);font-size:.75rem}
@@ -83,7 +84,7 @@ table{border-collapse:collapse;width:100%;font-size:.92rem}
 .series caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 caption{text-align:left;color:var(--soft);font-size:.82rem;padding:.2rem 0}
 th,td{text-align:left;vertical-align:top;padding:.32rem .7rem .32rem 0;border-bottom:1px solid var(--line);
-font-weight:400;min-width:3.2rem}
+font-weight:400;min-width:3.2rem;overflow-wrap:break-word}
 thead th{color:var(--soft);font-size:.8rem;font-weight:600;white-space:nowrap}
 th.n,td.n{text-align:right;white-space:nowrap}td:has(svg.bar){width:45%;min-width:8rem;vertical-align:middle}
 .series thead th{white-space:normal;vertical-align:bottom}.cards a{white-space:nowrap}
@@ -107,7 +108,10 @@ background:var(--card);color:inherit;max-width:100%}
 background:var(--card);color:inherit;cursor:pointer}
 [hidden]{display:none!important}
 footer{padding-top:2rem;padding-bottom:2.5rem;color:var(--soft);font-size:.86rem}
-@media (max-width:30rem){.hero{grid-template-columns:1fr}.big{font-size:1.8rem}}
+@media (max-width:36rem){.hero{grid-template-columns:1fr}.big{font-size:1.8rem}
+table{font-size:.8rem}th,td,tbody th[scope=row],th.n[scope=row]{padding-right:.45rem;min-width:0}
+th.n,td.n,thead th{white-space:normal}td:has(svg.bar){min-width:3.4rem;width:30%}svg.bar{min-width:3rem}
+details.finding>summary{padding:.8rem}.body{padding:0 .8rem .8rem}}
 @media print{
 :root{--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--fill:#2b5f8a;--band:#a9c6de;--edge:#12324d;
 --track:#e8e8e8;--loss:#b3452e;--twin:#000;--link:#1b5688;--critical:#9c1030;--high:#a83a0b;--medium:#7d5600;
