@@ -82,7 +82,9 @@ class Policy:
 
     def judged(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return the findings with their status under this policy; none is dropped."""
-        known = {f.fingerprint: f for f in self.baseline.findings} if self.baseline else {}
+        # what was set aside until a date, mended or undecided then is no debt that a team started with
+        earlier = self.baseline.findings if self.baseline else ()
+        known = {f.fingerprint: f for f in earlier if f.status in ("open", "baseline")}
         return tuple(self._judge(f, known) for f in findings)
 
     def _judge(self, finding: Finding, known: dict[str, Finding]) -> Finding:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from redan.core import catalogue
 from redan.core import config as configuration
 from redan.core.budget import Budget, parse_limits
 from redan.core.config import Config
@@ -20,11 +21,13 @@ from redan.core.progress import SILENT, Observer
 from redan.core.report import Ran, Report
 from redan.core.subject import Subject, SubjectRef
 from redan.runner.opening import inputs_of, subject_of, target_file
-from redan.runner.plan import Choice, Plan, plan
+from redan.runner.plan import Choice, Plan, chosen, plan
 from redan.runner.run import Session, run
 
 QUICK_ROWS = 200
 QUICK_BUDGET = "45s"
+SCANNING = "supply_chain"
+"""The threat whose probes read files and need no loaded model."""
 
 
 def configured(config: Config | str | Path | None) -> Config:
@@ -59,13 +62,13 @@ def check(config: Config, *, quick: bool = False, session: Session | None = None
     settings = config.settings
     load_allowed(settings.plugins.allow)
     session = session or session_of(config, quick=quick, observe=observe)
-    opened = _open(config, quick=quick)
-    files = _files(config)
     choice = choice_of(config, quick=quick)
-    steps = _join([plan([f], Inputs(), _only(choice, scanning=True)) for f in files])
-    if opened.subject is not None:
-        found = plan([opened.subject], opened.inputs, _only(choice, scanning=False))
-        steps = _join([steps, found])
+    asking = _asking(choice)
+    opened = Opened(subject=None, inputs=Inputs()) if asking is None else _open(config, quick=quick)
+    files = _files(config)
+    steps = _join([plan([f], Inputs(), _scanning(choice)) for f in files])
+    if opened.subject is not None and asking is not None:
+        steps = _join([steps, plan([opened.subject], opened.inputs, asking)])
     ref = opened.subject.ref if opened.subject else _ref(config, files)
     asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params), "quick": quick}
     return run(steps, opened.inputs, ref, session, asked=asked, notes=notes_of(config), before=opened.refused)
@@ -101,11 +104,13 @@ def policy_of(config: Config) -> Policy:
 def choice_of(config: Config, *, quick: bool = False) -> Choice:
     """Build the choice of probes and parameters from the settings."""
     attack = config.settings.attack
-    params: dict[str, Any] = {"norm": attack.norm, "eps": attack.eps, **attack.params}
-    if quick:
-        params.setdefault("plan", "quick")
-    given = {name: value for name, value in params.items() if value is not None}
-    return Choice(threats=attack.threats, probes=attack.probes, params=given)
+    choice = Choice(threats=attack.threats, probes=attack.probes)
+    # what nobody typed is no error where the chosen probes have no such parameter
+    usual: dict[str, Any] = {"norm": attack.norm, **({"plan": "quick"} if quick else {})}
+    known = {name for entry in chosen(choice) for name in entry.params}
+    typed = {name: getattr(attack, name) for name in ("norm", "eps") if f"attack.{name}" in config.origins}
+    params = {name: value for name, value in usual.items() if name in known}
+    return replace(choice, params={**params, **typed, **attack.params})
 
 
 def notes_of(config: Config) -> tuple[str, ...]:
@@ -116,16 +121,21 @@ def notes_of(config: Config) -> tuple[str, ...]:
     )
 
 
-def _only(choice: Choice, *, scanning: bool) -> Choice:
-    """Keep the part of a choice that reads files, or the part that asks the model."""
-    from redan.core import catalogue
+def _scanning(choice: Choice) -> Choice:
+    """Keep the part of a choice that reads files; files are scanned whatever else was chosen."""
+    probes = tuple(e.id for e in chosen(choice) if e.threat == SCANNING) if choice.probes else ()
+    return Choice(threats=(SCANNING,), probes=probes)
 
-    threats = choice.threats or tuple(e.id for e in catalogue.entries("threat"))
-    kept = tuple(t for t in threats if (t == "supply_chain") is scanning)
-    probes = tuple(p for p in choice.probes if (catalogue.entry("probe", p).threat == "supply_chain") is scanning)
-    if scanning:
-        return Choice(threats=("supply_chain",), probes=probes)
-    return replace(choice, threats=() if probes else kept, probes=probes)
+
+def _asking(choice: Choice) -> Choice | None:
+    """Keep the part of a choice that asks the model; None where it was not meant to be asked."""
+    probes = tuple(e.id for e in chosen(choice) if e.threat != SCANNING) if choice.probes else ()
+    threats = tuple(t for t in choice.threats if t != SCANNING)
+    if (choice.probes and not probes) or (choice.threats and not threats):
+        return None
+    if not threats and not probes:
+        threats = tuple(e.id for e in catalogue.entries("threat") if e.id != SCANNING)
+    return replace(choice, threats=threats, probes=probes)
 
 
 def _join(plans: Sequence[Plan]) -> Plan:

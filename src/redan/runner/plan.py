@@ -68,8 +68,6 @@ def plan(subjects: Sequence[Subject], inputs: Inputs, choice: Choice) -> Plan:
         wanted -= set(kind.names())
         params = kind.subset(choice.params)
         subject, why = _fit(entry, subjects, inputs)
-        if not why and not choice.probes and entry.unless in {s.entry.id for s in steps}:
-            subject, why = None, f"not needed: {_name(entry.unless)} measures the same with more knowledge"
         if subject is None:
             skipped.append(Ran(probe=entry.id, name=entry.name, threat=entry.threat, outcome="skipped", why=why))
         else:
@@ -77,6 +75,12 @@ def plan(subjects: Sequence[Subject], inputs: Inputs, choice: Choice) -> Plan:
     if wanted:
         known = sorted({name for entry in entries for name in entry.params})
         raise UnknownName.among("parameter", sorted(wanted)[0], known)
+    if not choice.probes:
+        # a better-informed probe answers the same question, whichever of the two comes first
+        running = {step.entry.id for step in steps}
+        moot = {entry.id for entry in entries if entry.unless in running}
+        steps = [step for step in steps if step.entry.id not in moot]
+        skipped = [skip for skip in skipped if skip.probe not in moot]
     absent = [t for t in choice.threats if t not in {e.threat for e in entries}]
     skipped += [Ran(probe="", name=t, threat=t, outcome="skipped", why="no probe was chosen for it") for t in absent]
     return Plan(steps=tuple(steps), skipped=tuple(skipped))
@@ -118,7 +122,3 @@ def _fit(entry: Entry, subjects: Sequence[Subject], inputs: Inputs) -> tuple[Sub
             return None, f"needs {' and '.join(absent)} data, which was not given"
         return subject, ""
     return None, why
-
-
-def _name(probe_id: str) -> str:
-    return catalogue.entry("probe", probe_id).name

@@ -49,7 +49,7 @@ def _files(folder: Path) -> Iterator[Path]:
     count = 0
     stack = [folder]
     while stack:
-        for entry in sorted(stack.pop().iterdir()):
+        for entry in _listed(stack.pop()):
             if entry.is_dir() and not entry.is_symlink():
                 if entry.name not in _SKIPPED and not entry.name.startswith("."):
                     stack.append(entry)
@@ -58,6 +58,14 @@ def _files(folder: Path) -> Iterator[Path]:
                 if count > MOST_FILES:
                     return
                 yield entry
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return what a folder holds; one that may not be listed offers nothing, and only the scan has to say so."""
+    try:
+        return sorted(folder.iterdir())
+    except PermissionError:
+        return []
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -192,7 +192,8 @@ def _tested(threat: str, config: Config, probes: tuple[str, ...], *, applies: bo
     if not probes:
         return "NOT TESTED: no probe of it was chosen"
     data = config.settings.data
-    absent = {role for name in probes for role in catalogue.entry("probe", name).data if not getattr(data, role)}
+    roles = {role for name in probes for role in catalogue.entry("probe", name).data}
+    absent = {role for role in roles if not getattr(data, role, "")}  # some roles have no setting, only an argument
     if absent:
         return f"NOT TESTED unless [data] {', '.join(sorted(absent))} is given"
     return "will be tested"
