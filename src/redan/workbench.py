@@ -23,7 +23,7 @@ from redan.core.progress import SILENT, Observer
 from redan.core.report import Report
 from redan.evidence.blobs import FolderBlobs
 from redan.runner.opening import dataset
-from redan.runner.plan import Choice, plan
+from redan.runner.plan import SCANNING, Choice, attacking, plan
 from redan.runner.run import Session, run
 from redan.runner.split import held_out
 from redan.runner.target import Target
@@ -72,20 +72,16 @@ def subject(
         MissingDependency: an extra is not installed.
     """
     from redan.subjects.open import open_subject
-    from redan.subjects.options import Options
 
     test = dataset(data, limit=limit, offset=offset)
-    options = Options(
+    opened = open_subject(
+        model,
+        kind=kind,
         name=name,
         classes=tuple(classes) or (test.classes if test is not None else ()),
         bounds=bounds or (test.bounds if test is not None else None),
         mean=tuple(mean),
         std=tuple(std),
-    )
-    opened = open_subject(
-        model,
-        kind=kind,
-        options=options,
         weights=str(weights),
         trust=trust,
         sample=None if test is None else test.x[:2],
@@ -117,7 +113,7 @@ def scan(path: str | Path, *, observe: Observer = SILENT, policy: Policy | None 
     from redan.subjects.files import open_files
 
     files = open_files(Path(path))
-    steps = plan([files], Inputs(), Choice(threats=("supply_chain",)))
+    steps = plan([files], Inputs(), Choice(threats=(SCANNING,)))
     session = Session(policy=_today(policy), observe=observe, command=f"redan scan {path}")
     return run(steps, Inputs(), files.ref, session, asked={"path": str(path)})
 
@@ -168,7 +164,7 @@ def attack(
         command=_python_call(choice, seed, budget),
     )
     asked = {"threats": choice.threats, "probes": choice.probes, "params": choice.params, "budget": budget}
-    steps = plan([work.subject], work.inputs, choice)
+    steps = plan([work.subject], work.inputs, attacking(choice))
     return run(steps, work.inputs, work.subject.ref, session, asked=asked, notes=work.notes)
 
 

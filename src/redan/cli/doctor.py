@@ -60,7 +60,7 @@ def _extras() -> Iterator[tuple[str, str, str]]:
 
 
 def _sandbox() -> Iterator[tuple[str, str, str]]:
-    from redan.subjects.sandbox import available
+    from redan.subjects.sandbox.confinement import why_not
 
-    means, detail = available()
-    yield ("ok" if means else "-"), "sandbox", detail
+    reason = why_not()
+    yield ("-", "sandbox", reason) if reason else ("ok", "sandbox", "Landlock, seccomp and limits: --trust can be used")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from redan.core.plugins import load_allowed
 from redan.runner.check import choice_of, notes_of
 from redan.runner.opening import inputs_of, subject_of
-from redan.runner.plan import plan
+from redan.runner.plan import attacking, plan
 from redan.runner.run import Session, run
 
 if TYPE_CHECKING:
@@ -31,5 +31,5 @@ def attack(config: Config, session: Session) -> Report:
             check_fit(subject, data)
     choice = choice_of(config)
     asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params)}
-    steps = plan([subject], inputs, choice)
+    steps = plan([subject], inputs, attacking(choice))
     return run(steps, inputs, subject.ref, session, asked=asked, notes=notes_of(config))

@@ -45,21 +45,17 @@ def _place(config: Config, value: str) -> str | None:
 def subject_of(config: Config, inputs: Inputs) -> Subject:
     """Open the model that the settings name, its file scanned before it is loaded."""
     from redan.subjects.open import open_subject
-    from redan.subjects.options import Options
 
     model = config.settings.model
     test = inputs.test
-    options = Options(
+    return open_subject(
+        target_of(config),
+        kind=model.kind,
         name=model.name,
         classes=model.classes or (test.classes if test is not None else ()),
         bounds=model.bounds or (test.bounds if test is not None else None),
         mean=model.mean,
         std=model.std,
-    )
-    return open_subject(
-        target_of(config),
-        kind=model.kind,
-        options=options,
         weights=str(config.path(model.weights)) if model.weights else "",
         trust=model.trust,
         endpoint=config.settings.endpoint,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redan.core import catalogue
@@ -13,6 +13,9 @@ from redan.core.inputs import Inputs
 from redan.core.params import Params
 from redan.core.report import Ran
 from redan.core.subject import Subject
+
+SCANNING = "supply_chain"
+"""The threat whose probes read files; all others ask the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,13 @@ def plan(subjects: Sequence[Subject], inputs: Inputs, choice: Choice) -> Plan:
     absent = [t for t in choice.threats if t not in {e.threat for e in entries}]
     skipped += [Ran(probe="", name=t, threat=t, outcome="skipped", why="no probe was chosen for it") for t in absent]
     return Plan(steps=tuple(steps), skipped=tuple(skipped))
+
+
+def attacking(choice: Choice) -> Choice:
+    """Leave the scanning of files out of a choice that names no threats and no probes: it is another verb's work."""
+    if choice.threats or choice.probes:
+        return choice
+    return replace(choice, threats=tuple(e.id for e in catalogue.entries("threat") if e.id != SCANNING))
 
 
 def chosen(choice: Choice) -> tuple[Entry, ...]:

@@ -205,8 +205,14 @@ def _picture(
     clean, moved = np.asarray(data.x[row]), np.asarray(found.adversarial[row])
     low, high = setting.bounds
     was, now = label(int(data.y[row]), setting.classes), label(int(predicted[row]), setting.classes)
-    note = f"{was} → {now}, row {int(data.indices[row])}, {setting.norm} {float(found.distance[row]):.4g}"
+    note = f"{was} → {now}, row {int(data.indices[row])}, {setting.norm} {moved_by(moved - clean, setting.norm):.4g}"
     return Evidence.of(f"triptych-{number}", triptych(clean, moved, low=low, high=high), "image/png", note)
+
+
+def moved_by(delta: NDArray[Any], norm: str) -> float:
+    """Return the length of one perturbation under a norm."""
+    flat = np.asarray(delta, np.float64).ravel()
+    return float(np.abs(flat).max() if norm == "linf" else np.sqrt((flat * flat).sum()))
 
 
 def finding(
