@@ -10,7 +10,12 @@
 Every name is imported when it is first used, so `import redan` costs a few milliseconds.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Waiting threads of OpenMP must sleep: on a busy machine spinning costs ten times the work. It is read when the library
+# loads, so it is set before any of our modules can import one; whoever set it already keeps their choice.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from redan.core.compare import Comparison, compare

@@ -106,7 +106,7 @@ def three():
 def one_logit():
     net = nn.Linear(4, 1)
     with torch.no_grad():
-        net.weight.copy_(torch.tensor([[4.0, -4.0, 0.0, 0.0]]))
+        net.weight.copy_(torch.tensor([[-4.0, 4.0, 0.0, 0.0]]))
         net.bias.zero_()
     return net
 

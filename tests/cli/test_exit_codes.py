@@ -107,7 +107,7 @@ def test_found_wins_over_undecided(cli: Cli, tmp_path: Path, hostile: Path, beni
     [
         ("raises", 3, "on fire"),
         ("nan", 3, "NaN"),
-        ("no_model", 2, "not"),
+        ("no_model", 2, "is no model"),
         ("absent", 2, "absent"),
     ],
 )

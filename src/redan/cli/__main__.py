@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import sys
-
-# Waiting threads of OpenMP must sleep: on a busy machine spinning costs ten times the work. It is read when the
-# library loads, so it is set before anything can import one.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-# Start-up allocates much and frees nothing; collecting it over and over costs a tenth of a short command.
-gc.set_threshold(100_000, 20, 20)
 
 import click
 

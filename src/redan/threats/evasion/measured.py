@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redan.core.finding import Scalar
     from redan.core.inputs import Dataset
     from redan.core.probe import Spec
+    from redan.kernels.attacks.ball import Norm
 
 POINTS = 16
 REACH = 1.5
@@ -41,6 +42,8 @@ class Attacked:
         stages: (stage name, how many fell there) in order.
         queries: forward samples, gradient samples.
         partial: why it was cut short, else empty.
+        notes: what else a reader must know.
+        torch: whether the evidence is read back as torch tensors.
     """
 
     adversarial: NDArray[Any]
@@ -50,6 +53,7 @@ class Attacked:
     forward: int
     gradient: int
     partial: str = ""
+    notes: tuple[str, ...] = ()
     torch: bool = False
 
 
@@ -57,7 +61,7 @@ class Attacked:
 class Setting:
     """Norm, radius and box of an attack, and the names of the model's classes."""
 
-    norm: str
+    norm: Norm
     eps: float
     bounds: tuple[float, float]
     classes: tuple[str, ...]
@@ -235,6 +239,7 @@ def finding(
     )
     if found.partial:
         detail += f" The attack was cut short ({found.partial}), so the true figure may be lower."
+    detail = " ".join([detail, *(f"{note}." for note in found.notes)])
     return Finding(
         rule=spec.id,
         threat=spec.threat,

@@ -176,10 +176,11 @@ def _worst(net: nn.Module, x: Tensor, y: Tensor, where: Setting, eps: float, ste
     """Climb the loss from a random start, within eps of x and inside the box."""
     import torch
 
-    from redan.kernels.attacks.projection import Ball, Box, project, steepest
+    from redan.kernels.attacks.ball import Ball, Box
+    from redan.kernels.attacks.projection import project, steepest
 
     low, high = where.bounds
-    ball = Ball(norm=where.norm, eps=eps, box=Box(low=low, high=high))  # type: ignore[arg-type]  # setting() checked it
+    ball = Ball(norm=where.norm, eps=eps, box=Box(low=low, high=high))
     noise = (torch.rand(x.shape, generator=generator) * 2 - 1) * eps
     point = project(x + noise, x, ball)
     for _ in range(steps):

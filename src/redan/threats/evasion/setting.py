@@ -10,8 +10,11 @@ from redan.core.errors import ShapeMismatch, UsageError
 from redan.threats.evasion.measured import Setting
 
 if TYPE_CHECKING:
+    from redan.core.finding import Scalar
     from redan.core.inputs import Dataset
+    from redan.core.params import Params
     from redan.core.subject import Subject
+    from redan.kernels.attacks.ball import Norm
 
 DEFAULT_EPS = {"linf": 8 / 255, "l2": 0.5}
 """Radii on the scale [0, 1] when nobody chose one: the ones most published results are given for."""
@@ -33,7 +36,7 @@ def box(subject: Subject, data: Dataset) -> tuple[float, float]:
     return low, high
 
 
-def setting(subject: Subject, data: Dataset, norm: str, eps: float | None) -> Setting:
+def setting(subject: Subject, data: Dataset, norm: Norm, eps: float | None) -> Setting:
     """Return norm, radius and box; without a radius the usual one for the norm, scaled to the box.
 
     Raises:
@@ -44,3 +47,8 @@ def setting(subject: Subject, data: Dataset, norm: str, eps: float | None) -> Se
     if not radius > 0:
         raise UsageError(f"eps is {radius:g}; expected a distance above zero", hint="for example --eps 0.03")
     return Setting(norm=norm, eps=radius, bounds=(low, high), classes=subject.classes or data.classes)
+
+
+def told(params: Params, where: Setting) -> dict[str, Scalar]:
+    """Return the parameters as a finding shows them: the radius really used, without what changes no result."""
+    return {name: value for name, value in {**params.as_dict(), "eps": where.eps}.items() if name != "batch_size"}

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
-
-import numpy as np
 
 from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.probe import Spec
-from redan.threats.evasion.measured import Attacked, finding
-from redan.threats.evasion.setting import setting
+from redan.threats.evasion.setting import setting, told
+from redan.threats.evasion.whitebox import measure
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
     from redan.core.finding import Finding
-    from redan.core.inputs import Dataset, Inputs
+    from redan.core.inputs import Inputs
     from redan.core.progress import Observer
-    from redan.core.subject import Gradients, Labels, Subject
-    from redan.kernels.attacks.result import Evasion
-    from redan.threats.evasion.measured import Setting
-
-    class WhiteBox(Subject, Gradients, Labels):
-        """A subject with gradients; one that has them has labels too."""
+    from redan.threats.evasion.whitebox import WhiteBox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,64 +102,19 @@ class Cascade:
         observe: Observer,
     ) -> Iterator[Finding]:
         """Attack every test input and yield one finding."""
+        from redan.kernels.attacks.plans import plan_for
+
         data = inputs.role("test")
         where = setting(subject, data, params.norm, params.eps)
-        observe.started("cascade", len(data))
-        found = _evade(subject, data, where, params, budget, seed, observe, self.spec.id)
-        attacked = as_arrays(found)
-        observe.finished("cascade", f"{1 - attacked.success.mean():.1%} robust")
-        # batch_size changes no result, so it must not change the fingerprint either
-        told = {k: v for k, v in replace(params, eps=where.eps).as_dict().items() if k != "batch_size"}
-        predicted = np.asarray(subject.labels(attacked.adversarial))
-        yield finding(self.spec, subject.ref.name, told, attacked, where, data, predicted)
-
-
-def _evade(
-    subject: WhiteBox,
-    data: Dataset,
-    where: Setting,
-    params: CascadeParams,
-    budget: Budget,
-    seed: int,
-    observe: Observer,
-    probe_id: str,
-) -> Evasion:
-    import torch
-
-    from redan.kernels.attacks.cascade import evade
-    from redan.kernels.attacks.plans import plan_for
-    from redan.kernels.attacks.projection import Ball, Box
-    from redan.kernels.draws import sample_keys
-
-    low, high = where.bounds
-    x = torch.as_tensor(np.asarray(data.x, dtype=np.float32))
-
-    def model(points: torch.Tensor) -> torch.Tensor:
-        budget.charge(queries=len(points))
-        return subject.logits(points)
-
-    return evade(
-        model,
-        x,
-        torch.as_tensor(np.asarray(data.y, dtype=np.int64)),
-        ball=Ball(norm=params.norm, eps=where.eps, box=Box(low=low, high=high)),
-        keys=sample_keys(seed, probe_id, data.indices),
-        plan=plan_for(params.plan, params.norm),
-        batch_size=params.batch_size,
-        stop=budget.stop,
-        progress=lambda stage, done, total: observe.advanced("cascade", done, total, stage),
-    )
-
-
-def as_arrays(found: Evasion) -> Attacked:
-    """Turn the kernel's tensors into arrays."""
-    return Attacked(
-        adversarial=found.adversarial.numpy(),
-        success=found.success.numpy(),
-        distance=found.distance.numpy(),
-        stages=found.waterfall(),
-        forward=found.counts.forward,
-        gradient=found.counts.gradient,
-        partial=found.reason or "",
-        torch=True,
-    )
+        yield measure(
+            self.spec,
+            subject,
+            data,
+            where,
+            told(params, where),
+            plan=plan_for(params.plan, params.norm),
+            batch_size=params.batch_size,
+            budget=budget,
+            seed=seed,
+            observe=observe,
+        )
