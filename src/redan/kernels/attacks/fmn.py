@@ -15,7 +15,7 @@ import torch
 from redan.kernels.attacks import loss as losses
 from redan.kernels.attacks.ball import Box, Norm
 from redan.kernels.attacks.boundary import bisect
-from redan.kernels.attacks.projection import TINY, column, distance, l2_norm
+from redan.kernels.attacks.projection import TINY, column, distance, dual_norm, l2_norm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,12 +63,6 @@ def cosine(first: float, last: float, step: int, steps: int) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
-def dual_norm(gradients: Tensor, norm: Norm) -> Tensor:
-    """Norm dual to the distance: L1 for Linf, L2 for L2; shape (n,)."""
-    flat = gradients.flatten(1)
-    return flat.abs().sum(dim=1) if norm == "linf" else torch.linalg.vector_norm(flat, dim=1)
-
-
 def shrink(deltas: Tensor, radius: Tensor, norm: Norm) -> Tensor:
     """Project deltas onto balls of one radius a sample."""
     limit = column(radius, deltas)
@@ -100,7 +94,8 @@ class _Nearest:
 
     def adapt(self, lengths: Tensor, fallen: Tensor, linear: Tensor, change: float) -> Tensor:
         """New radius: tighter after a fall, else wider; before any fall, where a linear model would fall."""
-        wider = torch.where(torch.isfinite(self.distance), self.radius * (1 + change), lengths + linear)
+        # a little beyond the linear estimate: exactly on the boundary nothing is misclassified yet
+        wider = torch.where(torch.isfinite(self.distance), self.radius, lengths + linear) * (1 + change)
         tighter = torch.minimum(torch.minimum(self.radius, lengths) * (1 - change), self.distance)
         self.radius = torch.where(fallen, tighter, wider)
         return self.radius

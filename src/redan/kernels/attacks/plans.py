@@ -32,7 +32,7 @@ class Round:
     noise: float = 0.0
     """Length of the random start over eps; 0 starts at the input."""
     rivals: int = 0
-    """Likeliest wrong classes to head for, one pass each; 0: one untargeted pass."""
+    """Nearest wrong classes to head for, one pass each; 0: one untargeted pass."""
     share: float = 1.0
     """Share of the survivors, those of the lowest margin met so far."""
     repeats: int = 1

@@ -15,7 +15,19 @@ from redan.kernels.attacks.ball import Ball, Box, Norm
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["TINY", "Ball", "Box", "Norm", "column", "distance", "l2_norm", "project", "steepest", "tighten"]
+__all__ = [
+    "TINY",
+    "Ball",
+    "Box",
+    "Norm",
+    "column",
+    "distance",
+    "dual_norm",
+    "l2_norm",
+    "project",
+    "steepest",
+    "tighten",
+]
 
 TINY = 1e-12
 """What a length is divided by at least."""
@@ -29,6 +41,12 @@ def column(values: Tensor, like: Tensor) -> Tensor:
 def l2_norm(deltas: Tensor) -> Tensor:
     """Euclidean norm of each sample, shape (n,)."""
     return torch.linalg.vector_norm(deltas.flatten(1), dim=1)
+
+
+def dual_norm(gradients: Tensor, norm: Norm) -> Tensor:
+    """Norm dual to the distance: L1 for Linf, L2 for L2; shape (n,)."""
+    flat = gradients.flatten(1)
+    return flat.abs().sum(dim=1) if norm == "linf" else torch.linalg.vector_norm(flat, dim=1)
 
 
 def distance(points: Tensor, inputs: Tensor, norm: Norm) -> Tensor:
@@ -54,23 +72,28 @@ def project(points: Tensor, inputs: Tensor, ball: Ball) -> Tensor:
 def tighten(points: Tensor, inputs: Tensor, ball: Ball) -> Tensor:
     """Remove the last rounding error: afterwards distance <= eps in float64 and every coordinate is in the box.
 
-    `points` come from `project`, so at most a few units in the last place are to be undone; each pass moves the
-    offending points towards their inputs.
+    `points` come from `project`, so they move by a few units in the last place at most.
     """
     points = points.clamp(ball.box.low, ball.box.high)
-    for _ in range(8):
-        excess = distance(points, inputs, ball.norm)
-        outside = excess > ball.eps
-        if not bool(outside.any()):
-            break
-        if ball.norm == "linf":
-            far = (points.double() - inputs.double()).abs() > ball.eps
-            points = torch.where(far, torch.nextafter(points, inputs), points)
-        else:
-            shrink = torch.where(outside, ball.eps / excess.clamp_min(TINY) * (1 - 2e-7), torch.ones_like(excess))
-            shrunk = inputs + (points - inputs) * column(shrink, points).to(points.dtype)
-            points = torch.where(column(outside, points), shrunk, points)
+    if ball.norm == "linf":
+        return _tighten_cube(points, inputs, ball.eps)
+    slack = 1e-7
+    while bool((outside := (lengths := distance(points, inputs, "l2")) > ball.eps).any()):
+        share = column(ball.eps / lengths.clamp_min(TINY) * (1 - slack), points)
+        shorter = (inputs.double() + (points.double() - inputs.double()) * share).to(points.dtype)
+        points = torch.where(column(outside, points), shorter, points)
+        slack *= 4
     return points
+
+
+def _tighten_cube(points: Tensor, inputs: Tensor, eps: float) -> Tensor:
+    """Clamp to [input - eps, input + eps], the ends taken in float64 and rounded inwards."""
+    low, high = inputs.double() - eps, inputs.double() + eps
+    first, last = low.to(points.dtype), high.to(points.dtype)
+    up, down = torch.full_like(first, torch.inf), torch.full_like(last, -torch.inf)
+    first = torch.where(first.double() < low, torch.nextafter(first, up), first)
+    last = torch.where(last.double() > high, torch.nextafter(last, down), last)
+    return torch.minimum(torch.maximum(points, first), last)
 
 
 def steepest(gradients: Tensor, points: Tensor, ball: Ball) -> Tensor:

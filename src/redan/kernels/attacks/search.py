@@ -15,6 +15,7 @@ from redan.kernels.attacks.descent import Work, descend
 from redan.kernels.attacks.fmn import fmn, settings_within
 from redan.kernels.attacks.projection import distance, tighten
 from redan.kernels.attacks.result import Evasion
+from redan.kernels.attacks.rivals import likeliest, nearest
 from redan.kernels.attacks.starts import random_points
 
 if TYPE_CHECKING:
@@ -67,11 +68,12 @@ class Search:
         self._distance = torch.full((n,), torch.inf, dtype=torch.float64, device=device)
         self._margin = torch.full((n,), torch.inf, dtype=inputs.dtype, device=device)
         self._rivals = torch.empty((n, 0), dtype=torch.int64, device=device)
+        self._ranked = torch.zeros(n, dtype=torch.bool, device=device)
         self._stages = [CLEAN]
         self._notes: list[str] = []
 
     def clean(self) -> None:
-        """Classify the inputs; the misclassified fall at distance 0, and the wrong classes are ranked by logit."""
+        """Classify the inputs; the misclassified fall at distance 0."""
         rivals = []
         for places in self._batches(torch.arange(len(self._inputs), device=self._inputs.device), CLEAN):
             logits = self._oracle.logits(self._inputs[places])
@@ -79,8 +81,7 @@ class Search:
             wrong = places[logits.argmax(1) != labels]
             self._stage[wrong], self._distance[wrong] = 0, 0.0
             self._margin[places] = losses.margin(logits, labels).to(self._margin)
-            ranked = logits.scatter(1, labels.unsqueeze(1), -torch.inf).argsort(dim=1, descending=True, stable=True)
-            rivals.append(ranked[:, :-1])
+            rivals.append(likeliest(logits, labels))
         if rivals:
             self._rivals = torch.cat(rivals)
 
@@ -137,7 +138,7 @@ class Search:
         """Replace a loss that has too few classes, and note it."""
         if not isinstance(plan.schedule, ApgdSchedule):
             return plan
-        n_classes = self._rivals.shape[1] + 1
+        n_classes = self._rivals.shape[1] + 1  # exact up to ten, and no loss needs more than four
         usable = plan.schedule.usable(n_classes)
         if usable != plan.schedule and len(self._inputs):
             self._notes.append(
@@ -163,7 +164,7 @@ class Search:
 
     def _descend(self, places: Tensor, plan: Round, rank: int | None, *, stream: int) -> None:
         inputs, labels = self._inputs[places], self._labels[places]
-        targets = None if rank is None else self._rivals[places, rank]
+        targets = None if rank is None else self._target(places, rank)
         points = inputs
         if plan.noise > 0:
             keys = self._keys[places.cpu().numpy()]
@@ -177,6 +178,15 @@ class Search:
         self._margin[places[lower]] = reached.margin[lower]
         self._best[places[lower]] = reached.points[lower]
         self._confirm(places[reached.fallen], reached.points[reached.fallen])
+
+    def _target(self, places: Tensor, rank: int) -> Tensor:
+        """The rival of a rank of each place; the rivals of a place are put in order the first time one is wanted."""
+        new = places[~self._ranked[places]]
+        if len(new):
+            inputs, labels = self._inputs[new], self._labels[new]
+            self._rivals[new] = nearest(self._oracle, inputs, labels, self._rivals[new], self._ball.norm)
+            self._ranked[new] = True
+        return self._rivals[places, rank]
 
     def _confirm(self, places: Tensor, points: Tensor) -> None:
         """Let samples fall at points that a plain forward of the model, inside ball and box, proves misclassified."""
