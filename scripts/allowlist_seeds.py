@@ -282,6 +282,22 @@ SKLEARN_VALUES = (
 TORCH_VALUES = frozenset({"torch.nn.functional", "torch.nn.init", "torch._C._nn", "torch.linalg", "torch.special"})
 """Modules whose functions network modules refer to as activations and initialisers."""
 
+KERAS_ROOMS = (
+    "keras.layers", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers", "keras.losses",
+    "keras.metrics", "keras.models", "keras.dtype_policies", "keras.quantizers", "keras.optimizers.schedules",
+    "keras.callbacks", "keras.random",
+)  # fmt: skip
+"""Modules whose classes configurations name."""
+
+OLD_KERAS = frozenset(
+    """CuDNNLSTM CuDNNGRU BatchNormalizationV1 BatchNormalizationV2 LSTMV2 GRUV2 Policy DTypePolicy FloatDTypePolicy
+    QuantizedDTypePolicy Conv2DTranspose MaxoutDense Highway Merge TimeDistributedDense ActivityRegularization L1L2
+    VarianceScaling GlorotUniformV2 RandomNormalV2 ZerosV2 OnesV2 InputLayer ThresholdedReLU Functional Model Sequential
+    SGD Adam RMSprop Adagrad Adadelta Adamax Nadam Ftrl LossScaleOptimizer LossScaleOptimizerV3 SyncBatchNormalization
+    ReLU LeakyReLU PReLU ELU Softmax Operation KerasTensor SeedGenerator AddLoss AddMetric""".split()
+)
+"""Class names of older versions."""
+
 OLD_STDLIB = frozenset(
     """__builtin__ copy_reg cPickle commands popen2 urllib2 urlparse httplib exceptions UserDict UserList UserString
     Queue StringIO cStringIO ConfigParser SocketServer asynchat asyncore imp distutils smtpd binhex formatter parser

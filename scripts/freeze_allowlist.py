@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import importlib
 import inspect
 import json
+import os
 import pkgutil
 import re
 import sys
@@ -104,6 +106,7 @@ def main(packages: list[str]) -> None:
     for package in WALKED:
         for module, name, letter in walk(package):
             names[module].setdefault(name, letter)
+    names["keras"].update(keras_names())
     record_dumps(names, pairs)
     seeded: set[tuple[str, str]] = set()
     for letter, module, listed in allowlist_seeds.seeds():
@@ -138,6 +141,18 @@ def walk(package: str) -> Iterator[tuple[str, str, str]]:
             elif isinstance(value, types.FunctionType | types.BuiltinFunctionType) or type(value).__name__ == "ufunc":
                 if is_value(package, module, name, value):
                     yield getattr(value, "__module__", None) or module.__name__, name, "v"
+
+
+def keras_names() -> dict[str, str]:
+    """The public classes of Keras that a configuration may name; those that run code or read files are judged apart."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    keras = importlib.import_module("keras")
+    found: dict[str, str] = {}
+    for room in allowlist_seeds.KERAS_ROOMS:
+        module = functools.reduce(getattr, room.split(".")[1:], keras)
+        found |= {name: "c" for name, value in vars(module).items() if isinstance(value, type)}
+    found |= dict.fromkeys(allowlist_seeds.OLD_KERAS, "c")
+    return {name: letter for name, letter in found.items() if name not in ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer")}
 
 
 def modules(package: str) -> Iterator[types.ModuleType]:

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from redan.kernels.artifacts.readers.archives import read_zip
 from redan.kernels.artifacts.readers.compressed import read_compressed
+from redan.kernels.artifacts.readers.gguf import read_gguf
+from redan.kernels.artifacts.readers.hdf5 import read_hdf5
+from redan.kernels.artifacts.readers.lightgbm import read_lightgbm
 from redan.kernels.artifacts.readers.npy import read_npy
+from redan.kernels.artifacts.readers.safetensors import read_safetensors
 from redan.kernels.artifacts.readers.tars import read_tar
 
 if TYPE_CHECKING:
@@ -17,16 +21,10 @@ if TYPE_CHECKING:
     Reader = Callable[[Source], str]
 
 _UNREAD = {
-    "rar": "a RAR archive",
     "zstd": "a Zstandard stream",
-    "lz4": "an LZ4 stream",
-    "hdf5": "HDF5",
-    "gguf": "GGUF",
     "ggml": "GGML",
     "tflite": "TensorFlow Lite",
     "arrow": "Arrow IPC",
-    "safetensors": "safetensors",
-    "lightgbm": "LightGBM text",
 }
 
 
@@ -46,9 +44,12 @@ def _unread(slug: str) -> Reader:
     return reader
 
 
-def _seven_zip(source: Source) -> str:
-    source.unsafe("disguised-archive", "a 7z archive, which no model loader takes and scanners cannot see through")
-    return "7z"
+def _disguise(slug: str) -> Reader:
+    def reader(source: Source) -> str:
+        source.unsafe("disguised-archive", f"a {slug} archive, which no model loader takes and scanners do not open")
+        return slug
+
+    return reader
 
 
 def _executable(source: Source) -> str:
@@ -60,10 +61,15 @@ READERS: dict[str, Reader] = {
     "zip": read_zip,
     "tar": read_tar,
     "npy": read_npy,
-    "7z": _seven_zip,
+    "gguf": read_gguf,
+    "hdf5": read_hdf5,
+    "safetensors": read_safetensors,
+    "lightgbm": read_lightgbm,
+    "7z": _disguise("7z"),
+    "rar": _disguise("rar"),
     "executable": _executable,
     **{slug: _skips(slug) for slug in ("image", "parquet", "pdf")},
-    **{method: _expands(method) for method in ("gzip", "bz2", "xz", "lzma", "zlib")},
+    **{method: _expands(method) for method in ("gzip", "bz2", "xz", "lzma", "zlib", "lz4")},
     **{slug: _unread(slug) for slug in _UNREAD},
 }
 """From the slug of a sniffed format to its reader."""

@@ -9,11 +9,14 @@ from redan.kernels.artifacts.formats import READERS
 from redan.kernels.artifacts.ledger import Ledger, LimitReached
 from redan.kernels.artifacts.limits import Limits
 from redan.kernels.artifacts.plain import read_plain
+from redan.kernels.artifacts.readers.code import LARGEST_SOURCE_BYTES
+from redan.kernels.artifacts.readers.paths import escapes
 from redan.kernels.artifacts.readers.pickles import read_pickles, try_pickle
 from redan.kernels.artifacts.sniffing import sniff
 from redan.kernels.artifacts.source import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from redan.kernels.artifacts.machine.values import Buffer
@@ -37,23 +40,40 @@ def inspect(path: Path, limits: Limits = Limits()) -> Reading:  # noqa: B008  a 
         n_bytes = file.seek(0, 2)
         file.seek(0)
         if n_bytes < SMALLEST_MAPPED_BYTES:
-            return _inspect(file.read(), str(path), path.name, limits)
+            return _inspect(file.read(), str(path), limits, _neighbours(path))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _inspect(data, str(path), path.name, limits)
+            return _inspect(data, str(path), limits, _neighbours(path))
 
 
 def inspect_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Reading:  # noqa: B008  a frozen value
     """Say what loading these bytes would do; see `inspect`."""
-    return _inspect(data, name, name, limits)
+    return _inspect(data, name, limits, lambda name: None)
 
 
-def _inspect(data: Buffer, path: str, name: str, limits: Limits) -> Reading:
+def _neighbours(path: Path) -> Callable[[str], bytes | None]:
+    """Reads the start of files that lie in the same folder as a configuration which names them."""
+
+    def read_neighbour(name: str) -> bytes | None:
+        if escapes(name):
+            return None
+        neighbour = path.parent / name
+        if not neighbour.is_file():
+            return None
+        with neighbour.open("rb") as file:
+            return file.read(LARGEST_SOURCE_BYTES)
+
+    return read_neighbour
+
+
+def _inspect(data: Buffer, path: str, limits: Limits, sibling: Callable[[str], bytes | None]) -> Reading:
     ledger = Ledger(limits)
     slug = ""
-    source = Source(data=data, name=name, where="", depth=0, ledger=ledger, read=read)
+    name = path.replace("\\", "/").rpartition("/")[2]
+    source = Source(data=data, name=name, where="", depth=0, ledger=ledger, read=read, sibling=sibling)
     try:
         slug = read(source)
     except LimitReached:
+        ledger.complete = False
         slug = sniff(data) or "pickle"
     return ledger.reading(path, slug)
 

@@ -1,32 +1,77 @@
-"""Files that are told apart only after every binary format has been ruled out: texts, documents and raw data."""
+"""Files without a magic number: messages and documents told by their structure, and texts, which are no artifacts."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from redan.kernels.artifacts.readers.code import check_yaml
+from redan.kernels.artifacts.readers.documents import read_document
+from redan.kernels.artifacts.readers.msgpack import read_msgpack
+from redan.kernels.artifacts.readers.onnx import is_onnx, read_onnx
+from redan.kernels.artifacts.readers.saved_model import is_saved_model, read_saved_model
+from redan.kernels.artifacts.readers.templates import read_template
+from redan.kernels.artifacts.readers.ubjson import read_ubjson
+from redan.kernels.artifacts.readers.xml import read_xml
+
 if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
-_PYTHON = re.compile(r"^(?:import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:]|#!.*python)", re.MULTILINE)
-_ROW = re.compile(r"[^\n]*[,;\t][^\n]*\n")
+_PYTHON = re.compile(r"^(?:import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:]|@\w+|#!.*python)", re.MULTILINE)
+_YAML_LINE = re.compile(r"^[ \t-]*[\w\"'.]+[ \t]*:(?:[ \t]|$)", re.MULTILINE)
+_TEMPLATE_NAMES = (".jinja", ".jinja2", ".j2")
+
+LONGEST_LOOKED_AT = 1 << 20
+"""Bytes of a text that are looked at."""
 
 
 def read_plain(source: Source) -> str:
-    """Read a source of no known binary format."""
-    head = source.head(1 << 16)
+    """Read a source of no magic number and return the slug of its format."""
+    if is_saved_model(source):
+        return read_saved_model(source)
+    if is_onnx(source):
+        return read_onnx(source)
+    head = source.head(LONGEST_LOOKED_AT)
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        slug = read_ubjson(source) or read_document(source)
+        if slug is not None:
+            return slug
     if head[:2] == b"\0\0" and len(head) > 4 and head[2] in (8, 9, 11, 12, 13, 14) and 1 <= head[3] <= 6:
         return "idx"
-    try:
-        text = head.decode("utf-8-sig") if len(head) < 1 << 16 else head[: 1 << 15].decode("utf-8", "ignore")
-    except UnicodeDecodeError:
-        text = ""
-    if not text or "\0" in text:
+    text = _decode(head)
+    if text is not None:
+        return _read_text(source, text)
+    slug = read_msgpack(source)
+    if slug is None:
         source.unknown("unknown-format", "no known format")
-        return "unknown"
+    return slug or "unknown"
+
+
+def _decode(head: bytes) -> str | None:
+    """The text of a file, or None where it is none."""
+    cut = head if len(head) < LONGEST_LOOKED_AT else head[:-4]
+    for encoding in ("utf-8-sig", "utf-16") if head[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
+        try:
+            text = cut.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    return None
+
+
+def _read_text(source: Source, text: str) -> str:
+    if text.lstrip()[:1] == "<":
+        return read_xml(source, text)
+    if source.name.endswith(_TEMPLATE_NAMES) and ("{{" in text or "{%" in text):
+        return read_template(source)
     if _PYTHON.search(text):
         return "python"
-    return "csv" if _is_table(text) else "text"
+    if check_yaml(source, text):
+        return "yaml"
+    if _is_table(text):
+        return "csv"
+    return "yaml" if len(_YAML_LINE.findall(text)) * 2 > text.count("\n") else "text"
 
 
 def _is_table(text: str) -> bool:

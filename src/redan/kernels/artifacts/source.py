@@ -23,6 +23,7 @@ class Source:
         depth: Containers around it.
         ledger: The account of the whole inspection.
         read: Reads another source and returns the slug of its format.
+        sibling: Gives the start of the file of this name in the same folder or archive, or None.
     """
 
     data: Buffer
@@ -31,9 +32,10 @@ class Source:
     depth: int
     ledger: Ledger
     read: Callable[[Source], str]
+    sibling: Callable[[str], bytes | None]
 
-    def descend(self, data: Buffer, name: str) -> str:
-        """Read something that lies inside this source and return its format.
+    def inside(self, data: Buffer, name: str) -> Source:
+        """Something that lies inside this source.
 
         Raises:
             LimitReached: It lies too deep.
@@ -41,9 +43,15 @@ class Source:
         where = f"{self.where}/{name}" if self.where else name
         if self.depth + 1 > self.ledger.limits.depth:
             raise self.ledger.limit("depth", where)
-        return self.read(
-            Source(data=data, name=name, where=where, depth=self.depth + 1, ledger=self.ledger, read=self.read)
-        )
+        return replace(self, data=data, name=name, where=where, depth=self.depth + 1)
+
+    def descend(self, data: Buffer, name: str) -> str:
+        """Read something that lies inside this source and return its format.
+
+        Raises:
+            LimitReached: It lies too deep.
+        """
+        return self.read(self.inside(data, name))
 
     def trial(self) -> Source:
         """The same source with an account that may be discarded."""

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from redan.kernels.artifacts.judgement import allowlist
-from redan.kernels.artifacts.machine.values import Global, Result, Span, Unread
+from redan.kernels.artifacts.machine.values import Global, Result, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,27 +138,20 @@ def _names_only(judge: Judge, function: Global, args: Value, offset: int) -> Val
 
 def _allocates(judge: Judge, function: Global, args: Value, offset: int) -> Value:
     size = args[0] if type(args) is tuple and args else None
-    if type(size) is int and size > # scipy.stats distributions execute this part of their state; the true one only parses arguments.
-# Source: scipy `stats/_distn_infrastructure.py`, `parse_arg_template`.
-_TEMPLATE_KEY = "_parse_arg_template"
-_TEMPLATE = re.compile(
-    r"(?:\ndef _parse_args\w*\(self[\w ,=.'-]*\):\n"
-    r"    return (?:\([\w ,]*\), [\w ,]+|self\._argcheck_rvs\([\w ,=]*\))\n)+"
-)
-
-LARGEST_ALLOCATION_BYTES:
+    if type(size) is int and size > LARGEST_ALLOCATION_BYTES:
         judge.unsafe("huge-allocation", f"{function!r} allocates {size} bytes", offset)
     return Result(function, args)
 
 
 def _own_package(judge: Judge, function: Global, args: Value, offset: int) -> Value:
-    """The function calls what it is given, which must come from its own package."""
+    """The function calls its last arguments, which must come from its own package."""
     package = function.module.rpartition(".")[0] or function.module
-    for part in args if type(args) is tuple else ():
-        if type(part) is Global and not f"{part.module}.".startswith(package):
+    for i, part in enumerate(args if type(args) is tuple else ()):
+        maker = part.function if type(part) is Result and i == 0 else part
+        if type(maker) is Global and f"{maker.module}.".startswith(package):
+            continue
+        if type(maker) is Global or type(maker) is Result:
             judge.unsafe("dynamic-call", f"{function!r} is given {part!r} to call", offset)
-        elif type(part) is Unread or type(part) is Result:
-            judge.unknown("unlisted-call", f"{function!r} with unusual arguments", offset)
     return Result(function, args)
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _UINT32 = Struct("<I").unpack_from
 
+LARGEST_MEMO_GAP = 1 << 22
+"""How far a memo index may run ahead; a pickler numbers without gaps."""
+
 LONGEST_LIST = 256
 """Items of a list or dict that are kept as evidence."""
 
@@ -54,8 +57,14 @@ def binput(m: Machine, pos: int) -> int:
 
 
 def long_binput(m: Machine, pos: int) -> int:
-    """Store under a four-byte index; a huge one costs nothing here, unlike in the C unpickler."""
-    put(m, _UINT32(m.data, pos)[0])
+    """Store under a four-byte index.
+
+    A huge one costs nothing here, but CPython's C unpickler allocates a table of that length.
+    """
+    index = _UINT32(m.data, pos)[0]
+    if index > LARGEST_MEMO_GAP + 2 * len(m.memo):
+        m.judge.unsafe("huge-allocation", f"memo index {index} makes a loader allocate a table of that length", pos - 1)
+    put(m, index)
     return pos + 4
 
 

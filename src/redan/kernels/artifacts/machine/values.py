@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import mmap
 
 Buffer: TypeAlias = "bytes | bytearray | mmap.mmap"
+"""What can be indexed, sliced and searched."""
 Value: TypeAlias = object
 
 Grade = Literal["class", "constructor", "function", "value", "special", "unlisted", "denied"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from redan.kernels.artifacts.ledger import LimitReached
-from redan.kernels.artifacts.readers import zips
+from redan.kernels.artifacts.readers import hdf5, zips
+from redan.kernels.artifacts.readers.code import read_source_code
 from redan.kernels.artifacts.readers.compressed import expand, expand_head
 from redan.kernels.artifacts.readers.npy import holds_objects
 from redan.kernels.artifacts.readers.paths import escapes
@@ -15,32 +16,44 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.readers.zips import Directory, Member
     from redan.kernels.artifacts.source import Source
 
-_TORCH_SIDE_FILES = frozenset({"version", "byteorder", ".format_version", ".storage_alignment", "data/serialization_id"})
+# What torch.load reads as raw bytes: storages by key, and small marks. Source: torch `serialization.py`, `_save`.
+_TORCH_RAW = r"(?:data/\d+|version|byteorder|\.format_version|\.storage_alignment|(?:\.data|data)/(?:serialization_id|version))"
+_PT2_RAW = re.compile(r"(?:[^/]+/)?(?:data/(?:weights|constants)/[\w.-]+|archive_format|version|byteorder|\.data/\w+)")
 
 LARGEST_COPIED_BYTES = 1 << 20
 """A stored member up to this size is copied without counting as expanded."""
 
 
-def read_zip(source: Source) -> str:
-    """Read a zip archive, and what stands before it.
+class Dialect(NamedTuple):
+    """What kind of model an archive is.
 
-    Returns:
-        `torch-zip`, `torchscript`, `npz`, `keras`, `skops`, `mar` or `zip`.
+    Attributes:
+        slug: `torch-zip`, `torchscript`, `pt2`, `torch-package`, `npz`, `keras`, `skops`, `mar` or `zip`.
+        raw: Members that hold raw tensors, by the offset of their content.
+        runs_code: Whether loading runs Python files among the members.
     """
+
+    slug: str
+    raw: frozenset[int] = frozenset()
+    runs_code: bool = False
+
+
+def read_zip(source: Source) -> str:
+    """Read a zip archive, and what stands before it, and return the slug of its dialect."""
     directory = zips.read_directory(source)
     if not directory.members:
         source.unknown("empty-archive", "the archive has no member that can be read")
         return "zip"
     if directory.start > 0:
         _read_prefix(source, directory)
-    slug, skipped = _dialect(directory.members)
+    dialect = _dialect(directory.members)
     for member in directory.members:
         source.ledger.member(f"{source.where}/{member.name}" if source.where else member.name)
         _check_name(source, member)
-        if member.name.endswith("/") or member.start in skipped:
+        if member.name.endswith("/") or member.start in dialect.raw:
             continue
-        _read_member(source, member)
-    return slug
+        _read_member(source, member, runs_code=dialect.runs_code)
+    return dialect.slug
 
 
 def _read_prefix(source: Source, directory: Directory) -> None:
@@ -51,27 +64,38 @@ def _read_prefix(source: Source, directory: Directory) -> None:
         source.unknown("prefixed-archive", f"{directory.start} bytes of {slug} stand before the archive")
 
 
-def _dialect(members: list[Member]) -> tuple[str, frozenset[int]]:
-    """The format's slug and the members that hold raw tensors, by the offset of their content."""
+def _dialect(members: list[Member]) -> Dialect:
     names = {member.name for member in members}
-    roots = {name[: -len("data.pkl")] for name in names if name.endswith("/data.pkl") or name == "data.pkl"}
-    if roots:
-        storage = re.compile("(?:" + "|".join(re.escape(root) for root in roots) + r")(?:data|\.data)/[\w.+-]+")
-        raw = {m.start for m in members if storage.fullmatch(m.name) and m.name == m.local_name and _is_raw(m.name)}
-        sides = {m.start for m in members if any(m.name == root + side for root in roots for side in _TORCH_SIDE_FILES)}
-        script = any(name.endswith("constants.pkl") for name in names)
-        return ("torchscript" if script else "torch-zip"), frozenset(raw | sides)
+    if any(name.endswith("data.pkl") for name in names):
+        return _torch(members, names)
+    if any(name.endswith("archive_format") for name in names):
+        return Dialect("pt2", _raw(members, _PT2_RAW))
     if "MAR-INF/MANIFEST.json" in names:
-        return "mar", frozenset()
+        return Dialect("mar", runs_code=True)
     if "schema.json" in names:
-        return "skops", frozenset()
+        return Dialect("skops")
     if "config.json" in names and any("metadata.json" in name for name in names):
-        return "keras", frozenset()
-    return ("npz" if all(name.endswith(".npy") for name in names) else "zip"), frozenset()
+        return Dialect("keras")
+    return Dialect("npz" if all(name.endswith(".npy") for name in names) else "zip")
 
 
-def _is_raw(name: str) -> bool:
-    return not name.endswith((".pkl", ".py", "extern_modules"))
+def _torch(members: list[Member], names: set[str]) -> Dialect:
+    roots = [name.removesuffix("data.pkl") for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
+    root = "(?:" + "|".join(map(re.escape, roots)) + ")"
+    raw = _raw(members, re.compile(root + _TORCH_RAW)) if roots else frozenset()
+    if any(name.endswith("extern_modules") for name in names):
+        return Dialect("torch-package", raw, runs_code=True)
+    if any(name.endswith("archive_format") for name in names):
+        return Dialect("pt2", raw | _raw(members, _PT2_RAW))
+    if any(name.endswith("constants.pkl") for name in names):
+        # The files below code/ are TorchScript, which its own interpreter runs, not Python.
+        return Dialect("torchscript", raw | _raw(members, re.compile(root + r"code/[\w./-]+\.py(?:\.debug_pkl)?")))
+    return Dialect("torch-zip", raw, runs_code=True)
+
+
+def _raw(members: list[Member], pattern: re.Pattern[str]) -> frozenset[int]:
+    """The members whose both names match."""
+    return frozenset(m.start for m in members if m.name == m.local_name and pattern.fullmatch(m.name))
 
 
 def _check_name(source: Source, member: Member) -> None:
@@ -83,10 +107,10 @@ def _check_name(source: Source, member: Member) -> None:
         source.unknown("ambiguous-archive", message, member.start)
 
 
-def _read_member(source: Source, member: Member) -> None:
+def _read_member(source: Source, member: Member, *, runs_code: bool) -> None:
     if member.is_encrypted:
-        source.unknown("encrypted", f"member {member.name!r} is encrypted", member.start)
-        return
+        # The flag may lie, and some loaders do not look at it: what is there is read all the same.
+        source.unknown("encrypted", f"member {member.name!r} is marked as encrypted", member.start)
     method = zips.METHODS.get(member.method)
     if method is None:
         source.unknown("unread-compression", f"member {member.name!r} is stored by method {member.method}", member.start)
@@ -95,7 +119,11 @@ def _read_member(source: Source, member: Member) -> None:
     if end > len(source.data):
         source.unknown("truncated", f"member {member.name!r} reaches beyond the end", member.start)
     try:
-        if method:
+        if runs_code and member.name.endswith(".py"):
+            stored = source.data[member.start : min(end, len(source.data))]
+            content = expand(source, stored, method) if method else stored
+            read_source_code(source.inside(content, member.name))
+        elif method:
             _read_expanded(source, member, method)
         else:
             _read_stored(source, member, min(end, len(source.data)))
@@ -108,8 +136,12 @@ def _read_stored(source: Source, member: Member, end: int) -> None:
     head = bytes(source.data[member.start : min(end, member.start + LARGEST_COPIED_BYTES)])
     n_bytes = end - member.start
     if n_bytes > len(head):
-        if holds_objects(head) is False or head[:8] == b"\x89HDF\r\n\x1a\n":
+        if holds_objects(head) is False:
             source.descend(head, member.name)
+            return
+        if head[:8] == hdf5.MAGIC:
+            with memoryview(source.data) as view, view[member.start : end] as content:
+                hdf5.read_hdf5(source.inside(content, member.name))
             return
         source.ledger.n_expanded_bytes += n_bytes
         if source.ledger.n_expanded_bytes > source.ledger.limits.expanded_bytes:

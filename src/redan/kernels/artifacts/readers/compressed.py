@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
+from redan.kernels.artifacts.readers.lz4 import Lz4Decoder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -70,11 +72,12 @@ _DECODERS: dict[str, Callable[[], _Decoder]] = {
     "bz2": _bz2,
     "xz": lambda: _lzma("xz"),
     "lzma": lambda: _lzma("lzma"),
+    "lz4": Lz4Decoder,
 }
 
 _SINGLE = frozenset({"deflate", "zlib"})
 
-COST = {"bz2": 3, "xz": 2, "lzma": 2}
+COST = {"bz2": 3, "xz": 2, "lzma": 2, "lz4": 4}
 """What a produced byte counts against the limit; a slow method may produce fewer."""
 
 

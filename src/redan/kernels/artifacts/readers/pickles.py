@@ -157,6 +157,11 @@ def _search_tail(source: Source, pos: int) -> None:
         found = _next_trial(source, max(outcome.end, found + 1)) if outcome.end < len(source.data) else None
 
 
+def looks_like_pickle(content: bytes) -> bool:
+    """Whether a blob of bytes begins as a pickle and ends as one."""
+    return bool(_START.match(content) or _CANDIDATE.match(content)) and content.rstrip(b"\0")[-1:] == b"."
+
+
 def try_pickle(source: Source, *, known: bool) -> bool:
     """Whether a source that does not begin with a protocol number is a pickle all the same.
 

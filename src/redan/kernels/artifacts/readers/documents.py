@@ -1,0 +1,110 @@
+"""JSON documents that configure a model: which of them name code, files or templates.
+
+A document of no known kind is only data. Sources: the Hugging Face transformers and skops documentation, Keras
+`saving/serialization_lib.py`, Hydra's "Instantiating objects".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from redan.kernels.artifacts.readers import keras_config
+from redan.kernels.artifacts.readers.code import check_target, read_named_code
+from redan.kernels.artifacts.readers.paths import escapes
+from redan.kernels.artifacts.readers.skops import read_schema
+from redan.kernels.artifacts.readers.templates import check_template
+
+if TYPE_CHECKING:
+    from redan.kernels.artifacts.source import Source
+
+LARGEST_PARSED_BYTES = 4 << 20
+"""A larger document is parsed only if one of the keys that matter stands in it."""
+
+_TELLING = re.compile(
+    rb'"(?:auto_map|chat_template|_target_|target|class_name|__loader__|weight_map|custom_pipelines)"|\\u00[2-7]'
+)
+
+
+def read_document(source: Source) -> str | None:
+    """Read a JSON document; None where the bytes are none."""
+    n_bytes = len(source.data)
+    if n_bytes > LARGEST_PARSED_BYTES and not _TELLING.search(source.data):
+        return "json"
+    if n_bytes > source.ledger.limits.header_bytes:
+        raise source.ledger.limit("header_bytes", source.where)
+    try:
+        document = json.loads(bytes(source.data))
+    except RecursionError:
+        raise source.ledger.limit("depth", source.where) from None
+    except ValueError:
+        return None
+    return _read(source, document)
+
+
+def _read(source: Source, document: object) -> str:
+    if not isinstance(document, dict):
+        _walk(source, document)
+        return "json"
+    if "__loader__" in document or "_skops_version" in document:
+        read_schema(source, document)
+        return "skops-schema"
+    if "class_name" in document and "config" in document:
+        keras_config.check(source, document)
+        return "keras-config"
+    if "learner" in document and "version" in document:
+        return "xgboost"
+    _walk(source, document)
+    return _kind(document)
+
+
+def _kind(document: dict[str, object]) -> str:
+    if document.keys() & {"model_type", "architectures", "transformers_version", "auto_map", "peft_type"}:
+        return "hf-config"
+    if document.keys() & {"tokenizer_class", "chat_template", "added_tokens_decoder"}:
+        return "hf-tokenizer"
+    if "weight_map" in document:
+        return "hf-index"
+    return "notebook" if "cells" in document and "nbformat" in document else "json"
+
+
+def _walk(source: Source, document: object) -> None:
+    """Visit every object of a document and check the keys that a loader acts on."""
+    pending = [document]
+    while pending:
+        item = pending.pop()
+        source.ledger.nodes(1, source.where)
+        if isinstance(item, list):
+            pending.extend(part for part in item if isinstance(part, dict | list))
+        elif isinstance(item, dict):
+            _check(source, item)
+            pending.extend(part for part in item.values() if isinstance(part, dict | list))
+
+
+def _check(source: Source, item: dict[str, object]) -> None:
+    if "class_name" in item and "config" in item:
+        keras_config.check_object(source, item)
+    template = item.get("chat_template")
+    if isinstance(template, str):
+        check_template(source, template, "the chat template")
+    elif isinstance(template, list):
+        _check_named_templates(source, template)
+    for key in ("_target_", "_target", "target"):
+        value = item.get(key)
+        if isinstance(value, str) and (key != "target" or "params" in item):
+            check_target(source, value, key, item)
+    for key in ("auto_map", "custom_pipelines"):
+        if item.get(key):
+            read_named_code(source, item[key], key)
+    weights = item.get("weight_map")
+    if isinstance(weights, dict):
+        for name in set(map(str, weights.values())):
+            if escapes(name):
+                source.unsafe("path-traversal", f"the index takes weights from {name!r}, outside the model's folder")
+
+
+def _check_named_templates(source: Source, templates: list[object]) -> None:
+    for entry in templates:
+        if isinstance(entry, dict) and isinstance(entry.get("template"), str):
+            check_template(source, entry["template"], f"the chat template {entry.get('name')!r}")
