@@ -7,6 +7,9 @@ from unicodedata import category, east_asian_width
 EMOJI_STYLE = "\ufe0f"
 """Variation selector that asks for the two-cell picture of the character before it."""
 
+_LATER_WIDE = ((0x2630, 0x2637), (0x268A, 0x268F), (0x4DC0, 0x4DFF), (0x1D300, 0x1D376), (0x1F1E6, 0x1F1FF))
+"""Symbols that Unicode 16 made wide and older tables call narrow, and flag letters, of which a single one is wide."""
+
 
 def cell_width(text: str) -> int:
     """Return how many terminal cells a text takes; where terminals disagree, the larger number."""
@@ -21,7 +24,9 @@ def _cells(char: str) -> int:
         return 1
     if category(char) in ("Mn", "Me"):
         return 0
-    return 2 if east_asian_width(char) in "WF" else 1
+    if east_asian_width(char) in "WF":
+        return 2
+    return 2 if any(first <= ord(char) <= last for first, last in _LATER_WIDE) else 1
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:

@@ -10,6 +10,7 @@ from redan.reports.html import comparison as changed
 from redan.reports.html.filtering import filter_bar
 from redan.reports.html.markup import Html, el, join
 from redan.reports.html.page import page
+from redan.reports.visible import shortened
 
 if TYPE_CHECKING:
     from redan.core.compare import Comparison
@@ -30,7 +31,7 @@ def write(report: Report) -> bytes:
         ("facts", "Facts of the run", appendix.facts(report)),
     ]
     return page(
-        f"{gate.verdict.upper()} – {report.subject.name} – Redan",
+        f"{gate.verdict.upper()} – {shortened(report.subject.name, verdict.MOST_NAME)} – Redan",
         sections,
         lead=join([verdict.hero(report), verdict.untested(report)]),
         end=el("p", f"Written by {report.tool.name} {report.tool.version}. Schema {report.schema}."),
@@ -47,7 +48,7 @@ def write_comparison(comparison: Comparison) -> bytes:
     after = comparison.after
     sections = [(kind, heading, changed.changes(comparison, kind)) for kind, heading in changed.ORDER.items()]
     return page(
-        f"{'WORSE' if comparison.worse else 'NOT WORSE'} – {after.subject.name} – Redan",
+        f"{'WORSE' if comparison.worse else 'NOT WORSE'} – {shortened(after.subject.name, verdict.MOST_NAME)} – Redan",
         [
             *sections,
             ("again", "Repeat the later run", appendix.again(after)),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from redan.reports.figures import bounded, plural, spread, words
 from redan.reports.html.charts import rate_bar
 from redan.reports.html.markup import Html, el, join, table
-from redan.reports.html.verdict import chip, pairs, sign
+from redan.reports.html.verdict import MOST_NAME, chip, pairs, sign
+from redan.reports.visible import shortened
 
 if TYPE_CHECKING:
     from redan.core.compare import Change, Comparison
     from redan.core.finding import Finding, Quantity
+    from redan.core.report import Report
 
 ORDER = {
     "new": "New",
@@ -28,7 +30,7 @@ def hero(comparison: Comparison) -> Html:
     """Return whether the later report is worse, and how many changes there are of each kind."""
     before, after = comparison.before, comparison.after
     tone, word = ("fail", "WORSE") if comparison.worse else ("pass", "NOT WORSE")
-    heading = el("h1", el("span", word, class_="word"), f" {before.subject.name} → {after.subject.name}")
+    heading = el("h1", el("span", word, class_="word"), f" {_name(before)} → {_name(after)}")
     counts = [(ORDER[kind], str(sum(c.kind == kind for c in comparison.changes))) for kind in ORDER]
     gates = f"{before.gate.verdict} → {after.gate.verdict}"
     told = el("p", "Judged by 95 % intervals: a difference within them is noise.")
@@ -36,6 +38,10 @@ def hero(comparison: Comparison) -> Html:
     return el(
         "div", sign(tone), el("div", heading, told), facts, class_=f"hero tone-{tone}", id="verdict", tabindex="-1"
     )
+
+
+def _name(report: Report) -> str:
+    return shortened(report.subject.name, MOST_NAME)
 
 
 def changes(comparison: Comparison, kind: str) -> Html:

@@ -87,7 +87,7 @@ th,td{text-align:left;vertical-align:top;padding:.32rem .7rem .32rem 0;border-bo
 font-weight:400;min-width:3.2rem;overflow-wrap:break-word}
 thead th{color:var(--soft);font-size:.8rem;font-weight:600;white-space:nowrap}
 th.n,td.n{text-align:right;white-space:nowrap}td:has(svg.bar){width:45%;min-width:8rem;vertical-align:middle}
-.series thead th{white-space:normal;vertical-align:bottom}.cards a{white-space:nowrap}
+.series thead th{white-space:normal;vertical-align:bottom}.cards a{display:inline-block;max-width:100%}
 tbody th[scope=row]{font-weight:550;min-width:7rem}th.n[scope=row]{min-width:3.2rem}
 td .mono,th .mono{overflow-wrap:anywhere}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));gap:1rem 2rem}

@@ -8,13 +8,18 @@ from redan.reports.figures import bounded, plural, spread, words
 from redan.reports.html.charts import rate_bar
 from redan.reports.html.markup import Child, Html, el, join, listing
 from redan.reports.summary import WORST_FIRST, counting, gaps, set_aside, tally, threats
+from redan.reports.visible import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from redan.core.finding import Quantity, Severity
     from redan.core.report import Report
-    from redan.reports.summary import ThreatSummary
+    from redan.reports.visible import shortened
+from redan.reports.summary import ThreatSummary
+
+MOST_NAME = 120
+"""Longest name beside the verdict; the whole name stands with the facts of the run."""
 
 _SIGNS = {
     "pass": "M10 33 L26 49 L54 15",
@@ -49,7 +54,7 @@ def sign(verdict: str) -> Html:
 def hero(report: Report) -> Html:
     """Return the verdict, its reasons and the facts of the run in a line."""
     gate = report.gate
-    heading = el("h1", el("span", gate.verdict.upper(), class_="word"), f" {report.subject.name}")
+    heading = el("h1", el("span", gate.verdict.upper(), class_="word"), f" {shortened(report.subject.name, MOST_NAME)}")
     worst = [f"{sum(f.severity == s for f in counting(report))} {s.word}" for s in WORST_FIRST]
     told = [t for t in worst if not t.startswith("0 ")]
     files = ", ".join(f"{count:,} {verdict}" for verdict, count in tally(report.artifacts).items())
