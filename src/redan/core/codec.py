@@ -130,10 +130,10 @@ def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, 
 def _convert_plain(hint: Any, value: Any, where: str) -> Any:
     if hint is Any:
         return value
-    if hint is Severity:
+    if hint is Severity and isinstance(value, str):
         try:
             return Severity.of(value)
-        except (ValueError, AttributeError) as err:
+        except ValueError as err:
             raise ConfigError(f"{where}: {err}") from None
     if hint is float and isinstance(value, str) and value in _WORDS:
         return _WORDS[value]

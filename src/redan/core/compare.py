@@ -52,10 +52,16 @@ class Comparison:
 
     @property
     def worse(self) -> bool:
-        """Whether anything is new or worse beyond noise among findings that are not suppressed."""
+        """Whether anything is new or worse beyond noise among findings that are not suppressed.
+
+        A finding of a threat that the earlier report did not measure is new, and no sign of getting worse.
+        """
+        measured = {p.threat for p in self.before.probes if p.outcome in ("ran", "partial")}
         return any(
-            c.kind in ("new", "worse") and c.after is not None and c.after.status in ("open", "inconclusive")
+            (c.kind == "worse" or (c.kind == "new" and c.after.threat in measured))
+            and c.after.status in ("open", "inconclusive")
             for c in self.changes
+            if c.after is not None
         )
 
     def to_json(self) -> bytes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from redan.core.plugins import load_allowed
 from redan.runner.check import choice_of, notes_of
-from redan.runner.opening import inputs_of, subject_of
+from redan.runner.opening import inputs_of, released, subject_of
 from redan.runner.plan import attacking, plan
 from redan.runner.run import Session, run
 
@@ -26,10 +26,11 @@ def attack(config: Config, session: Session) -> Report:
     load_allowed(config.settings.plugins.allow)
     inputs = inputs_of(config)
     subject = subject_of(config, inputs)
-    for data in (inputs.test, inputs.train):
-        if data is not None and "labels" in subject.capabilities:
-            check_fit(subject, data)
-    choice = choice_of(config)
-    asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params)}
-    steps = plan([subject], inputs, attacking(choice))
-    return run(steps, inputs, subject.ref, session, asked=asked, notes=notes_of(config))
+    with released(subject):
+        for data in (inputs.test, inputs.train):
+            if data is not None and "labels" in subject.capabilities:
+                check_fit(subject, data)
+        choice = choice_of(config)
+        asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params)}
+        steps = plan([subject], inputs, attacking(choice))
+        return run(steps, inputs, subject.ref, session, asked=asked, notes=notes_of(config))

@@ -20,7 +20,7 @@ from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
 from redan.core.report import Ran, Report
 from redan.core.subject import Subject, SubjectRef
-from redan.runner.opening import inputs_of, subject_of, target_file
+from redan.runner.opening import inputs_of, released, subject_of, target_file
 from redan.runner.plan import Choice, Plan, chosen, plan
 from redan.runner.run import Session, run
 
@@ -71,7 +71,8 @@ def check(config: Config, *, quick: bool = False, session: Session | None = None
         steps = _join([steps, plan([opened.subject], opened.inputs, asking)])
     ref = opened.subject.ref if opened.subject else _ref(config, files)
     asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params), "quick": quick}
-    return run(steps, opened.inputs, ref, session, asked=asked, notes=notes_of(config), before=opened.refused)
+    with released(opened.subject):
+        return run(steps, opened.inputs, ref, session, asked=asked, notes=notes_of(config), before=opened.refused)
 
 
 def session_of(config: Config, *, quick: bool = False, observe: Observer = SILENT, command: str = "") -> Session:

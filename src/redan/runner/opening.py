@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from redan.core.inputs import Dataset, Inputs
@@ -61,6 +63,17 @@ def subject_of(config: Config, inputs: Inputs) -> Subject:
         endpoint=config.settings.endpoint,
         sample=None if test is None else test.x[:2],
     )
+
+
+@contextmanager
+def released(subject: Subject | None) -> Iterator[None]:
+    """Give back what a subject holds open (a connection, a sandboxed process) when the work is over."""
+    try:
+        yield
+    finally:
+        close = getattr(subject, "close", None)
+        if close is not None:
+            close()
 
 
 def target_of(config: Config) -> str:

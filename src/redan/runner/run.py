@@ -178,7 +178,7 @@ def _one(step: Step, inputs: Inputs, session: Session, collected: _Collected) ->
         outcome, why = "failed", err.message + (f" ({err.hint})" if err.hint else "")
     except KeyboardInterrupt:
         session.budget.interrupted = True
-    if outcome == "ran" and (reason := session.budget.stop()):
+    if outcome == "ran" and (reason := _cut_short(session.budget, collected.findings[known:])):
         outcome, why = "partial", reason
     return Ran(
         probe=step.entry.id,
@@ -191,6 +191,15 @@ def _one(step: Step, inputs: Inputs, session: Session, collected: _Collected) ->
         wall_s=round(time.perf_counter() - wall, 3),
         cpu_s=round(time.process_time() - cpu, 3),
     )
+
+
+def _cut_short(budget: Budget, findings: list[Finding]) -> str:
+    """Say why a probe did not measure all it wanted, or return an empty string."""
+    if reason := budget.stop():
+        return reason
+    # an attack that would have gone over its queries stops before it does, so the budget itself is not yet spent
+    partial = any(q.partial for f in findings for q in f.quantities)
+    return "the budget did not allow the whole measurement" if partial else ""
 
 
 def _not_reached(step: Step, why: str) -> Ran:

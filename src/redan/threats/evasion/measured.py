@@ -25,10 +25,8 @@ POINTS = 16
 REACH = 1.5
 """The curve runs to this multiple of ε; beyond ε only the minimum-norm member was looking."""
 PICTURES = 6
-REMEDIES = (
-    "adversarial training: redan.harden(net, against='evasion')",
-    "validate inputs and limit queries where the model is served",
-)
+TRAINING = "adversarial training: redan.harden(net, against='evasion')"
+GUARDING = "validate inputs and limit queries where the model is served"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -252,6 +250,6 @@ def finding(
         series=series(found, setting, np.asarray(data.y)),
         locations=(Location(uri=data.name),),
         evidence=evidence(found, setting, data, predicted),
-        remedies=REMEDIES,
+        remedies=(TRAINING, GUARDING) if found.gradient else (GUARDING,),
         references=spec.references,
     )
