@@ -64,8 +64,11 @@ class HttpSubject:
         self._form = AnswerForm(name, self._options)
         self._offers_scores = self._options.answers == "scores"
         self.n_queries = 0
-        if sample is not None and self._options.answers == "auto":
-            self._offers_scores = not any(self._form.holds_labels(answer) for answer, _ in self._ask(sample))
+        if sample is not None and self._options.answers != "labels":
+            for answer, n in self._ask(sample):
+                if not self._form.holds_labels(answer):
+                    self._form.scores(answer, n)
+                    self._offers_scores = True
 
     @property
     def ref(self) -> SubjectRef:

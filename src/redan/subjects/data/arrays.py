@@ -49,7 +49,7 @@ def from_torch(data: Any, name: str) -> Source:
 
     def read(start: int, stop: int) -> Rows:
         pairs = [_pair(data[i], i, name) for i in range(start, stop)]
-        x, labels = (np.stack([pair[side] for pair in pairs]) for side in (0, 1))
+        x, labels = (as_array([pair[side] for pair in pairs], what) for side, what in enumerate(("inputs", "labels")))
         return Rows(x=x, labels=labels, sha256=digest_of(x, labels))
 
     classes = getattr(data, "classes", ())

@@ -104,7 +104,10 @@ def _array(path: Path, digest: Any) -> NDArray[Any]:
 
 def _expanded(raw: bytes) -> bytes:
     # bounded, so that a small hostile file cannot fill the memory
-    data = zlib.decompressobj(wbits=31).decompress(raw, _MOST_BYTES)
-    if len(data) >= _MOST_BYTES:
+    stream = zlib.decompressobj(wbits=31)
+    data = stream.decompress(raw, _MOST_BYTES)
+    if not stream.eof and len(data) < _MOST_BYTES:
+        raise EOFError("the compressed data is cut short")
+    if not stream.eof:
         raise gzip.BadGzipFile(f"expands to more than {_MOST_BYTES} bytes")
     return data

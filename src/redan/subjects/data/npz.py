@@ -30,7 +30,8 @@ def from_npz(path: Path, split: Split | None, label: str) -> Source:
     """
     sha256, _ = of_file(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here, since numpy leaves the file open when it is no archive
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             names = list(archive.files)
             endings = (f"_{split}",) if split else ("", "_test")
             x = archive[_find(names, _INPUTS, endings, path, "inputs")]

@@ -89,7 +89,8 @@ def _load(task: dict[str, Any]) -> Subject:
     from redan.subjects.model_files import load_admitted, load_folder
     from redan.subjects.options import Options
 
-    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in task["options"].items()}
+    given = task["options"].items()
+    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given}
     options = Options(**known)
     path = Path(task["path"])
     if path.is_dir():

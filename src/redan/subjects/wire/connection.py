@@ -136,6 +136,8 @@ class Connection:
                 self._http.sock.settimeout(left_s)
         if response.length:
             raise HTTPException(f"the answer ended {response.length} bytes early")
+        # a response that was read in parts is not ended by its last byte, and the next request would be refused
+        response.close()
         return b"".join(blocks)
 
     def _keep_rate(self) -> None:
