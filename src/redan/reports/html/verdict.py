@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from redan.core.finding import Quantity, Severity
     from redan.core.report import Report
-    from redan.reports.visible import shortened
-from redan.reports.summary import ThreatSummary
+    from redan.reports.summary import ThreatSummary
 
 MOST_NAME = 120
 """Longest name beside the verdict; the whole name stands with the facts of the run."""
