@@ -37,9 +37,9 @@ _SCORE = {
 }
 """Middle of the CVSS 3.1 band of the same name: what code-scanning services sort by."""
 
-_BYTE = re.compile(r"\bbyte (\d{1,15})\b")
+_BYTE = re.compile(r"\bbyte (\d{1,15})\b", re.ASCII)
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
-_UTC = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
+_UTC = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(?:Z|\+00:00)$", re.ASCII)
 
 
 @writer(name="sarif", suffix=".sarif", media_type="application/sarif+json")
@@ -117,7 +117,7 @@ def _page(rule: str) -> tuple[str, str] | None:
 def _result(finding: Finding, rule_index: int, report: Report) -> dict[str, Any]:
     undecided = finding.status == "inconclusive"
     result = {
-        "ruleId": finding.rule,
+        "ruleId": visible(finding.rule),
         "ruleIndex": rule_index,
         # SARIF 3.27.9 and 3.27.10: "open" is what could not be decided, and only "fail" has a level
         "kind": "open" if undecided else "fail",
@@ -199,8 +199,9 @@ def _invocation(report: Report) -> dict[str, Any]:
         "commandLine": run.command,
         "toolExecutionNotifications": [_notification(gap) for gap in gaps(report)],
     }
-    if _UTC.match(run.started):
-        found["startTimeUtc"] = run.started
+    started = _UTC.fullmatch(run.started)
+    if started is not None:
+        found["startTimeUtc"] = f"{started[1]}Z"
     return found
 
 

@@ -51,7 +51,7 @@ def test_every_number_has_its_sample_and_interval(report: Report) -> None:
 
 
 def test_the_waterfall_ends_where_robust_accuracy_stands(report: Report) -> None:
-    page = html.write(report).decode()
+    page = html.write(report).decode().replace("\u00a0", " ")
     assert "Of 1,000 images before the first stage." in page
     assert re.search(r"still standing</th>.*?<td class=\"n\">693</td>", page)
 
@@ -59,7 +59,7 @@ def test_the_waterfall_ends_where_robust_accuracy_stands(report: Report) -> None
 def test_a_waterfall_that_starts_at_the_right_ones_starts_there(report: Report) -> None:
     attack = report.findings[0]
     stages = Series(name="waterfall", x=("apgd-ce", "fmn"), y=(120.0, 31.0), y_unit="images")
-    page = html.write(replace(report, findings=(replace(attack, series=(stages,)),))).decode()
+    page = html.write(replace(report, findings=(replace(attack, series=(stages,)),))).decode().replace("\u00a0", " ")
     assert "Of 844 images before the first stage." in page
     assert re.search(r"still standing</th>.*?<td class=\"n\">693</td>", page)
 

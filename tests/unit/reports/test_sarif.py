@@ -117,3 +117,18 @@ def test_rules_carry_help_and_a_score(report: Report) -> None:
     rules = {r["id"]: r for r in run_of(report)["tool"]["driver"]["rules"]}
     assert rules["RDN-SUP-001"]["properties"]["security-severity"] == "9.5"
     assert "redan explain RDN-SUP-001" in rules["RDN-SUP-001"]["help"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        ("2026-11-21T10:44:00Z", "2026-11-21T10:44:00Z"),
+        ("2026-11-21T10:44:00.5+00:00", "2026-11-21T10:44:00.5Z"),
+        ("2026-11-21T10:44:00+02:00", None),
+        ("yesterday", None),
+        ("٢٠٢٦-11-21T10:44:00Z", None),
+    ],
+)
+def test_the_start_is_told_only_as_universal_time(report: Report, started: str, told: str | None) -> None:
+    run = run_of(replace(report, run=replace(report.run, started=started)))
+    assert run["invocations"][0].get("startTimeUtc") == told

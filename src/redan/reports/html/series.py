@@ -52,12 +52,8 @@ def _curve(series: Series, finding: Finding) -> Html:
     at = float(mark) if isinstance(mark, (int, float)) and not isinstance(mark, bool) else None
     found = points(series)
     chart = line_chart(series, label=f"{words(series.name)}: {_told(found, series)}", mark=at)
-    note = el(
-        "p",
-        f"Band: 95 % interval. Dashed: {words(parameter)} = {figure(at)}."
-        if at is not None
-        else "Band: 95 % interval.",
-    )
+    dashed = f" Dashed: {words(parameter)} = {figure(at)}." if at is not None else ""
+    note = el("p", f"Band: 95 % interval.{dashed}", class_="small soft")
     rows = [(figure(float(p.x)) if not isinstance(p.x, str) else p.x, *_numbers(p, series)) for p in found]
     numbers = table(words(series.name), (series.x_unit or "x", "value", "95 % interval", "n"), rows, numeric="nnnn")
     return el("div", el("div", chart, note) if chart else None, numbers, class_="pair")
@@ -102,7 +98,7 @@ def _waterfall(series: Series, finding: Finding) -> Html:
         rows.append((_label(p.x), span_bar(left - fallen, left, total, "loss"), figure(p.y), figure(left - fallen)))
         left -= fallen
     rows.append(("still standing", span_bar(0, left, total, "fill"), "", figure(left)))
-    note = el("p", f"Of {figure(total)} {series.y_unit} before the first stage.", class_="small soft")
+    note = el("p", f"Of {figure(total, series.y_unit)} before the first stage.", class_="small soft")
     columns = (series.x_unit or "stage", "", "fell here", "left")
     return join([table(words(series.name), columns, rows, numeric="  nn"), note])
 
