@@ -185,7 +185,7 @@ def test_an_ignore_needs_reason_target_and_expiry(words: dict[str, str], message
         ({"rule": "RDN-EVA-001", "path": "*.npz"}, True),
     ],
 )
-def test_what_an_ignore_covers(words: dict[str, str], covered: bool) -> None:  # noqa: FBT001
+def test_what_an_ignore_covers(words: dict[str, str], covered: bool) -> None:
     ignore = Ignore(reason="why", expires="2027-01-01", **words)
     assert ignore.covers(finding()) is covered
     gate = decided(Policy(ignores=(ignore,), today=TODAY), report(finding()))
