@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from redan.cli.plugins import join_catalogue
 from redan.core import catalogue
 from redan.core.errors import UnknownName
 
@@ -14,6 +15,7 @@ from redan.core.errors import UnknownName
 @click.argument("rule")
 def command(rule: str) -> int:
     """Explain RULE, by identifier (RDN-EVA-001) or name (cascade): what, why, how to fix, sources."""
+    join_catalogue()
     entries = catalogue.entries()
     wanted = rule.casefold()
     for entry in entries:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
 
+from redan.cli.plugins import allowed, join_catalogue
 from redan.core import catalogue
 
 KINDS = ("all", "threats", "probes", "rules", "mitigations", "monitors", "writers", "plugins")
@@ -23,6 +22,7 @@ def command(kind: str, form: str) -> int:
     """List what there is: threats, probes, rules, mitigations, monitors, writers, plugins."""
     if kind == "plugins":
         return _plugins(form)
+    join_catalogue()
     wanted = None if kind == "all" else kind.removesuffix("s")
     rows = [e for e in catalogue.entries() if wanted in (None, e.kind)]
     if form == "json":
@@ -37,11 +37,9 @@ def command(kind: str, form: str) -> int:
 
 
 def _plugins(form: str) -> int:
-    from redan.core import config, plugins
+    from redan.core import plugins
 
-    file = config.find(Path.cwd())
-    allow = config.load(file=file, root=Path.cwd(), environ=os.environ).settings.plugins.allow
-    found = plugins.installed(allow)
+    found = plugins.installed(allowed())
     if form == "json":
         rows: list[dict[str, Any]] = [asdict(p) for p in found]
         sys.stdout.write(json.dumps(rows, indent=1) + "\n")

@@ -20,6 +20,7 @@ from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
 from redan.core.report import Ran, Report
 from redan.core.subject import Subject, SubjectRef
+from redan.runner.applies import judged
 from redan.runner.opening import inputs_of, released, subject_of, target_file
 from redan.runner.plan import Choice, Plan, chosen, plan
 from redan.runner.run import Session, run
@@ -63,10 +64,12 @@ def check(config: Config, *, quick: bool = False, session: Session | None = None
     load_allowed(settings.plugins.allow)
     session = session or session_of(config, quick=quick, observe=observe)
     choice = choice_of(config, quick=quick)
+    untested = () if choice.threats or choice.probes else untestable(config)
+    choice = applying(config, choice)
     asking = _asking(choice)
     opened = Opened(subject=None, inputs=Inputs()) if asking is None else _open(config, quick=quick)
     files = _files(config)
-    steps = _join([plan([f], Inputs(), _scanning(choice)) for f in files])
+    steps = _join([*(plan([f], Inputs(), _scanning(choice)) for f in files), Plan(skipped=untested)])
     if opened.subject is not None and asking is not None:
         steps = _join([steps, plan([opened.subject], opened.inputs, asking)])
     ref = opened.subject.ref if opened.subject else _ref(config, files)
@@ -112,6 +115,22 @@ def choice_of(config: Config, *, quick: bool = False) -> Choice:
     typed = {name: getattr(attack, name) for name in ("norm", "eps") if f"attack.{name}" in config.origins}
     params = {name: value for name, value in usual.items() if name in known}
     return replace(choice, params={**params, **typed, **attack.params})
+
+
+def applying(config: Config, choice: Choice) -> Choice:
+    """Narrow a choice that names no threats and no probes to the threats that apply to the project."""
+    if choice.threats or choice.probes:
+        return choice
+    known = {e.id for e in catalogue.entries("threat")}
+    return replace(choice, threats=tuple(a.threat for a in judged(config.settings) if a.applies and a.threat in known))
+
+
+def untestable(config: Config) -> tuple[Ran, ...]:
+    """Return the threats that apply to the project and that nothing here measures, so that the report names them."""
+    known = {e.id for e in catalogue.entries("threat")}
+    found = [a.threat for a in judged(config.settings) if a.applies and a.threat not in known]
+    why = "it applies to this project, and this version has no probe for it"
+    return tuple(Ran(probe="", name=t, threat=t, outcome="skipped", why=why) for t in found)
 
 
 def notes_of(config: Config) -> tuple[str, ...]:

@@ -6,13 +6,15 @@ nothing here measures is said to be not tested, never left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 from redan.core import catalogue
 from redan.core.config import Config
-from redan.core.settings import Exposure, Settings
+from redan.core.settings import Exposure
+from redan.runner.applies import Applies, judged
 from redan.runner.check import choice_of, scan_paths
 from redan.runner.opening import target_file
 from redan.runner.plan import chosen
@@ -20,6 +22,7 @@ from redan.runner.plan import chosen
 SECONDS = {"instant": 1.0, "seconds": 15.0, "minutes": 240.0, "hours": 7200.0}
 """Typical time of a probe on two cores for a thousand small inputs, by its order of magnitude."""
 USUAL_ROWS = 1000
+_INDENT = " " * 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,9 @@ def threat_model(config: Config) -> ThreatModel:
     """Build the threat model from the settings and the project's files."""
     settings = config.settings
     planned = {e.id: e for e in chosen(choice_of(config))}
-    threats = tuple(_line(config, name, question, why) for name, question, why in _THREATS)
-    running = [p for line in threats for p in line.probes]
+    threats = tuple(_line(config, found) for found in judged(settings))
+    running = {e.name for line in threats for e in planned.values() if e.name in line.probes}
+    running -= {e.name for e in planned.values() if e.unless in planned}
     rows = settings.data.limit or USUAL_ROWS
     scale = max(1.0, rows / USUAL_ROWS)
     seconds = sum(SECONDS[e.cost] * (scale if e.data else 1) for e in planned.values() if e.name in running)
@@ -108,75 +112,16 @@ def _yes(value: bool) -> str:  # it says one flag in words
     return "yes" if value else "no"
 
 
-Reason = Callable[[Settings], tuple[bool, str]]
-
-
-def _supply_chain(settings: Settings) -> tuple[bool, str]:
-    if "://" in settings.model.target and not settings.scan.paths:
-        return False, "the model is reached by address and no files are named"
-    return True, "the model, its data or its code comes from files"
-
-
-def _evasion(settings: Settings) -> tuple[bool, str]:
-    if settings.exposure.queries == "nobody":
-        return False, "nobody outside can choose inputs"
-    return True, f"{settings.exposure.queries} users choose inputs"
-
-
-def _privacy(settings: Settings) -> tuple[bool, str]:
-    if settings.exposure.personal_data or settings.data.sensitive:
-        return True, "the training data describes people"
-    return False, "redan.toml says that the training data describes nobody ([exposure] personal_data)"
-
-
-def _theft(settings: Settings) -> tuple[bool, str]:
-    exposure = settings.exposure
-    if exposure.queries in ("customers", "public") and exposure.weights == "secret":
-        return True, f"{exposure.queries} users get {exposure.answers} of a model whose weights are secret"
-    return False, "the weights are not secret, or too few people can ask"
-
-
-def _poisoning(settings: Settings) -> tuple[bool, str]:
-    if settings.exposure.outside_data:
-        return True, "outsiders can add to the training data"
-    return False, "redan.toml says that outsiders cannot add training data ([exposure] outside_data)"
-
-
-def _bias(settings: Settings) -> tuple[bool, str]:
-    if settings.exposure.decides_about_people:
-        return True, "outputs change what happens to people"
-    return False, "redan.toml says that outputs decide about nobody ([exposure] decides_about_people)"
-
-
-def _injection(settings: Settings) -> tuple[bool, str]:
-    if settings.model.kind == "chat":
-        return True, "the model follows text that others write"
-    return False, "the model is no language model"
-
-
-_THREATS: tuple[tuple[str, str, Reason], ...] = (
-    ("supply_chain", "Does loading this model run somebody else's code?", _supply_chain),
-    ("evasion", "How little must an input change for the model to err?", _evasion),
-    ("privacy", "Can somebody learn who was in the training data?", _privacy),
-    ("theft", "How many queries does it take to copy the model?", _theft),
-    ("poisoning", "Did somebody plant behaviour through the training data?", _poisoning),
-    ("bias", "Does the model treat groups of people differently?", _bias),
-    ("injection", "Can text make the model disobey its owner?", _injection),
-)
-
-
-def _line(config: Config, threat: str, question: str, reason: Reason) -> ThreatLine:
-    applies, why = reason(config.settings)
-    if threat in config.settings.attack.threats and not applies:
-        applies, why = True, "redan.toml or a flag asks for it"
-    probes = tuple(e.name for e in chosen(choice_of(config)) if e.threat == threat) if _has(threat) else ()
+def _line(config: Config, found: Applies) -> ThreatLine:
+    entries = [e for e in chosen(choice_of(config)) if e.threat == found.threat] if _has(found.threat) else []
+    probes = tuple(e.name for e in entries)
     return ThreatLine(
-        threat=threat,
-        question=question,
-        applies=applies,
-        why=why,
-        probes=probes if applies else (),
-        tested=_tested(threat, config, probes, applies=applies),
+        threat=found.threat,
+        question=found.question,
+        applies=found.applies,
+        why=found.why,
+        probes=probes if found.applies else (),
+        tested=_tested(found.threat, config, probes, applies=found.applies),
     )
 
 
@@ -206,10 +151,17 @@ def render(model: ThreatModel) -> str:
     lines += ["", "Exposures", *(f"  {text}" for text in model.exposures), "", "Threats"]
     for line in model.threats:
         mark = "applies" if line.applies else "-"
-        lines += [f"  {line.threat:<13} {mark:<8} {line.question}", f"{'':<25}{line.why}", f"{'':<25}{line.tested}"]
-        if line.probes:
-            lines.append(f"{'':<25}probes: {', '.join(line.probes)}")
+        lines.append(f"  {line.threat:<13} {mark:<8} {line.question}")
+        told = [line.why, line.tested, *([f"probes: {_running(line.probes)}"] if line.probes else [])]
+        lines += [text for part in told for text in wrap(part, 80, initial_indent=_INDENT, subsequent_indent=_INDENT)]
     return "\n".join([*lines, "", f"About {_span(model.seconds)} on two cores: redan check"]) + "\n"
+
+
+def _running(probes: tuple[str, ...]) -> str:
+    """Name the probes; one that stands in for a better-informed one says so."""
+    names = {e.id: e.name for e in catalogue.entries("probe")}
+    instead = {e.name: names.get(e.unless, "") for e in catalogue.entries("probe")}
+    return ", ".join(f"{p} (where {instead[p]} cannot)" if instead[p] in probes else p for p in probes)
 
 
 def _span(seconds: float) -> str:
