@@ -27,14 +27,21 @@ def _checked(digest: str, data: bytes) -> bytes:
 
 
 def _decode(evidence: Evidence, data: bytes) -> Any:
-    """Return the object that the bytes stand for: torch tensor, numpy array, text or bytes."""
+    """Return the object that the bytes stand for: torch tensor, numpy array, text or bytes.
+
+    Raises:
+        EvidenceError: the bytes are not what their media type says.
+    """
     if evidence.media_type.startswith(NPY):
         array = load_npy(data)
         if evidence.media_type == TORCH_NPY:
             return _tensor(array)
         return array
     if evidence.media_type.startswith("text/") or evidence.media_type == "application/json":
-        return data.decode()
+        try:
+            return data.decode()
+        except UnicodeDecodeError as err:
+            raise EvidenceError(f"evidence {evidence.name!r} is no text: {err}") from err
     return data
 
 
@@ -47,12 +54,20 @@ def _tensor(array: Any) -> Any:
 
 
 def load_npy(data: bytes) -> Any:
-    """Read an array written by `save_npy`; never unpickles."""
+    """Read an array written by `save_npy`; never unpickles.
+
+    Raises:
+        EvidenceError: the bytes are no array in NumPy's format, or an array of objects.
+    """
     try:
         import numpy as np
     except ImportError as err:
         raise MissingDependency.of("numpy", "arrays", "reading this evidence as an array") from err
-    return np.load(io.BytesIO(data), allow_pickle=False)
+    try:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        # NumPy's own words would advise the reader to unpickle
+        raise EvidenceError("these bytes are no array of numbers in NumPy's format") from None
 
 
 def save_npy(array: Any) -> bytes:
