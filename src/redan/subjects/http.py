@@ -65,10 +65,12 @@ class HttpSubject:
         self._offers_scores = self._options.answers == "scores"
         self.n_queries = 0
         if sample is not None and self._options.answers != "labels":
-            for answer, n in self._ask(sample):
-                if not self._form.holds_labels(answer):
-                    self._form.scores(answer, n)
-                    self._offers_scores = True
+            try:
+                self._learn(sample)
+            except BaseException:
+                # nobody will hold this object, so nobody else could close its connection
+                self.close()
+                raise
 
     @property
     def ref(self) -> SubjectRef:
@@ -112,6 +114,13 @@ class HttpSubject:
     def close(self) -> None:
         """Close the connection; the next question opens another."""
         self._connection.close()
+
+    def _learn(self, sample: NDArray[Any]) -> None:
+        """Ask once, to learn whether the answers hold scores."""
+        for answer, n in self._ask(sample):
+            if not self._form.holds_labels(answer):
+                self._form.scores(answer, n)
+                self._offers_scores = True
 
     def _ask(self, x: NDArray[Any]) -> Iterator[tuple[NDArray[Any], int]]:
         x = np.asarray(x)
