@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import skip_init
 
-EPS = 0.15
+EPS = 0.2
 """Largest change of a pixel that the hardened network is trained to bear, on the scale [0, 1]."""
 
 ATTACK_STEPS = 5

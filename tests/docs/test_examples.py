@@ -42,8 +42,8 @@ def test_digits_weak_fails_and_hardened_passes(copied: Path) -> None:
     hardened = json.loads(run([*REDAN, "check", "--quick", "--format", "json"], copied / "hardened", expected=0))
     assert weak["gate"]["verdict"] == "fail"
     assert hardened["gate"]["verdict"] == "pass"
-    assert robust(weak)[0] < 0.25
-    assert robust(hardened)[1] > 0.5
+    assert robust(weak)[0] < 0.1
+    assert robust(hardened)[1] > 0.35
     assert robust(weak)[2] == robust(hardened)[2] >= 200
     for report in (weak, hardened):
         assert {artifact["verdict"] for artifact in report["artifacts"]} == {"safe"}
@@ -64,7 +64,7 @@ def test_tabular_models_are_measured(copied: Path, model: str) -> None:
     report = json.loads(done.stdout)
     value, low, n = robust(report)
     assert 0 <= low <= value < 0.95
-    assert n == 50
+    assert n >= 30
     assert [artifact["verdict"] for artifact in report["artifacts"]] == ["safe"]
 
 
