@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +122,5 @@ def test_objects_are_never_unpickled(blobs: Any) -> None:
 def test_evidence_that_is_not_what_it_says_is_an_evidence_error(blobs: Any, data: bytes, media_type: str) -> None:
     blob = Evidence.of("g", data, media_type)
     blobs.put(blob)
-    with warnings.catch_warnings(), pytest.raises(EvidenceError, match="is no text|are no array of numbers"):
-        warnings.simplefilter("error")
+    with pytest.raises(EvidenceError, match=r"is no text|are no array of numbers"):
         blobs.decode(blob)
