@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redan.core.errors import SubjectFailed, UsageError
+from redan.core.errors import ShapeMismatch, SubjectFailed, UsageError
 
 if TYPE_CHECKING:
     from redan.subjects.options import Kind, Options
@@ -25,6 +25,7 @@ class AnswerForm:
         self._name = name
         self._answers = options.answers
         self._kind: Kind | None = None if options.score_kind == "auto" else options.score_kind
+        self._guessed = options.score_kind == "auto"
         self.classes = options.classes
 
     @property
@@ -89,6 +90,11 @@ class AnswerForm:
         if values.ndim == 2 and values.shape[1] > 1:
             return values
         single = values.reshape(n)
+        if self._guessed and self._kind == "probabilities" and ((single < 0) | (single > 1)).any():
+            raise SubjectFailed(
+                f"the first answers of {self._name!r} looked like probabilities, and now one lies outside of [0, 1]",
+                hint="its single output is a logit: give score_kind='logits'",
+            )
         both = (1 - single, single) if self._kind == "probabilities" else (-single / 2, single / 2)
         return np.stack(both, axis=1)
 
@@ -97,6 +103,20 @@ class AnswerForm:
             f"{self._name!r} answered {n} inputs with shape {answer.shape} of type {answer.dtype}; "
             f"expected {n} labels or ({n}, classes) scores"
         )
+
+
+def agreed_classes(told: tuple[str, ...], own: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Return the class names that were told, else the model's own.
+
+    Raises:
+        ShapeMismatch: both name the same classes in another order, so every label would be taken for another class.
+    """
+    if told and own and told != own and set(told) == set(own):
+        raise ShapeMismatch(
+            f"{name!r} has the classes {', '.join(own[:8])} in this order, and was told {', '.join(told[:8])}",
+            hint="give the model's own order to the data: classes= when it is loaded",
+        )
+    return told or own
 
 
 def refuse_broken(scores: NDArray[Any], name: str) -> NDArray[Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from redan.core.errors import MissingDependency, RedanError, SubjectFailed, Unreadable, UsageError
 from redan.core.subject import Binding, Component
+from redan.subjects.columns import agreed_classes
 from redan.subjects.digests import uri
 from redan.subjects.failures import first_line
 from redan.subjects.hf_files import weight_files
@@ -59,7 +60,7 @@ def open_hf(
     options = replace(
         options,
         name=options.name or folder.name,
-        classes=options.classes or _classes(config),
+        classes=agreed_classes(options.classes, _classes(config), folder.name),
     )
     if task.endswith("ForImageClassification"):
         options = _for_images(options, folder)

@@ -10,7 +10,7 @@ import numpy as np
 
 from redan.core.errors import MissingDependency, ShapeMismatch, Unreadable, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
-from redan.subjects.columns import AnswerForm
+from redan.subjects.columns import AnswerForm, agreed_classes
 from redan.subjects.failures import answering, first_line
 from redan.subjects.options import Options
 
@@ -143,7 +143,8 @@ class OnnxSubject:
     def _plain(self, answer: Any) -> NDArray[Any]:
         """Flatten the list of {class: score} that converted scikit-learn classifiers answer (ZipMap)."""
         if isinstance(answer, list) and answer and isinstance(answer[0], dict):
-            self._form.classes = self._form.classes or tuple(str(key) for key in answer[0])
+            own = tuple(str(key) for key in answer[0])
+            self._form.classes = agreed_classes(self._form.classes, own, self._ref.name)
             return np.array([list(row.values()) for row in answer])
         return np.asarray(answer)
 

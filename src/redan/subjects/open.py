@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from redan.core.errors import UnknownName, Unreadable, UsageError
 from redan.core.subject import Binding
 from redan.subjects.digests import component, uri
 from redan.subjects.factory import made_by, split_factory
 from redan.subjects.objects import Found, from_object
-from redan.subjects.options import Answers, Channels, Options, ScoreKind
+from redan.subjects.options import Known, Options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,15 +31,7 @@ def open_subject(
     sample: NDArray[Any] | None = None,
     endpoint: Endpoint | None = None,
     template: str = "",
-    name: str = "",
-    classes: tuple[str, ...] = (),
-    bounds: tuple[float, float] | None = None,
-    mean: tuple[float, ...] = (),
-    std: tuple[float, ...] = (),
-    input_shape: tuple[int, ...] = (),
-    channels: Channels = "first",
-    score_kind: ScoreKind = "auto",
-    answers: Answers = "auto",
+    **known: Unpack[Known],
 ) -> Subject:
     """Make a subject of anything that predicts.
 
@@ -54,15 +47,7 @@ def open_subject(
         sample: a few inputs; tell what callables and endpoints answer and what scores are.
         endpoint: how to talk to an HTTP address.
         template: JSON body for an HTTP address, ``"$x"`` for the inputs.
-        name: what reports call it.
-        classes: class names in the order of the outputs.
-        bounds: lowest and highest legal input value.
-        mean: channel means subtracted before the model.
-        std: channel deviations divided by before the model.
-        input_shape: shape of one input.
-        channels: where the model wants its channel axis.
-        score_kind: what the outputs are.
-        answers: what a callable or endpoint answers.
+        **known: what its owner knows about the model: the fields of `Options`.
 
     Raises:
         UsageError: nothing that predicts, or words that do not fit together.
@@ -73,17 +58,7 @@ def open_subject(
     """
     if kind not in KINDS:
         raise UnknownName.among("kind of model", kind, list(KINDS))
-    options = Options(
-        name=name,
-        classes=classes,
-        bounds=bounds,
-        mean=mean,
-        std=std,
-        input_shape=input_shape,
-        channels=channels,
-        score_kind=score_kind,
-        answers=answers,
-    )
+    options = Options(**known)
     if not isinstance(target, (str, Path)):
         _no_weights(weights)
         return from_object(target, Found(options=options, sample=sample), kind=kind)
@@ -108,8 +83,6 @@ def _no_weights(weights: str | Path) -> None:
 
 
 def _from_factory(factory: tuple[Path, str], options: Options, sample: NDArray[Any] | None, kind: str) -> Subject:
-    from dataclasses import replace
-
     model = made_by(*factory)
     path, function = factory
     found = Found(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from redan.core.errors import UsageError
 
@@ -55,3 +55,18 @@ class Options:
             raise UsageError(f"std {self.std} holds a value that is not above zero")
         if self.batch < 1:
             raise UsageError(f"batch is {self.batch}; expected at least 1")
+
+
+class Known(TypedDict, total=False):
+    """The fields of `Options`, as keyword arguments."""
+
+    name: str
+    classes: tuple[str, ...]
+    bounds: tuple[float, float] | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    input_shape: tuple[int, ...]
+    channels: Channels
+    score_kind: ScoreKind
+    answers: Answers
+    batch: int

@@ -10,7 +10,7 @@ import numpy as np
 
 from redan.core.errors import SubjectFailed, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
-from redan.subjects.columns import AnswerForm
+from redan.subjects.columns import AnswerForm, agreed_classes
 from redan.subjects.failures import answering
 from redan.subjects.options import Options
 
@@ -51,6 +51,7 @@ class SklearnSubject:
         self._options = options or Options()
         name = self._options.name or type(estimator).__name__
         self._own_classes = _classes_of(estimator, name)
+        self._names = agreed_classes(self._options.classes, tuple(map(str, self._own_classes)), name)
         self._method, self._kind = _scoring(estimator)
         self._form = AnswerForm(name, Options(answers="scores", score_kind=self._kind))
         self._ref = SubjectRef(
@@ -70,7 +71,7 @@ class SklearnSubject:
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names: the owner's, else the estimator's own labels."""
-        return self._options.classes or tuple(str(value) for value in self._own_classes)
+        return self._names
 
     @property
     def bounds(self) -> tuple[float, float] | None:

@@ -78,8 +78,7 @@ def _loaded(admitted: Admitted) -> Any:
 
         return load(admitted.data)
     if admitted.format == "torchscript":
-        # torch gives this function no types
-        return torch.jit.load(stream, map_location="cpu")  # type: ignore[no-untyped-call]
+        return torch.jit.load(stream, map_location="cpu")
     if _is_exported(stream):
         return torch.export.load(stream).module()
     try:

@@ -75,7 +75,7 @@ def test_tensors_of_other_libraries_are_converted():
         def numpy(self):
             return self.value
 
-    np.testing.assert_array_equal(CallableSubject(lambda x: Tensor(x), sample=X).scores(X), X)
+    np.testing.assert_array_equal(CallableSubject(Tensor, sample=X).scores(X), X)
 
 
 def test_a_torch_function_with_gradients_is_converted():
@@ -134,3 +134,11 @@ def test_the_source_is_the_digest():
     assert CallableSubject(logits).ref.digest == CallableSubject(logits, sample=X).ref.digest
     assert CallableSubject(logits).ref.digest != CallableSubject(softmax).ref.digest
     assert CallableSubject(np.asarray).ref.components == ()
+
+
+def test_a_wrong_guess_about_a_single_score_is_never_silent():
+    subject = CallableSubject(lambda x: x[:, 0], sample=np.array([[0.2], [0.7]]))
+    assert subject.score_kind == "probabilities"
+    with pytest.raises(SubjectFailed) as caught:
+        subject.labels(np.array([[0.5], [1.5]]))
+    assert "score_kind='logits'" in caught.value.hint

@@ -52,7 +52,9 @@ def test_misfits(function, error, words):
 
 def test_names_bounds_and_counts():
     with pytest.raises(ShapeMismatch, match="another order"):
-        check_fit(subject(classes=("a", "b", "c")), data(np.array(list("cba"))[np.arange(20) % 3], classes=("c", "b", "a")))
+        check_fit(
+            subject(classes=("a", "b", "c")), data(np.array(list("cba"))[np.arange(20) % 3], classes=("c", "b", "a"))
+        )
     with pytest.raises(ShapeMismatch, match="outside of the model's bounds"):
         check_fit(subject(bounds=(0.0, 0.5)), data())
     with pytest.raises(ShapeMismatch, match="3 outputs and 2 class names"):

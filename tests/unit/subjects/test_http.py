@@ -146,7 +146,14 @@ def test_native(serve, opened, key):
 def test_a_template_and_a_path(serve, opened):
     def reply(body, _):
         assert body["model"] == {"name": "m"}
-        return ok({"result": [{"class": name} for name in np.array(["a", "b", "c"])[(np.array(body["data"]["rows"]) @ WEIGHT).argmax(1)]]})
+        return ok(
+            {
+                "result": [
+                    {"class": name}
+                    for name in np.array(["a", "b", "c"])[(np.array(body["data"]["rows"]) @ WEIGHT).argmax(1)]
+                ]
+            }
+        )
 
     subject = opened(
         serve(reply),
@@ -203,7 +210,7 @@ def test_a_broken_connection_is_tried_again(serve, opened):
 
 def test_busy_for_ever(serve, opened):
     server = serve(lambda *_: (503, {"Retry-After": "0"}, b"overloaded"))
-    with pytest.raises(SubjectFailed, match="503.*overloaded"):
+    with pytest.raises(SubjectFailed, match=r"503.*overloaded"):
         opened(server, endpoint=Endpoint(retries=2)).labels(X)
     assert len(server.seen) == 3
 

@@ -17,7 +17,9 @@ WEIGHT = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 X = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
 
 
-def graph(*, tail: str = "", batch: int | str = "n", weight: np.ndarray = WEIGHT, image: bool = False) -> onnx.ModelProto:
+def graph(
+    *, tail: str = "", batch: int | str = "n", weight: np.ndarray = WEIGHT, image: bool = False
+) -> onnx.ModelProto:
     shape = [batch, 1, 2, 2] if image else [batch, 4]
     nodes, last = [], "x"
     if image:

@@ -60,6 +60,9 @@ def test_labels_and_scores_have_one_form_everywhere():
 
 def test_an_owner_of_bounds_and_classes_is_heard():
     options = Options(bounds=(0.0, 1.0), classes=("a", "b", "c"))
-    for subject in (TorchSubject(torch.nn.Linear(4, 3), options=options), CallableSubject(lambda x: x, options=options)):
+    for subject in (
+        TorchSubject(torch.nn.Linear(4, 3), options=options),
+        CallableSubject(lambda x: x, options=options),
+    ):
         assert subject.bounds == (0.0, 1.0)
         assert subject.classes == ("a", "b", "c")

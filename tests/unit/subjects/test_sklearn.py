@@ -102,3 +102,10 @@ def test_digest_follows_the_fit():
     one, two = (LogisticRegression(max_iter=1000, C=c).fit(*IRIS) for c in (1.0, 0.1))
     assert SklearnSubject(one).ref.digest == SklearnSubject(one).ref.digest
     assert SklearnSubject(one).ref.digest != SklearnSubject(two).ref.digest
+
+
+def test_class_names_in_another_order_are_refused():
+    x, y = CANCER
+    model = RandomForestClassifier(2, random_state=0).fit(x, np.array(["malignant", "benign"])[y])
+    with pytest.raises(ShapeMismatch, match="in this order"):
+        SklearnSubject(model, options=Options(classes=("malignant", "benign")))

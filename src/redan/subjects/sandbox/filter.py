@@ -1,7 +1,8 @@
 """The seccomp filter: a classic BPF program that refuses the system calls a model never needs.
 
-Everything that reaches out (sockets, other processes, signals, kernel interfaces, io_uring, which would go round this
-filter) is refused with EPERM. New threads are allowed, new processes are not.
+Everything that reaches out (sockets, other processes, their signals, limits and schedules, kernel interfaces, io_uring,
+which would go round this filter) and everything that changes files in ways that Landlock does not see (modes, owners,
+times, attributes) is refused with EPERM. New threads are allowed, new processes are not.
 """
 
 from __future__ import annotations
@@ -36,6 +37,34 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "pidfd_open": (434, 434),
     "pidfd_getfd": (438, 438),
     "ptrace": (101, 117),
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "setpriority": (141, 140),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+    "ioprio_set": (251, 30),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "process_madvise": (440, 440),
@@ -78,6 +107,7 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
 }
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
+_PRLIMIT = {"x86_64": 302, "aarch64": 261}
 _CLONE_THREAD = 0x00010000
 _X32_BIT = 0x40000000
 
@@ -113,6 +143,12 @@ def program(machine: str) -> bytes:
             # clone3 hides its flags behind a pointer; without it the C library falls back to clone
             _step(_EQUAL, value=_CLONE3, no=1),
             _step(_RETURN, value=_ERRNO | _ENOSYS),
+            # limits of this process (0) may be read, those of another may not be touched
+            _step(_EQUAL, value=_PRLIMIT[machine], no=4),
+            _step(_LOAD, value=_AT_FIRST_ARGUMENT),
+            _step(_EQUAL, value=0, yes=1),
+            _step(_RETURN, value=_ERRNO | _EPERM),
+            _step(_RETURN, value=_ALLOW),
             _step(_EQUAL, value=_CLONE[machine], no=3),
             _step(_LOAD, value=_AT_FIRST_ARGUMENT),
             _step(_ANY_BIT, value=_CLONE_THREAD, yes=1),

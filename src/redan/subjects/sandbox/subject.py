@@ -15,7 +15,7 @@ import numpy as np
 
 from redan.core.errors import SubjectFailed, UnsafeArtifact
 from redan.core.subject import Binding, SubjectRef
-from redan.subjects.columns import AnswerForm
+from redan.subjects.columns import AnswerForm, agreed_classes
 from redan.subjects.digests import uri
 from redan.subjects.sandbox.confinement import landlock_version, why_not
 from redan.subjects.sandbox.frames import read_frame, write_frame
@@ -86,7 +86,7 @@ class SandboxedSubject:
         names = about.get("classes", [])
         own = tuple(str(n) for n in names) if isinstance(names, list) else ()
         self._form = AnswerForm(self._name, options)
-        self._form.classes = options.classes or own
+        self._form.classes = agreed_classes(options.classes, own, self._name)
         self._ref = SubjectRef(
             name=self._name,
             kind=_KINDS.get(str(about.get("kind")), "callable"),

@@ -142,10 +142,10 @@ def test_parquet(tmp_path):
     assert data.columns == ("age", "ok", "pay")
     np.testing.assert_array_equal(data.x, [[30, 1, 1.5], [40, 0, 2.5]])
     np.testing.assert_array_equal(data.y, [1, 0])
-    with pytest.raises(ShapeMismatch, match="'kind'.*string"):
+    with pytest.raises(ShapeMismatch, match=r"'kind'.*string"):
         load_dataset(path, label="ok")
     pq.write_table(pa.table({"a": [1.0, None], "y": [0, 1]}), path)
-    with pytest.raises(Unreadable, match="1 values .*row 1, column 'a'"):
+    with pytest.raises(Unreadable, match=r"1 values .*row 1, column 'a'"):
         load_dataset(path)
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(Unreadable, match="Parquet"):
