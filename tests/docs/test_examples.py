@@ -23,7 +23,7 @@ def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def run(words: list[str], folder: Path, expected: int = 0) -> str:
     """Run a command, insist on its exit code and return its standard output."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "80"}
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == expected, f"{done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
@@ -77,3 +77,16 @@ def test_the_hostile_pickle_is_found_and_never_run(copied: Path) -> None:
     (finding,) = report["findings"]
     assert "system" in finding["title"]
     assert run([*REDAN, "scan", ".cache/downloads/honest.pkl"], copied, expected=0)
+
+
+@pytest.mark.parametrize("copied", ["hostile"], indirect=True)
+def test_the_documents_show_what_the_scan_prints(copied: Path) -> None:
+    run([sys.executable, "make.py"], copied)
+    printed = run([*REDAN, "scan", ".cache/downloads"], copied, expected=1)
+    shown = (EXAMPLES.parent / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    transcript = shown.partition("$ redan scan .cache/downloads\n")[2].partition("\n```")[0]
+    assert printed.startswith(transcript)
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    short = readme.partition("$ redan scan .cache/downloads")[2].partition("\n```")[0].splitlines()[1:]
+    assert short
+    assert [line for line in short if line not in printed.splitlines()] == []
