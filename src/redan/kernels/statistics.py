@@ -68,7 +68,7 @@ def mcnemar(first: Sequence[bool | int], second: Sequence[bool | int]) -> float:
     lost = sum(1 for a, b in pairs if a and not b)
     n, fewer = gained + lost, min(gained, lost)
     tail = sum(math.comb(n, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**n)
+    return min(1.0, 2 * tail / (1 << n))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def test_mcnemar_is_the_binomial_test_of_the_discordant_pairs(gained, lost):
 
 
 def test_mcnemar_refuses_unpaired_vectors():
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         own.mcnemar([0, 1], [0])
 
 

@@ -7,6 +7,7 @@ batch, which the paper's algorithm does not do but its evaluation does.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -71,7 +72,8 @@ def checkpoints(steps: int) -> tuple[int, ...]:
     shares = [0.0, 0.22]
     while shares[-1] < 1:
         shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
-    return tuple(sorted({-int(-share * steps // 1) for share in shares[1:] if share < 1}))
+    # rounding first: 0.57 * 100 is a little above 57 in floating point
+    return tuple(sorted({math.ceil(round(share * steps, 9)) for share in shares[1:] if share < 1}))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels.attacks import loss as losses
-from redan.kernels.attacks.ball import Box, Norm
+from redan.kernels.attacks.ball import Ball, Box, Norm
 from redan.kernels.attacks.boundary import bisect
 from redan.kernels.attacks.projection import TINY, column, distance, dual_norm, l2_norm
 
@@ -71,9 +71,10 @@ def shrink(deltas: Tensor, radius: Tensor, norm: Norm) -> Tensor:
     return deltas * (limit / column(l2_norm(deltas).clamp_min(TINY), deltas)).clamp_max(1.0)
 
 
-def settings_within(eps: float, steps: int) -> FmnSettings:
-    """Settings for a search around a ball of radius eps: steps in proportion to it."""
-    return FmnSettings(steps=steps, step_first=4 * eps, step_last=0.02 * eps, radius_first=0.15)
+def settings_within(ball: Ball, dimension: int, steps: int) -> FmnSettings:
+    """Settings for a search around a ball: L2 steps in proportion to the reach of the ball in that many dimensions."""
+    reach = ball.eps * (2 * math.sqrt(dimension) if ball.norm == "linf" else 4.0)
+    return FmnSettings(steps=steps, step_first=reach, step_last=0.005 * reach, radius_first=0.15)
 
 
 class _Nearest:

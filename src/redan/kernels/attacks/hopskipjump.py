@@ -153,7 +153,7 @@ class _Jump:
     def advance(self, iteration: int, rest_within: float) -> bool:
         """One round for every sample that is not at rest; False when there is none or the watch says stop."""
         active = np.flatnonzero(np.isfinite(self._reach) & (self._distance > rest_within))
-        if len(active) == 0 or self._asker.watch.stopped():
+        if len(active) == 0 or self._asker.watch.reason is not None:
             return False
         directions = self._estimate(active, iteration)
         if directions is None:
@@ -274,7 +274,7 @@ class _Jump:
         self._nearest[places[nearer]], self._distance[places[nearer]] = points[nearer], lengths[nearer]
 
     def _lengths(self, moves: Floats) -> NDArray[np.float64]:
-        flat = np.abs(moves.reshape(len(moves), -1).astype(np.float64))
+        flat = np.abs(moves.reshape(len(moves), self._dimension).astype(np.float64))
         lengths: NDArray[np.float64] = flat.max(axis=1) if self._norm == "linf" else np.sqrt((flat**2).sum(axis=1))
         return lengths
 

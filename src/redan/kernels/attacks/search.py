@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from redan.core.errors import ShapeMismatch
 from redan.kernels.attacks import loss as losses
 from redan.kernels.attacks.apgd import ApgdSchedule, apgd
 from redan.kernels.attacks.ball import Ball
@@ -78,6 +79,7 @@ class Search:
         for places in self._batches(torch.arange(len(self._inputs), device=self._inputs.device), CLEAN):
             logits = self._oracle.logits(self._inputs[places])
             labels = self._labels[places]
+            _check_labels(labels, logits.shape[1])
             wrong = places[logits.argmax(1) != labels]
             self._stage[wrong], self._distance[wrong] = 0, 0.0
             self._margin[places] = losses.margin(logits, labels).to(self._margin)
@@ -102,7 +104,7 @@ class Search:
         """
         self._stages.append(MINIMUM_NORM)
         right = (self._distance > 0).nonzero().squeeze(1)
-        settings = settings_within(self._ball.eps, steps)
+        settings = settings_within(self._ball, self._inputs[:1].numel(), steps)
         for places in self._batches(right, MINIMUM_NORM):
             inputs, labels = self._inputs[places], self._labels[places]
             found = fmn(
@@ -202,3 +204,9 @@ class Search:
         self._stage[fell] = len(self._stages) - 1
         self._distance[fell] = torch.minimum(self._distance[fell], reach)
         self._margin[fell] = losses.margin(logits, labels)[wrong].to(self._margin)
+
+
+def _check_labels(labels: Tensor, n_classes: int) -> None:
+    if bool(((labels < 0) | (labels >= n_classes)).any()):
+        msg = f"labels must be classes 0 to {n_classes - 1}, got {int(labels.min())} to {int(labels.max())}"
+        raise ShapeMismatch(msg, hint="check that data and model number the classes alike")
