@@ -330,7 +330,9 @@ def check_page(data: bytes) -> None:
 @cases()
 @given(REPORT)
 def test_html_is_balanced_and_escapes_everything(report: Report) -> None:
-    check_page(html.write(report))
+    data = html.write(report)
+    check_page(data)
+    assert data.count(b'class="finding"') == len(report.findings)
 
 
 class Pictures:

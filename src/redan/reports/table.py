@@ -21,6 +21,7 @@ MOST_CHARACTERS = 2000
 """Longest foreign text that is printed; what is left out is counted on the spot."""
 MOST_POINTS = 24
 MOST_ARTIFACTS = 40
+MOST_GAPS = 40
 
 
 @writer(name="table", suffix=".txt", media_type="text/plain; charset=utf-8")
@@ -210,8 +211,10 @@ def _gaps(report: Report, lines: Lines) -> None:
         return
     lines.gap()
     lines.say(f"Not tested, or not to the end ({len(missing)}); not tested is not safe", style="title")
-    for gap in missing:
+    for gap in missing[:MOST_GAPS]:
         lines.say(f"{gap.outcome}: {_text(gap.what)}: {_text(gap.why)}", first="  ", rest="    ")
+    if len(missing) > MOST_GAPS:
+        lines.say(f"and {len(missing) - MOST_GAPS:,} more: see the JSON report", first="  ")
 
 
 def _run(report: Report, lines: Lines) -> None:

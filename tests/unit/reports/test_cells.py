@@ -46,6 +46,7 @@ def test_prefixes_count_and_indent_what_follows() -> None:
 def test_a_word_wider_than_the_line_is_broken_and_loses_nothing() -> None:
     lines = wrap("模" * 7, 6, first="  ")
     assert lines == ["  模模"] * 3 + ["  模"]
+    assert wrap("a模模", 4) == ["a模", "模"]
 
 
 def test_a_number_and_its_unit_stay_together() -> None:

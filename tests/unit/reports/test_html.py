@@ -34,6 +34,12 @@ def test_the_policy_allows_exactly_this_style_and_script(report: Report) -> None
     assert "unsafe" not in POLICY
 
 
+def test_every_finding_is_on_the_page(report: Report) -> None:
+    page = html.write(report).decode()
+    counting, aside = page.split('<section id="aside"')
+    assert [counting.count('class="finding"'), aside.count('class="finding"')] == [4, 2]
+
+
 def test_nothing_is_loaded_from_anywhere(report: Report) -> None:
     page = html.write(report).decode()
     assert not re.search(r"""(?:src|srcset|action|data|poster)=["'](?!data:)""", page)
@@ -84,7 +90,8 @@ def test_only_exact_identifiers_become_links(report: Report) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "sentence"), [("pass", "Nothing open reaches"), ("undecided", "Undecided is not a pass")]
+    ("verdict", "sentence"),
+    [("pass", "Nothing open reaches"), ("fail", "Something open reaches"), ("undecided", "Undecided is not a pass")],
 )
 def test_the_verdict_is_said_in_words(report: Report, verdict: str, sentence: str) -> None:
     gate = Gate(level=Severity.HIGH, verdict=verdict, exit_code=0)  # type: ignore[arg-type]  # one of the three words

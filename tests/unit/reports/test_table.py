@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from redan.core.report import Artifact, Report
+from redan.core.report import Artifact, Report, Unexamined
 from redan.reports import table
 from redan.reports.lines import bar
 
@@ -72,6 +72,14 @@ def test_many_files_are_counted_where_they_are_not_listed(report: Report) -> Non
         "and 1,001 more that are not safe: see the JSON report"
         in table.write(replace(report, artifacts=files)).decode()
     )
+
+
+def test_many_unexamined_files_are_counted_and_never_push_out_a_probe(report: Report) -> None:
+    files = tuple(Unexamined(path=f"{k}.py", why="no model artifact") for k in range(2000))
+    text = table.write(replace(report, unexamined=files), width=200).decode()
+    assert "Not tested, or not to the end (2004)" in text
+    assert "and 1,964 more: see the JSON report" in text
+    assert "failed: knockoff" in text
 
 
 def test_widths_beyond_the_range_are_clamped(report: Report) -> None:

@@ -104,12 +104,8 @@ def _waterfall(series: Series, finding: Finding) -> Html:
 
 
 def _total(finding: Finding, series: Series) -> float:
-    """Return how many there were before the first stage: all of them, or those right before any attack."""
+    """Return how many there were before the first stage: those that fell and those that robust accuracy counts."""
     fallen = sum(y for y in series.y if isfinite(y))
-    robust, clean = finding.quantity("robust_accuracy"), finding.quantity("clean_accuracy")
-    if robust is None or not isfinite(robust.value):
-        return fallen
-    standing = robust.value * robust.n
-    if clean is not None and abs(clean.value * clean.n - standing - fallen) < 0.5:
-        return round(clean.value * clean.n)
-    return round(standing + fallen)
+    robust = finding.quantity("robust_accuracy")
+    standing = robust.value * robust.n if robust is not None and isfinite(robust.value) else 0.0
+    return round(standing) + fallen
