@@ -121,17 +121,18 @@ def judge(before: Finding | None, after: Finding | None) -> tuple[ChangeKind, st
     if after is None:
         return "fixed", "not in the later report"
     moves = list(_moves(before, after))
-    for kind in ("worse", "better", "noise"):
-        told = [text for found, text in moves if found == kind]
-        if told:
-            return kind, "; ".join(told)
+    if moves:
+        # the first quantity is the one the severity rests on; where it did not move, the others prove nothing
+        headline = after.quantities[0].name
+        kind: ChangeKind = next((kind for name, kind, _ in moves if name == headline), "noise")
+        return kind, "; ".join(text for _, _, text in moves)
     if before.severity != after.severity:
         change: ChangeKind = "worse" if after.severity > before.severity else "better"
         return change, f"severity {before.severity.word} → {after.severity.word}"
     return "same", "unchanged"
 
 
-def _moves(before: Finding, after: Finding) -> Iterator[tuple[ChangeKind, str]]:
+def _moves(before: Finding, after: Finding) -> Iterator[tuple[str, ChangeKind, str]]:
     for now in after.quantities:
         then = before.quantity(now.name)
         if then is None or now.better == "neither" or then.value == now.value:
@@ -140,9 +141,9 @@ def _moves(before: Finding, after: Finding) -> Iterator[tuple[ChangeKind, str]]:
         gain = now.value - then.value if now.better == "higher" else then.value - now.value
         text = f"{now.name} {then.value:.4g} → {now.value:.4g} (difference {low:+.4g} to {high:+.4g}, 95 %)"
         if low <= 0 <= high or now.partial or then.partial:
-            yield "noise", text
+            yield now.name, "noise", text
         else:
-            yield ("better" if gain > 0 else "worse"), text
+            yield now.name, ("better" if gain > 0 else "worse"), text
 
 
 def difference(before: Quantity, after: Quantity) -> tuple[float, float]:

@@ -164,7 +164,7 @@ class Finding:
         confidence: how sure the probe is that the finding is real.
         detail: what it means and what to do, a short paragraph.
         params: the parameter set of the probe (norm, ε, …).
-        quantities: the numbers.
+        quantities: the numbers; the first is the one that severity and comparison rest on.
         series: curves and tables.
         locations: where.
         evidence: blobs to replay it with.

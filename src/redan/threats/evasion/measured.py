@@ -88,8 +88,8 @@ def quantities(found: Attacked, setting: Setting) -> tuple[Quantity, ...]:
     partial = bool(found.partial)
     attacked = found.success[right]
     rows = [
-        rate("clean_accuracy", right, better="higher"),
         rate("robust_accuracy", ~found.success, better="higher", partial=partial),
+        rate("clean_accuracy", right, better="higher"),
         rate("attack_success_rate", attacked, better="lower", partial=partial),
     ]
     distances = sorted(float(d) for d in found.distance[right])
