@@ -115,7 +115,8 @@ v torch per_tensor_symmetric per_channel_symmetric per_channel_affine_float_qpar
 v torch contiguous_format channels_last channels_last_3d
 k torch Size device Tensor Generator
 c torch Tensor
-c torch.nn.parameter Parameter Buffer UninitializedParameter UninitializedBuffer
+c torch.nn.parameter Parameter Buffer
+k torch.nn.parameter UninitializedParameter UninitializedBuffer
 c torch.nn Parameter
 f torch._utils _rebuild_tensor _rebuild_tensor_v2 _rebuild_tensor_v3 _rebuild_parameter _rebuild_sparse_tensor
 f torch._utils _rebuild_parameter_with_state _rebuild_nested_tensor _rebuild_qtensor _rebuild_sparse_csr_tensor

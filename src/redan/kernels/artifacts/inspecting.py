@@ -72,8 +72,8 @@ def _inspect(data: Buffer, path: str, limits: Limits, sibling: Callable[[str], b
     source = Source(data=data, name=name, where="", depth=0, ledger=ledger, read=read, sibling=sibling)
     try:
         slug = read(source)
-    except LimitReached:
-        ledger.complete = False
+    except LimitReached as limit:
+        ledger.unknown("limit", f"limit {limit} reached")
         slug = sniff(data) or "pickle"
     return ledger.reading(path, slug)
 

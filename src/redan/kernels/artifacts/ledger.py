@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.reading import Verdict
 
 
+CREDIBLE = frozenset({"denied-import", "dotted-import", "attack-argument", "powerful-name", "unlisted-call"})
+"""Kinds of reasons that take whole names; the others come up when numbers are read as opcodes."""
+
+
 class LimitReached(Exception):  # noqa: N818  it ends a reading early, it is not an error of the caller
     """A limit stopped the reading; the reason is already in the ledger."""
 
@@ -87,6 +91,10 @@ class Ledger:
     def worst(self) -> Verdict:
         """The worst verdict so far."""
         return worst([reason.verdict for reason in self.reasons])
+
+    def is_credible(self) -> bool:
+        """Whether an unsafe reason stands here that arbitrary bytes read as opcodes do not give by chance."""
+        return any(reason.verdict == UNSAFE and reason.kind in CREDIBLE for reason in self.reasons)
 
     def fork(self) -> Ledger:
         """An empty ledger with what is left of the opcode and expansion limits, for a reading that may be discarded."""

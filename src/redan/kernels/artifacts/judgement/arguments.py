@@ -55,6 +55,7 @@ _MODULES = frozenset(
 _PICKLE = re.compile(rb"\A(?:\x80[\x00-\x05]|[\s\S]{0,64}?c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n)")
 _PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]+")
 _MODEL_FILE = re.compile(r"[/\\.].*\.(?:pkl|pickle|pt|pth|ckpt|joblib|npy|npz|bin|dill|h5|so|dll|dylib|py|sh|exe)$", re.I)
+_ABSOLUTE = re.compile(r"/\w+/|[A-Za-z]:[/\\]")
 _LOADER = re.compile(r"(?:^|[._])(?:load|loads|read|open|restore|from_file|fetch|download|get)(?:_\w+)?$", re.IGNORECASE)
 
 
@@ -70,7 +71,7 @@ def attack_shape(arguments: Value, callable_name: str) -> str | None:
         shape = text_shape(item)
         if shape is not None:
             return shape
-        if _LOADER.search(callable_name) and _MODEL_FILE.search(item):
+        if _LOADER.search(callable_name) and (_MODEL_FILE.search(item) or _ABSOLUTE.match(item)):
             return "the path of a file to load"
     return None
 

@@ -21,7 +21,7 @@ _MODULES: dict[str, str] = {
         zipimport py_compile compileall dis inspect ast symtable idlelib lib2to3 test.support test.libregrtest
         test.regrtest test.pythoninfo test.autotest unittest turtledemo tkinter
         _testcapi _testinternalcapi xdrlib this antigravity IPython ipykernel jupyter_client notebook nbconvert execnet
- cffi pycparser cython pyximport llvmlite jinja2 mako chameleon tornado.template RestrictedPython asteval
+ cffi pycparser cython pyximport llvmlite jinja2 mako chameleon tornado.template RestrictedPython asteval nltk.app
         simpleeval numexpr sympy.parsing sympy.core.sympify sympy.sympify sympy.utilities.lambdify pandas.core.computation pandas.eval torch.fx torch.package torch.jit torch.onnx
         torch.export torch._export torch.ops torch._ops torch.classes torch._classes torch.library torch.hub
         torch.compiler torch.cuda.jiterator transformers.dynamic_module_utils transformers.pipelines
@@ -34,7 +34,9 @@ _MODULES: dict[str, str] = {
         pandas.core.io pandas.read_pickle torch.load torch.serialization.load torch.serialization._legacy_load
         sklearn.externals.joblib.load sklearn.datasets xmlrpc plistlib srsly catalogue hickle klepto
         numpy.lib.npyio numpy.lib._npyio_impl scipy.io keras.models
-        keras.src.legacy.saving skops.io tensorflow.io tensorflow.python.lib.io tensorflow.python.ops.script_ops""",
+        keras.src.legacy.saving skops.io safetensors.torch.load_file tensorflow.keras.models tensorflow.saved_model
+        spacy.load datasets.load_dataset datasets.load_from_disk onnxruntime.InferenceSession numba.core.serialize
+        tensorflow.compat h5py.File tensorflow.io tensorflow.python.lib.io tensorflow.python.ops.script_ops""",
     "reads or writes files": """
         io _io shutil tempfile glob fileinput fnmatch filecmp linecache zipfile tarfile gzip bz2 lzma mmap
         sqlite3 _sqlite3 csv netrc configparser mailbox posixpath ntpath genericpath codecs tokenize

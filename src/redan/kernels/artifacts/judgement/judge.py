@@ -9,7 +9,7 @@ from redan.kernels.artifacts.judgement import allowlist, arguments, denylist, sp
 from redan.kernels.artifacts.judgement.imports import judge_import
 from redan.kernels.artifacts.ledger import Ledger
 from redan.kernels.artifacts.machine.values import EXTENSION, TEXT, Global, Persistent, Result, Span, Unread
-from redan.kernels.artifacts.reading import SAFE, UNSAFE, Call
+from redan.kernels.artifacts.reading import SAFE, Call
 
 if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.values import Value
@@ -48,9 +48,9 @@ class Judge:
         return Judge(ledger, self.where)
 
     def keep_unsafe(self, trial: Judge) -> None:
-        """Take over what a fork found if it was unsafe."""
+        """Take over what a fork found if that is unsafe and no accident."""
         self.ledger.n_opcodes += trial.ledger.n_opcodes
-        if trial.ledger.worst() == UNSAFE:
+        if trial.ledger.is_credible():
             self.ledger.absorb(trial.ledger)
 
     def descend(self) -> None:
@@ -130,7 +130,10 @@ class Judge:
             self.unsafe("attack-argument", f"calls {function!r} with {shape}", offset)
         elif denylist.sounds_powerful(function.name):
             self.unsafe("powerful-name", f"calls {function!r}, whose name says what it does", offset)
-        elif how == "REDUCE" and allowlist.is_known_package(function.module) and _is_function(last):
+        elif how == "REDUCE" and (
+            allowlist.is_standard_library(function.module)
+            or (allowlist.is_known_package(function.module) and _is_function(last))
+        ):
             self.unsafe("unlisted-call", f"calls {function!r}, which is no part of any saved model", offset)
 
     def _called_result(self, function: Result, args: Value, how: str, offset: int) -> Value:
@@ -172,7 +175,13 @@ class Judge:
         self.unsafe("writes-imported", f"{how} writes into the imported object {target!r}", offset)
 
     def persistent(self, value: Persistent) -> Value:
-        """Note an object that lies outside the stream."""
+        """The value of an object that lies outside the stream.
+
+        The legacy torch format names the classes of modules so: ("module", class, path of its source, its source).
+        """
+        key = value.key
+        if type(key) is tuple and len(key) > 1 and key[0] == "module" and type(key[1]) is Global:
+            return key[1]
         if len(self.storages) < self.ledger.limits.members:
             self.storages.append(value.key)
         return value

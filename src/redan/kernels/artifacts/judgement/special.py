@@ -20,6 +20,9 @@ _BASES = frozenset(
     "object dict list tuple set frozenset int float complex str bytes bytearray bool BaseException Exception".split()
 )
 _TEXT_CODECS = frozenset("latin1 latin-1 iso8859-1 iso-8859-1 ascii utf-8 utf8 utf_8 raw_unicode_escape".split())
+_BOUND_METHODS = frozenset({"_infer_parameters", "_lazy_load_hook"})
+"""Methods that torch's lazy modules register as hooks of themselves."""
+
 _SHARED = frozenset({"logging.getLogger"})
 
 # scipy.stats distributions execute this part of their state; the true one only parses arguments.
@@ -90,9 +93,19 @@ def _getattr(judge: Judge, function: Global, args: Value, offset: int) -> Value:
         if owner.grade != "denied" and allowlist.attribute_is_listed(owner.module, owner.name, name):
             return Global(owner.module, f"{owner.name}.{name}", "function")
         judge.unsafe("computed-import", f"getattr({owner!r}, {name!r}) reaches a name that is on no list", offset)
+    elif type(args) is tuple and len(args) == 2 and type(args[0]) is Result and _is_plain_name(args[1]):
+        # A bound method of an object in the pickle; calling it is the call of a result.
+        if args[1] in _BOUND_METHODS:
+            return Result(function, args)
+        judge.unknown("unlisted-call", f"getattr({args[0]!r}, {args[1]!r}) binds a method", offset)
+        return Result(function, args)
     else:
         judge.unsafe("computed-import", "getattr of something other than a listed class and a literal name", offset)
     return Global("?", "?", "denied")
+
+
+def _is_plain_name(name: Value) -> bool:
+    return type(name) is str and name.isidentifier() and "__" not in name
 
 
 def _rebuild_from_type(judge: Judge, function: Global, args: Value, offset: int) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from redan.kernels.artifacts.ledger import LimitReached
 from redan.kernels.artifacts.machine.machine import Broken, Machine
 from redan.kernels.artifacts.machine.values import Global, Result
 
@@ -37,10 +38,10 @@ def skip_array(m: Machine, target: Value, pos: int) -> int:
     if type(state) is not dict:
         return pos
     m.judge.has_arrays = True
-    _try_as_opcodes(m, pos)
     itemsize = _itemsize(state.get("dtype"))
     if itemsize == 0:
         return _nested_pickle(m, pos)
+    _try_as_opcodes(m, pos)
     n_items = _n_items(state.get("shape"))
     if itemsize is None or n_items is None:
         raise Broken("the size of an in-stream array cannot be told")
@@ -68,7 +69,11 @@ def _try_as_opcodes(m: Machine, pos: int) -> None:
         return
     m.judge.ledger.nodes(len(m.memo) + len(m.sparse) + len(m.stack), m.judge.where)
     trial = m.judge.fork(LONGEST_TRIAL)
-    m.fork(trial).run(pos, trial.ledger)
+    try:
+        m.fork(trial).run(pos, trial.ledger)
+    except LimitReached:
+        # Numbers break off as opcodes at once; these were chosen to go on.
+        m.judge.ledger.limit("opcodes", m.judge.where)
     m.judge.keep_unsafe(trial)
 
 

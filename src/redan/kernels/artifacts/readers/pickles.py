@@ -13,7 +13,7 @@ from redan.kernels.artifacts.ledger import LimitReached
 from redan.kernels.artifacts.machine.calls import OPCODES
 from redan.kernels.artifacts.machine.machine import Machine
 from redan.kernels.artifacts.machine.values import Global, Span
-from redan.kernels.artifacts.reading import UNSAFE
+from redan.kernels.artifacts.reading import SAFE, UNSAFE
 
 if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.machine import Outcome
@@ -141,11 +141,16 @@ def _next_trial(source: Source, pos: int) -> int | None:
         except LimitReached:
             return at
         source.ledger.n_opcodes += outcome.n_opcodes
-        if trial.ledger.worst() == UNSAFE or (outcome.stopped and (trial.ledger.calls or outcome.n_opcodes > 3)):
+        if trial.ledger.is_credible() or (outcome.stopped and _is_meant(outcome, trial)):
             return at
         candidate = _CANDIDATE.search(source.data, at + 1)
         at = candidate.start() if candidate else None
     return None
+
+
+def _is_meant(outcome: Outcome, trial: Judge) -> bool:
+    """Whether a stream that ends well is one on purpose, and not some bytes that happen to."""
+    return trial.ledger.worst() == SAFE and (bool(trial.ledger.calls) or outcome.n_opcodes > 3)
 
 
 def _search_tail(source: Source, pos: int) -> None:
@@ -178,8 +183,8 @@ def try_pickle(source: Source, *, known: bool) -> bool:
         outcome = Machine(source.data, judge, OPCODES).run(0, judge.ledger)
     except LimitReached:
         return True
-    if judge.ledger.worst() == UNSAFE:
+    if judge.ledger.is_credible():
         return True
     if known:
         return False
-    return bool(judge.ledger.calls) or (outcome.stopped and _NOT_ZERO.search(source.data, outcome.end) is None)
+    return any(call.callable != "?" for call in judge.ledger.calls) or (outcome.stopped and _NOT_ZERO.search(source.data, outcome.end) is None)
