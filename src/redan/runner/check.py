@@ -122,7 +122,8 @@ def applying(config: Config, choice: Choice) -> Choice:
     if choice.threats or choice.probes:
         return choice
     known = {e.id for e in catalogue.entries("threat")}
-    return replace(choice, threats=tuple(a.threat for a in judged(config.settings) if a.applies and a.threat in known))
+    found = tuple(a.threat for a in judged(config.settings) if a.applies and a.threat in known)
+    return replace(choice, threats=found or (SCANNING,))  # no threats at all would mean every one of them
 
 
 def untestable(config: Config) -> tuple[Ran, ...]:
