@@ -116,8 +116,8 @@ def evasion() -> tuple[Finding, list[Evidence]]:
         "Adversarial training lowers that number at some price in clean accuracy.",
         params={"norm": "linf", "eps": 0.1, "limit": 1000, "offset": 0},
         quantities=(
-            rate("clean_accuracy", 0.844, 1000),
             rate("robust_accuracy", 0.693, 1000),
+            rate("clean_accuracy", 0.844, 1000),
             rate("attack_success_rate", 0.1789, 844, better="lower"),
             Quantity(
                 name="median_distance", value=0.1372, unit="linf", n=844, low=0.1311, high=0.1428, better="higher"
@@ -337,7 +337,7 @@ def hardened(before: Report) -> Report:
         attack,
         title="78.0 % of images keep their right class under an attack of linf ≤ 0.1",
         severity=Severity.LOW,
-        quantities=(rate("clean_accuracy", 0.827, 1000), rate("robust_accuracy", 0.78, 1000)),
+        quantities=(rate("robust_accuracy", 0.78, 1000), rate("clean_accuracy", 0.827, 1000)),
     )
     new = Finding(
         rule="RDN-SUP-005",

@@ -79,8 +79,12 @@ def _measured(probes: tuple[Ran, ...], findings: tuple[Finding, ...]) -> Measure
 
 
 def headline(findings: tuple[Finding, ...]) -> Quantity | None:
-    """Return the rate that looks worst for the defender; of equals the one on the larger sample, the later one."""
-    rates = [q for f in findings for q in f.quantities if q.unit == "fraction" and q.better != "neither"]
+    """Return the rate that looks worst for the defender; of equals the one on the larger sample, the later one.
+
+    A finding's first quantity is the one its severity rests on, so only the first ones compete.
+    """
+    leads = [f.quantities[0] for f in findings if f.quantities]
+    rates = [q for q in leads if q.unit == "fraction" and q.better != "neither"]
     ranked = sorted(enumerate(rates), key=lambda pair: (*_badness(pair[1]), pair[0]))
     return ranked[-1][1] if ranked else None
 
@@ -95,7 +99,7 @@ def gaps(report: Report) -> tuple[Gap, ...]:
     """Return everything that was not tested or not to its end: probes, files, the run itself."""
     stopped = [Gap(what="this run", outcome="stopped", why=report.run.stopped)] if report.run.stopped else []
     probes = [
-        Gap(what=f"{p.name} ({p.probe})", outcome=p.outcome, why=p.why or "no reason was recorded")
+        Gap(what=f"{p.name} ({p.probe})" if p.probe else p.name, outcome=p.outcome, why=p.why or "no reason was recorded")
         for p in report.probes
         if p.outcome != "ran"
     ]

@@ -29,8 +29,8 @@ def finding(*quantities: Quantity, **more: object) -> Finding:
 def evasion(clean: float, robust: float, n: int = 1000) -> Finding:
     success = 1 - robust / clean if clean else 0.0
     return finding(
-        rate("clean_accuracy", clean, n, "higher"),
         rate("robust_accuracy", robust, n, "higher"),
+        rate("clean_accuracy", clean, n, "higher"),
         rate("attack_success_rate", success, round(clean * n), "lower"),
     )
 
@@ -54,7 +54,7 @@ def test_only_rates_with_a_better_side_can_be_a_headline() -> None:
     assert headline((finding(count, share),)) is None
     none = rate("broken", math.nan, 10, "higher")
     best = rate("fine", 0.99, 10, "higher")
-    assert headline((finding(none, best, count),)) == best
+    assert headline((finding(none), finding(best, count))) == best
 
 
 def test_what_was_not_tested_is_never_called_measured(report: Report) -> None:
