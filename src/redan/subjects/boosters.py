@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redan.core.errors import MissingDependency, Unreadable, UsageError
+from redan.core.errors import Unreadable, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
 from redan.subjects.columns import AnswerForm
 from redan.subjects.failures import answering, first_line
@@ -178,13 +178,10 @@ def read_xgboost(data: bytes, name: str) -> Any:
     """Load a booster from the bytes of a ``.json`` or ``.ubj`` file.
 
     Raises:
-        MissingDependency: xgboost is not installed.
         Unreadable: no XGBoost model.
     """
-    try:
-        import xgboost
-    except ImportError as err:
-        raise MissingDependency.of("xgboost", "boosters", "an XGBoost model") from err
+    import xgboost
+
     try:
         return xgboost.Booster(model_file=bytearray(data))
     except xgboost.core.XGBoostError as err:
@@ -195,13 +192,10 @@ def read_lightgbm(data: bytes, name: str) -> Any:
     """Load a booster from the bytes of a text file.
 
     Raises:
-        MissingDependency: lightgbm is not installed.
         Unreadable: no LightGBM model.
     """
-    try:
-        import lightgbm
-    except ImportError as err:
-        raise MissingDependency.of("lightgbm", "boosters", "a LightGBM model") from err
+    import lightgbm
+
     try:
         return lightgbm.Booster(model_str=data.decode())
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as err:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from redan.core.errors import RedanError, SubjectFailed, UnknownName, Unreadable, UsageError
 from redan.subjects.digests import uri
-from redan.subjects.failures import first_line
+from redan.subjects.failures import first_line, needing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,7 @@ def made_by(path: Path, name: str) -> Any:
         Unreadable: there is no such file.
         UnknownName: the file has no such function, with the nearest one.
         UsageError: the name is no identifier.
+        MissingDependency: it needs a library that one of our extras brings.
         SubjectFailed: the import or the factory raised.
     """
     if not name.isidentifier():
@@ -49,7 +50,8 @@ def made_by(path: Path, name: str) -> Any:
             known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
             raise UnknownName.among(f"factory in {path.name}", name, known)
         try:
-            return factory()
+            with needing(f"{path.name}:{name}()"):
+                return factory()
         except RedanError:
             raise
         except Exception as err:
@@ -68,8 +70,10 @@ def _imported(path: Path) -> ModuleType:
     # classes of the module must be found by name later, by pickle and by copy
     sys.modules[unique] = module
     try:
-        spec.loader.exec_module(module)
+        with needing(path.name):
+            spec.loader.exec_module(module)
     except RedanError:
+        del sys.modules[unique]
         raise
     except Exception as err:
         del sys.modules[unique]

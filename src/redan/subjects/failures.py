@@ -5,13 +5,29 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from redan.core.errors import RedanError, ShapeMismatch, SubjectFailed
+from redan.core.errors import MissingDependency, RedanError, ShapeMismatch, SubjectFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SHAPE_WORDS = ("shape", "size", "dimension", "expected input", "channels", "mat1", "features", "columns", "rank")
 _LONGEST_MESSAGE = 300
+_EXTRAS = {
+    "numpy": "arrays",
+    "torch": "torch",
+    "keras": "keras",
+    "transformers": "hf",
+    "safetensors": "hf",
+    "sklearn": "sklearn",
+    "joblib": "sklearn",
+    "xgboost": "boosters",
+    "lightgbm": "boosters",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "pyarrow": "data",
+    "PIL": "data",
+}
+"""Library → extra that brings it."""
 
 
 @contextmanager
@@ -41,6 +57,25 @@ def answering(name: str, shape: tuple[int, ...] = ()) -> Iterator[None]:
             f"{name!r} raised on inputs of shape {shape}: {said}",
             hint="call the model yourself on the same few rows; Redan passes them as the data gives them",
         ) from err
+
+
+@contextmanager
+def needing(purpose: str) -> Iterator[None]:
+    """Turn the absence of a library that an extra brings into the advice to install the extra; also a decorator.
+
+    Args:
+        purpose: what needs the library, for the message.
+
+    Raises:
+        MissingDependency: naming library and extra.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as err:
+        library = (err.name or "").partition(".")[0]
+        if library not in _EXTRAS:
+            raise
+        raise MissingDependency.of(library, _EXTRAS[library], purpose) from err
 
 
 def first_line(err: BaseException) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from redan.core.errors import ShapeMismatch, SubjectFailed
 from redan.core.subject import Labels, Scores, require
+from redan.subjects.failures import needing
+
+with needing("comparing a model with its data"):
+    import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from redan.core.errors import MissingDependency, RedanError, SubjectFailed, Unreadable, UsageError
+from redan.core.errors import RedanError, SubjectFailed, Unreadable, UsageError
 from redan.core.subject import Binding, Component
 from redan.subjects.columns import agreed_classes
 from redan.subjects.digests import uri
@@ -20,6 +21,7 @@ from redan.subjects.options import Options
 from redan.subjects.torch import TorchSubject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -49,7 +51,6 @@ def open_hf(
         sample: a few inputs to learn from what the scores are.
 
     Raises:
-        MissingDependency: transformers is not installed.
         Unreadable: the configuration is no JSON.
         UsageError: the model is no classifier.
         SubjectFailed: transformers cannot build it.
@@ -131,15 +132,14 @@ def _task(config: dict[str, Any], folder: Path) -> str:
 
 
 def _model(folder: Path, task: str) -> nn.Module:
-    try:
-        import transformers
-    except ImportError as err:
-        raise MissingDependency.of("transformers", "hf", "a Hugging Face folder") from err
+    import transformers
+
     tensors_only = all(path.suffix == ".safetensors" for path in weight_files(folder))
     try:
-        loaded: nn.Module = getattr(transformers, task).from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=tensors_only
-        )
+        with _without_bar(transformers.utils.logging):
+            loaded: nn.Module = getattr(transformers, task).from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False, use_safetensors=tensors_only
+            )
     except RedanError:
         raise
     except Exception as err:
@@ -148,6 +148,18 @@ def _model(folder: Path, task: str) -> nn.Module:
             hint="a model that needs its own code can be given as MODULE.py:FACTORY",
         ) from err
     return loaded
+
+
+@contextmanager
+def _without_bar(switch: Any) -> Iterator[None]:
+    """Keep the library's progress bar off our output, and leave its switch as it was."""
+    shown = switch.is_progress_bar_enabled()
+    switch.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            switch.enable_progress_bar()
 
 
 def _classes(config: dict[str, Any]) -> tuple[str, ...]:

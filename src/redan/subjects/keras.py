@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from redan.core.errors import MissingDependency, Unreadable, UsageError
+from redan.core.errors import Unreadable, UsageError
 from redan.subjects.failures import first_line
 
 if TYPE_CHECKING:
@@ -26,16 +26,13 @@ def read_keras(path: Path) -> Any:
     torch for this process.
 
     Raises:
-        MissingDependency: keras is not installed.
         UsageError: this process already runs Keras on another backend.
         Unreadable: no Keras model, or one that safe mode refuses.
     """
     if "keras" not in sys.modules:
         os.environ.setdefault("KERAS_BACKEND", "torch")
-    try:
-        import keras
-    except ImportError as err:
-        raise MissingDependency.of("keras", "keras", "a Keras model") from err
+    import keras
+
     if keras.backend.backend() != "torch":
         raise UsageError(
             f"Keras runs on {keras.backend.backend()} in this process; Redan needs torch",

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from redan.subjects.gate import Admitted
     from redan.subjects.options import Options
 
-TORCH = frozenset({"torch-zip", "torch-legacy", "torchscript", "safetensors"})
+TORCH = frozenset({"torch-zip", "torch-legacy", "torchscript", "pt2", "safetensors"})
 PICKLED = frozenset({"pickle", "joblib"})
 
-_FORMATS = "torch, TorchScript, safetensors, Keras, ONNX, XGBoost, LightGBM, or a pickled or joblib estimator"
+_FORMATS = (
+    "torch, TorchScript, torch.export, safetensors, Keras, ONNX, XGBoost, LightGBM, or a pickled or joblib estimator"
+)
 
 
 def load_admitted(

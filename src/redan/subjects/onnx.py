@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redan.core.errors import MissingDependency, ShapeMismatch, Unreadable, UsageError
+from redan.core.errors import ShapeMismatch, Unreadable, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
 from redan.subjects.columns import AnswerForm, agreed_classes
 from redan.subjects.failures import answering, first_line
@@ -157,14 +157,11 @@ def open_session(model: bytes | Path, name: str) -> Any:
         name: for messages.
 
     Raises:
-        MissingDependency: onnxruntime is not installed.
         Unreadable: no ONNX model, or operators that onnxruntime does not know.
     """
-    try:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
-    except ImportError as err:
-        raise MissingDependency.of("onnxruntime", "onnx", "an ONNX model") from err
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4

@@ -10,6 +10,7 @@ from redan.core.errors import UnknownName, Unreadable, UsageError
 from redan.core.subject import Binding
 from redan.subjects.digests import component, uri
 from redan.subjects.factory import made_by, split_factory
+from redan.subjects.failures import needing
 from redan.subjects.objects import Found, from_object
 from redan.subjects.options import Known, Options
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 KINDS = ("auto", "torch", "hf", "keras", "sklearn", "booster", "onnx", "callable", "http")
 
 
+@needing("this model")
 def open_subject(
     target: Any,
     *,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
 from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -79,7 +78,7 @@ def _loaded(admitted: Admitted) -> Any:
         return load(admitted.data)
     if admitted.format == "torchscript":
         return torch.jit.load(stream, map_location="cpu")
-    if _is_exported(stream):
+    if admitted.format == "pt2":
         return torch.export.load(stream).module()
     try:
         return torch.load(stream, map_location="cpu", weights_only=True)
@@ -87,16 +86,6 @@ def _loaded(admitted: Admitted) -> Any:
         insist_on_safety(admitted)
         stream.seek(0)
         return torch.load(stream, map_location="cpu", weights_only=False)
-
-
-def _is_exported(stream: BytesIO) -> bool:
-    if not zipfile.is_zipfile(stream):
-        stream.seek(0)
-        return False
-    with zipfile.ZipFile(stream) as archive:
-        names = archive.namelist()
-    stream.seek(0)
-    return any(name.endswith(("/archive_format", "serialized_exported_program.json")) for name in names)
 
 
 def _state_in(loaded: Any) -> State | None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from redan.core.errors import SubjectFailed, UnknownName, Unreadable, UsageError
+from redan.core.errors import MissingDependency, SubjectFailed, UnknownName, Unreadable, UsageError
 from redan.subjects.factory import made_by, split_factory
 
 
@@ -57,6 +57,14 @@ def test_import_errors_and_missing_files_are_told(tmp_path):
         made_by(tmp_path / "gone.py", "f")
     with pytest.raises(UsageError, match="names no function"):
         made_by(tmp_path / "broken.py", "f()")
+
+
+def test_a_library_that_an_extra_brings_is_named_with_its_extra(tmp_path, monkeypatch):
+    (tmp_path / "model.py").write_text("import lightgbm\n")
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(MissingDependency) as caught:
+        made_by(tmp_path / "model.py", "net")
+    assert caught.value.hint == 'pip install "redan[boosters]"'
 
 
 def test_what_is_a_factory_and_what_is_not():

@@ -207,3 +207,15 @@ def test_torchscript(folder, network):
     x = torch.from_numpy(X).requires_grad_()
     (gradient,) = torch.autograd.grad(subject.logits(x).sum(), x)
     assert float(gradient.abs().sum()) > 0
+
+
+def test_exported_programs(folder, network):
+    rows = torch.export.Dim("rows")
+    program = torch.export.export(network, (torch.from_numpy(X[:2]),), dynamic_shapes=({0: rows},))
+    torch.export.save(program, folder / "m.pt2")
+    subject = open_subject(folder / "m.pt2")
+    np.testing.assert_allclose(subject.scores(X), expected(network), rtol=1e-5)
+    assert subject.capabilities == {"labels", "scores", "gradients", "weights"}
+    x = torch.from_numpy(X).requires_grad_()
+    (gradient,) = torch.autograd.grad(subject.logits(x).sum(), x)
+    assert float(gradient.abs().sum()) > 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from redan.subjects.data.load import load_dataset
+from redan.subjects.failures import needing
+
+with needing("reading data"):
+    from redan.subjects.data.load import load_dataset
 
 __all__ = ["load_dataset"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redan.core.errors import MissingDependency, Unreadable
+from redan.core.errors import Unreadable
 from redan.subjects.data import idx
 from redan.subjects.data.arrays import digest_of
 from redan.subjects.data.source import Rows, Source, Split
@@ -52,7 +52,6 @@ def by_name(name: str, split: Split | None) -> Source:
     Digits are images (n, 1, 8, 8) in [0, 1]; the tables keep their units.
 
     Raises:
-        MissingDependency: scikit-learn is not installed.
         Unreadable: Fashion-MNIST is not on this machine.
     """
     return _fashion(split) if name == "fashion-mnist" else _bundled(name, split)
@@ -70,10 +69,8 @@ def _fashion(split: Split | None) -> Source:
 
 
 def _bundled(name: str, split: Split | None) -> Source:
-    try:
-        from sklearn import datasets
-    except ImportError as err:
-        raise MissingDependency.of("sklearn", "sklearn", f"the data set {name!r}") from err
+    from sklearn import datasets
+
     bunch = getattr(datasets, f"load_{name}")()
     x, bounds = _SKLEARN[name](bunch)
     y = np.asarray(bunch.target, dtype=np.int64)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redan.core.errors import MissingDependency, ShapeMismatch, Unreadable
+from redan.core.errors import ShapeMismatch, Unreadable
 from redan.subjects.data.source import Rows, Source
 from redan.subjects.digests import regular_files, uri
 
@@ -23,7 +23,6 @@ def from_folder(folder: Path) -> Source:
 
     Raises:
         Unreadable: there are no class folders with images.
-        MissingDependency: Pillow is not installed.
     """
     classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     found = [
@@ -37,10 +36,6 @@ def from_folder(folder: Path) -> Source:
             f"{uri(folder)!r} holds no data that Redan reads",
             hint="expected images in one folder for each class, IDX files, or test.npz, test.csv, test.parquet",
         )
-    try:
-        import PIL.Image  # noqa: F401  # asked before the first row, so that the advice comes at once
-    except ImportError as err:
-        raise MissingDependency.of("PIL", "data", "reading images") from err
     labels = np.array([index for _, index in found], dtype=np.int64)
 
     def read(start: int, stop: int) -> Rows:

@@ -15,10 +15,12 @@ from redan.subjects.data.checks import check_inputs, check_lengths, window
 from redan.subjects.data.labels import class_indices, class_names
 from redan.subjects.data.source import Source, Split
 from redan.subjects.digests import uri
+from redan.subjects.failures import needing
 
 _SPLITS = ("train", "test")
 
 
+@needing("reading this data")
 def load_dataset(
     spec: Any,
     *,
@@ -50,6 +52,7 @@ def load_dataset(
         Unreadable: missing, empty, damaged, or NaN or infinity among the inputs.
         ShapeMismatch: inputs are no numbers of one shape, or labels no classes.
         UsageError: the window lies beyond the end, or the words do not name data.
+        MissingDependency: the library that reads this format is not installed.
     """
     source = find_source(spec, label=label)
     start, stop = window(source.n, limit=limit, offset=offset, name=source.name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redan.core.errors import MissingDependency, ShapeMismatch, UnknownName, Unreadable
+from redan.core.errors import ShapeMismatch, UnknownName, Unreadable
 from redan.subjects.data.source import Rows, Source
 from redan.subjects.digests import of_file, uri
 
@@ -47,16 +47,13 @@ def from_parquet(path: Path, label: str) -> Source:
     """Read a Parquet table.
 
     Raises:
-        MissingDependency: pyarrow is not installed.
         Unreadable: no Parquet table.
         ShapeMismatch: a column that is no number.
         UnknownName: no such label column, with the nearest.
     """
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as err:
-        raise MissingDependency.of("pyarrow", "data", "reading Parquet") from err
+    import pyarrow
+    from pyarrow import parquet
+
     sha256, _ = of_file(path)
     try:
         table = parquet.ParquetFile(path).read()

@@ -113,11 +113,11 @@ CRIMES = {
     "change an owner": "__import__('os').chown({folder!r} + '/secret', -1, -1)",
     "change a time": "__import__('os').utime({folder!r} + '/secret')",
     "change an attribute": "__import__('os').setxattr({folder!r} + '/secret', 'user.a', b'b')",
-    "link": "__import__('os').link({folder!r} + '/m.pkl', {folder!r} + '/touched')",
+    "link": "__import__('os').link({folder!r} + '/m.pkl', {folder!r} + '/linked')",
     "rename": "__import__('os').rename({folder!r} + '/m.pkl', {folder!r} + '/touched')",
     "truncate": "__import__('os').truncate({folder!r} + '/m.pkl', 0)",
     "limit us": "__import__('resource').prlimit({parent}, 0)",
-    "reschedule us": "__import__('os').sched_setaffinity({parent}, [0])",
+    "reschedule us": "__import__('os').sched_setaffinity({parent}, {cores})",
     "make a folder": "__import__('os').mkdir({folder!r} + '/touched')",
     "start a program": "__import__('subprocess').run(['true'])",
     "fork unseen": "__import__('ctypes').CDLL(None).fork() >= 0 or 1 / 0",
@@ -176,7 +176,12 @@ def trial(folder, crimes, *, confined: bool) -> list[str]:
 @pytest.fixture
 def crimes(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        facts = {"folder": str(tmp_path), "parent": os.getpid(), "port": server.getsockname()[1]}
+        facts = {
+            "folder": str(tmp_path),
+            "parent": os.getpid(),
+            "port": server.getsockname()[1],
+            "cores": sorted(os.sched_getaffinity(0)),
+        }
         yield {name: crime.format(**facts) for name, crime in CRIMES.items()}
 
 
