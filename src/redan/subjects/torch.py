@@ -129,7 +129,7 @@ class TorchSubject:
             ShapeMismatch: model and inputs do not fit.
             SubjectFailed: the model raised.
         """
-        x = x.to(self._device)
+        x = x.to(device=self._device, dtype=self._dtype if x.is_floating_point() else x.dtype)
         if not self._known:
             self._learn(x.detach())
         with answering(self._ref.name, tuple(x.shape)), evaluating(self._net):

@@ -222,7 +222,10 @@ def test_integer_inputs_of_ordinary_networks_become_floating():
 
 
 def test_double_networks_get_double_inputs():
-    assert TorchSubject(net().double()).scores(rows()).dtype == np.float64
+    subject = TorchSubject(net().double())
+    assert subject.scores(rows()).dtype == np.float64
+    x = torch.from_numpy(rows()).requires_grad_()
+    assert torch.autograd.grad(subject.logits(x).sum(), x)[0].dtype == torch.float32
 
 
 def test_batches_do_not_change_the_answer():

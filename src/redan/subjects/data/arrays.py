@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from redan.core.errors import ShapeMismatch, UsageError
 from redan.subjects.data.checks import check_lengths
 from redan.subjects.data.source import Rows, Source
+
+if TYPE_CHECKING:
+    from redan.core.inputs import Dataset
 
 
 def from_pair(x: Any, y: Any, name: str) -> Source:
@@ -32,6 +35,20 @@ def from_pair(x: Any, y: Any, name: str) -> Source:
         label_values=labels,
         sha256=digest_of(inputs, labels),
         columns=columns,
+    )
+
+
+def from_dataset(data: Dataset) -> Source:
+    """Take a data set that was loaded before, with all that is known about it, so that a part of it can be chosen."""
+    return Source(
+        name=data.name,
+        n=len(data),
+        read=lambda start, stop: Rows(x=data.x[start:stop], labels=data.y[start:stop]),
+        positions=data.indices,
+        sha256=data.sha256,
+        columns=data.columns,
+        classes=data.classes,
+        bounds=data.bounds,
     )
 
 

@@ -34,7 +34,7 @@ def load_dataset(
     """Read data of any usual kind.
 
     Args:
-        spec: ``(x, y)`` arrays or tensors; a torch data set of the map style; a built-in name (``digits``,
+        spec: ``(x, y)`` arrays or tensors; a `Dataset`; a torch data set of the map style; a built-in name (``digits``,
             ``breast_cancer``, ``iris``, ``wine``, ``fashion-mnist``); or a path: ``.npz`` with x and y, ``X.npy`` or
             ``X.npy,Y.npy``, CSV, Parquet, a folder of images in class folders, an IDX file or folder. A name or a path
             may end in ``:train`` or ``:test`` where the data has splits.
@@ -83,7 +83,7 @@ def find_source(spec: Any, *, label: str = "") -> Source:
     if isinstance(spec, (str, Path)):
         return _from_text(str(spec), label)
     if isinstance(spec, Dataset):
-        return arrays.from_pair(spec.x, spec.y, spec.name)
+        return arrays.from_dataset(spec)
     if isinstance(spec, tuple) and len(spec) == 2:
         if all(isinstance(part, (str, Path)) for part in spec):
             return formats.pair_of_files(Path(spec[0]), Path(spec[1]))

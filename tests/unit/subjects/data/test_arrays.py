@@ -26,6 +26,13 @@ def test_arrays():
     assert load_dataset((X, Y)).sha256 == data.sha256 != load_dataset((X + 1, Y)).sha256
 
 
+def test_a_part_of_a_data_set_keeps_its_positions():
+    whole = load_dataset("digits:test", limit=20)
+    part = load_dataset(whole, offset=5, limit=3)
+    np.testing.assert_array_equal(part.indices, whole.indices[5:8])
+    assert (part.classes, part.bounds, part.sha256) == (whole.classes, whole.bounds, whole.sha256)
+
+
 def test_tensors_lists_and_frames():
     tensors = load_dataset((torch.from_numpy(X).requires_grad_(), torch.from_numpy(Y)))
     np.testing.assert_array_equal(tensors.x, X)
