@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from redan.core.catalogue import writer
 from redan.reports.figures import bounded, plural, spread, words
-from redan.reports.summary import counting, gaps, set_aside, tally, threats, why_set_aside
+from redan.reports.summary import counting, gaps, set_aside, standing, tally, threats, why_set_aside
 from redan.reports.visible import shortened, visible
 
 if TYPE_CHECKING:
@@ -158,5 +158,7 @@ def write_comparison(comparison: Comparison) -> bytes:
         f"Gate: **{before.gate.verdict}** → **{after.gate.verdict}**",
     ]
     changes = sorted(comparison.changes, key=lambda c: _ORDER.index(c.kind))
-    rows = [(c.kind, code(c.rule), plain(c.title), plain(c.detail)) for c in changes]
-    return _fitted([head, _table("Changes", ("Change", "Rule", "Finding", "Numbers"), rows), _gaps(after), _run(after)])
+    rows = [(c.kind, standing(c), code(c.rule), plain(c.title), plain(c.detail)) for c in changes]
+    return _fitted(
+        [head, _table("Changes", ("Change", "Severity", "Rule", "Finding", "Numbers"), rows), _gaps(after), _run(after)]
+    )

@@ -11,6 +11,7 @@ from redan.core.finding import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from redan.core.compare import Change
     from redan.core.finding import Finding, Quantity
     from redan.core.report import Artifact, Ran, Report
 
@@ -99,7 +100,11 @@ def gaps(report: Report) -> tuple[Gap, ...]:
     """Return everything that was not tested or not to its end: probes, files, the run itself."""
     stopped = [Gap(what="this run", outcome="stopped", why=report.run.stopped)] if report.run.stopped else []
     probes = [
-        Gap(what=f"{p.name} ({p.probe})" if p.probe else p.name, outcome=p.outcome, why=p.why or "no reason was recorded")
+        Gap(
+            what=f"{p.name} ({p.probe})" if p.probe else p.name,
+            outcome=p.outcome,
+            why=p.why or "no reason was recorded",
+        )
         for p in report.probes
         if p.outcome != "ran"
     ]
@@ -136,3 +141,11 @@ def why_set_aside(finding: Finding) -> str:
         "baseline": "the baseline report has it already and it did not get worse beyond noise",
         "mitigated": "a mitigation took care of it",
     }.get(finding.status, "no reason was recorded")
+
+
+def standing(change: Change) -> str:
+    """Say how bad a change's finding was and is, and whether it was set aside: ``high -> low``, ``low, suppressed``."""
+    ends = [f for f in (change.before, change.after) if f is not None]
+    told = " -> ".join(dict.fromkeys(f.severity.word for f in ends))
+    status = ends[-1].status if ends else "open"
+    return told if status == "open" else f"{told}, {status}"

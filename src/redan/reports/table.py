@@ -8,7 +8,7 @@ from redan.core.catalogue import writer
 from redan.reports.cells import cell_width, pad
 from redan.reports.figures import bounded, figure, plural, spread, words
 from redan.reports.lines import MAX_WIDTH, MIN_WIDTH, Lines, bar
-from redan.reports.summary import WORST_FIRST, counting, gaps, set_aside, tally, threats, why_set_aside
+from redan.reports.summary import WORST_FIRST, counting, gaps, set_aside, standing, tally, threats, why_set_aside
 from redan.reports.visible import shortened, visible
 
 if TYPE_CHECKING:
@@ -254,7 +254,8 @@ def write_comparison(comparison: Comparison, *, width: int = 80, colour: bool = 
         lines.gap()
         lines.say(f"{_KINDS[kind]} ({len(changes)})", style="title")
         for change in changes:
-            lines.say(f"{visible(change.rule)}  {_text(change.title)}", first="  ", rest="    ")
+            told = f"{visible(change.rule)}  {_text(change.title)} ({standing(change)})"
+            lines.say(told, first="  ", rest="    ")
             lines.say(_text(change.detail), first="    ")
     _gaps(after, lines)
     return lines.render(colour=colour)

@@ -150,3 +150,4 @@ def test_a_comparison_shows_both_sides(report: Report, made: dict[str, object]) 
     assert "robust accuracy, after" in page
     assert "78.0 %" in page
     assert "Better beyond noise" in page
+    assert "unchanged (suppressed)" in page

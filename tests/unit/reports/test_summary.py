@@ -48,6 +48,11 @@ def test_the_headline_is_the_worst_rate_of_all_findings() -> None:
     assert found.value == pytest.approx(0.1)
 
 
+def test_a_finding_leads_with_its_first_quantity_even_where_another_looks_worse() -> None:
+    lead, other = rate("lead", 0.9, 10, "higher"), rate("other", 0.1, 10, "higher")
+    assert headline((finding(lead, other),)) == lead
+
+
 def test_only_rates_with_a_better_side_can_be_a_headline() -> None:
     count = Quantity(name="calls", value=7, unit="count", n=1, low=7, high=7)
     share = rate("share", 0.5, 10, "neither")

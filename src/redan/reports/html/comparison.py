@@ -57,7 +57,8 @@ def _change(change: Change) -> Html:
         _severities(change.before, change.after),
         class_="head",
     )
-    rule = el("p", el("span", change.rule, class_="mono soft"), f" {change.detail}")
+    status = f" ({shown.status})" if shown is not None and shown.status != "open" else ""
+    rule = el("p", el("span", change.rule, class_="mono soft"), f" {change.detail}{status}")
     numbers = _numbers(change.before, change.after) if change.kind != "same" and shown is not None else None
     return el("article", head, rule, numbers, class_="card change")
 
