@@ -22,7 +22,7 @@ from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
 from redan.core.report import Report
 from redan.evidence.blobs import FolderBlobs
-from redan.runner.opening import dataset
+from redan.runner.opening import SAMPLE_ROWS, dataset
 from redan.runner.plan import SCANNING, Choice, attacking, plan
 from redan.runner.run import Session, run
 from redan.runner.split import held_out
@@ -84,7 +84,7 @@ def subject(
         std=tuple(std),
         weights=str(weights),
         trust=trust,
-        sample=None if test is None else test.x[:2],
+        sample=None if test is None else test.x[:SAMPLE_ROWS],
     )
     return target(opened, Inputs(test=test, train=dataset(train)))
 

@@ -122,11 +122,20 @@ def configure(given: dict[str, Any], *, file: Path | None, need_file: bool) -> C
 def _parse(name: str, value: Any) -> Any:
     if name == "params":
         return dict(_pair(text) for text in value)
-    if name in _PATHS and Path(value).exists():
-        return str(Path(value).resolve())
+    if name in _PATHS:
+        return _absolute(value)
     if name == "target":
         return resolve_target(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def _absolute(value: str) -> str:
+    """Make a path, or PATH:SPLIT, absolute; a name that is no path stays a name."""
+    name, colon, split = value.rpartition(":")
+    for place, rest in ((value, ""), (name, colon + split)):
+        if place and Path(place).exists():
+            return f"{Path(place).resolve()}{rest}"
+    return value
 
 
 def resolve_target(value: str) -> str:

@@ -54,6 +54,9 @@ class Endpoint:
     format: Literal["instances", "inputs", "native"] = field(
         default="instances", metadata=_help("Body shape: TF-Serving instances, Open Inference inputs, or native x.")
     )
+    body: str = field(
+        default="", metadata=_help('JSON body in which the string "$x" stands for the inputs; replaces format.')
+    )
     answer: str = field(default="", metadata=_help("Dotted path to the predictions in the answer; found when empty."))
     timeout_s: float = field(default=10.0, metadata=_help("Seconds to wait for one answer."))
     retries: int = field(default=2, metadata=_help("Further tries after 429, 503 or a broken connection."))

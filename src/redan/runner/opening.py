@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from redan.core.subject import Subject
 
 
+SAMPLE_ROWS = 64
+"""Rows shown to a model to learn what its answers are; fewer cannot tell a single logit from a probability."""
+
+
 def dataset(data: Any, *, limit: int = 0, offset: int = 0, label: str = "") -> Dataset | None:
     """Load a data role from arrays, a torch Dataset, a built-in name or a path; None and Dataset stay as they are."""
     if data is None or isinstance(data, Dataset):
@@ -37,11 +41,14 @@ def inputs_of(config: Config, *, most: int = 0) -> Inputs:
 
 
 def _place(config: Config, value: str) -> str | None:
-    """Resolve a path against the configuration; a name that is no path stays a name."""
+    """Resolve a path, or PATH:SPLIT, against the configuration; a name that is no path stays a name."""
     if not value:
         return None
-    path = config.path(value)
-    return str(path) if path.exists() else value
+    name, colon, split = value.rpartition(":")
+    for place, rest in ((value, ""), (name, colon + split)):
+        if place and config.path(place).exists():
+            return f"{config.path(place)}{rest}"
+    return value
 
 
 def subject_of(config: Config, inputs: Inputs) -> Subject:
@@ -61,7 +68,8 @@ def subject_of(config: Config, inputs: Inputs) -> Subject:
         weights=str(config.path(model.weights)) if model.weights else "",
         trust=model.trust,
         endpoint=config.settings.endpoint,
-        sample=None if test is None else test.x[:2],
+        template=config.settings.endpoint.body,
+        sample=None if test is None else test.x[:SAMPLE_ROWS],
     )
 
 
