@@ -118,7 +118,9 @@ class Margin:
             subject=name,
             title=f"{share.value:.1%} of {asked} answers are a close call",
             severity=THREAT.severity(share),
-            params=params.as_dict(),
+            params={
+                "ratio": params.ratio
+            },  # not the batch: it changes no result, so it must not change the fingerprint
             quantities=(share,),
         )
 

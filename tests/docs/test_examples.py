@@ -21,10 +21,11 @@ def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return shutil.copytree(EXAMPLES / request.param, tmp_path / request.param, ignore=shutil.ignore_patterns(".*"))
 
 
-def run(words: list[str], folder: Path, expected: int = 0) -> str:
+def run(words: list[str], folder: Path, expected: int = 0, environment: dict[str, str] | None = None) -> str:
     """Run a command, insist on its exit code and return its standard output."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "80"}
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    still = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "80"}
+    variables = os.environ | still | (environment or {})
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=variables)
     assert done.returncode == expected, f"{done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -90,3 +91,40 @@ def test_the_documents_show_what_the_scan_prints(copied: Path) -> None:
     short = readme.partition("$ redan scan .cache/downloads")[2].partition("\n```")[0].splitlines()[1:]
     assert short
     assert [line for line in short if line not in printed.splitlines()] == []
+
+
+@pytest.mark.parametrize("copied", ["plugin"], indirect=True)
+def test_the_plugin_keeps_the_promises_of_a_probe(copied: Path) -> None:
+    settings = EXAMPLES.parent / "pyproject.toml"
+    words = [sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", str(copied), "test_redan_margin.py"]
+    done = subprocess.run(
+        words, cwd=copied, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": search(copied)}
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
+
+
+def search(folder: Path) -> str:
+    """Return a PYTHONPATH with a folder before what this process already searches by it."""
+    return os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
+
+
+@pytest.mark.parametrize("copied", ["plugin"], indirect=True)
+def test_an_installed_plugin_runs_only_when_it_is_allowed(copied: Path) -> None:
+    metadata = copied / "redan_margin-0.1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: redan-margin\nVersion: 0.1.0\n")
+    (metadata / "entry_points.txt").write_text("[redan.plugins]\nmargin = redan_margin\n")
+    (copied / "model.py").write_text(
+        "import torch\n\n\ndef build():\n"
+        "    net = torch.nn.Linear(30, 2)\n    torch.nn.init.zeros_(net.weight)\n    return net\n"
+    )
+    settings = '[model]\ntarget = "model.py:build"\n\n[data]\ntest = "breast_cancer"\n\n[attack]\nprobes = ["margin"]\n'
+    environment = {"PYTHONPATH": search(copied)}
+    (copied / "redan.toml").write_text(settings)
+    assert "margin" not in run([*REDAN, "list", "probes"], copied, environment=environment)
+    run([*REDAN, "check", "--format", "json"], copied, expected=2, environment=environment)
+    (copied / "redan.toml").write_text(settings + '\n[plugins]\nallow = ["redan-margin"]\n')
+    assert "margin" in run([*REDAN, "list", "probes"], copied, environment=environment)
+    report = json.loads(run([*REDAN, "check", "--format", "json"], copied, environment=environment))
+    assert [finding["rule"] for finding in report["findings"]] == ["ACME-EVA-001"]
