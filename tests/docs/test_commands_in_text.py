@@ -81,6 +81,25 @@ def test_python_lines_compile_and_name_what_exists(file: Path) -> None:
             assert hasattr(redan, name), name
 
 
+def test_the_python_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+    import torch
+
+    x = np.random.default_rng(0).random((120, 1, 4, 4), dtype=np.float32)
+    y = (x[:, 0, 0, 0] > x[:, 0, 3, 3]).astype(np.int64)
+    linear = torch.nn.Linear(16, 2, bias=False)
+    with torch.no_grad():
+        linear.weight.zero_()
+        linear.weight[1, 0] = linear.weight[0, 15] = 5.0
+    (lines,) = blocks(ROOT / "README.md", "python")
+    monkeypatch.chdir(tmp_path)
+    exec(
+        compile(lines, "README.md", "exec"), {"model": torch.nn.Sequential(torch.nn.Flatten(), linear), "x": x, "y": y}
+    )
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "RDN-EVA-001" in page
+
+
 def test_the_readme_is_one_screen() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 75
 
