@@ -1,0 +1,195 @@
+"""Every probe, mitigation and writer of the catalogue keeps its promises, each on a small real subject."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from redan.core import catalogue
+from redan.core.catalogue import Entry
+from redan.core.inputs import Dataset, Inputs
+from redan.subjects.files import open_files
+from redan.subjects.options import Options
+from redan.subjects.sklearn import SklearnSubject
+from redan.subjects.torch import TorchSubject
+from redan.testing import (
+    Check,
+    MitigationCase,
+    ProbeCase,
+    WriterCase,
+    mitigation_checks,
+    probe_checks,
+    writer_checks,
+)
+
+QUICK: dict[str, Any] = {"plan": "quick", "epochs": 1}
+"""Parameters that make a probe quick, given to each that knows them."""
+ROWS = 24
+
+
+@cache
+def digits() -> Dataset:
+    """Scikit-learn's digits, 8 by 8, between 0 and 1."""
+    x, y = load_digits(return_X_y=True)
+    return Dataset(
+        x=(x / 16).astype(np.float32).reshape(-1, 1, 8, 8),
+        y=y.astype(np.int64),
+        name="digits",
+        sha256="",
+        indices=np.arange(len(x)),
+        bounds=(0.0, 1.0),
+    )
+
+
+def rows(start: int, stop: int) -> Dataset:
+    """Some of them, as arrays of their own."""
+    data, part = digits(), slice(start, stop)
+    return replace(data, x=data.x[part].copy(), y=data.y[part].copy(), indices=data.indices[part].copy())
+
+
+@cache
+def trained() -> torch.nn.Module:
+    """A small network that is right about most digits."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        net = torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(64, 24), torch.nn.ReLU(), torch.nn.Dropout(0.1), torch.nn.Linear(24, 10)
+        )
+    for weight in net.parameters():
+        weight.data = torch.randn(weight.shape, generator=generator) * 0.2
+    x, y = torch.from_numpy(digits().x), torch.from_numpy(digits().y)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
+    net.eval()
+    for _ in range(40):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), y).backward()
+        optimiser.step()
+    optimiser.zero_grad()
+    assert (net(x).argmax(1) == y).float().mean() > 0.9
+    return net.train()  # in the mode that a probe must not leave it without
+
+
+def network() -> TorchSubject:
+    """The network, with modes and a gradient that nobody may touch."""
+    with torch.random.fork_rng(devices=[]):
+        net = torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(64, 24), torch.nn.ReLU(), torch.nn.Dropout(0.1), torch.nn.Linear(24, 10)
+        )
+    net.load_state_dict(trained().state_dict())
+    net[1].weight.requires_grad_(requires_grad=False)
+    net[4].weight.grad = torch.full_like(net[4].weight, 0.5)
+    options = Options(name="digits-net", bounds=(0.0, 1.0), classes=tuple(map(str, range(10))))
+    return TorchSubject(net, options=options, sample=digits().x[:2])
+
+
+@cache
+def estimator() -> LogisticRegression:
+    """A linear classifier of the digits."""
+    data = digits()
+    return LogisticRegression(max_iter=50, tol=0.1).fit(data.x[:600].reshape(600, -1), data.y[:600])
+
+
+def classifier() -> SklearnSubject:
+    """The linear classifier as a subject."""
+    return SklearnSubject(pickle.loads(pickle.dumps(estimator())), options=Options(name="digits-lr", bounds=(0, 1)))
+
+
+class Hostile:
+    """Runs something when it is unpickled; nothing here unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (print, ("this text must never be seen",))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a hostile pickle, a harmless one, an array and a text."""
+    path = tmp_path_factory.mktemp("model")
+    (path / "hostile.pkl").write_bytes(pickle.dumps(Hostile()))
+    (path / "harmless.pkl").write_bytes(pickle.dumps({"weights": [0.5]}))
+    np.save(path / "array.npy", np.zeros(3))
+    (path / "README.md").write_text("A model.")
+    return path
+
+
+SUBJECTS: dict[str, Callable[[], Any]] = {
+    "gradients": network,
+    "trainable": network,
+    "weights": network,
+    "scores": classifier,
+    "labels": classifier,
+}
+"""Capability → who offers it; the first that is needed decides."""
+
+
+def subject_of(entry: Entry, folder: Path) -> Callable[[], Any]:
+    """Choose a maker of subjects by what a probe needs."""
+    if "bytes" in entry.needs:
+        return lambda: open_files(folder)
+    for capability, make in SUBJECTS.items():
+        if capability in entry.needs:
+            return make
+    pytest.fail(f"{entry.id} needs {entry.needs}; give SUBJECTS a small real subject that offers it")
+
+
+def inputs() -> Inputs:
+    """A few rows for every data role, none in two of them."""
+    return Inputs(
+        test=rows(1000, 1000 + ROWS), train=rows(0, 2 * ROWS), reference=rows(1200, 1230), canary=rows(1300, 1310)
+    )
+
+
+def quick(entry: Entry) -> dict[str, Any]:
+    """Return the quick parameters that a probe knows."""
+    return {name: value for name, value in QUICK.items() if name in entry.params}
+
+
+@pytest.fixture(scope="module")
+def probe_case(request: pytest.FixtureRequest, folder: Path) -> ProbeCase:
+    """A probe with its subject; its complete run is made once for all checks."""
+    entry: Entry = request.param
+    return ProbeCase(
+        thing=catalogue.load(entry), make_subject=subject_of(entry, folder), make_inputs=inputs, params=quick(entry)
+    )
+
+
+@pytest.mark.parametrize("probe_case", catalogue.entries("probe"), ids=lambda e: e.name, indirect=True)
+@pytest.mark.parametrize("check", probe_checks(), ids=str)
+def test_every_probe(check: Check, probe_case: ProbeCase) -> None:
+    check(probe_case)
+
+
+@pytest.fixture(scope="module")
+def mitigation_case(request: pytest.FixtureRequest, folder: Path) -> MitigationCase:
+    """A mitigation with its subject."""
+    entry: Entry = request.param
+    return MitigationCase(
+        thing=catalogue.load(entry), make_subject=subject_of(entry, folder), make_inputs=inputs, params=quick(entry)
+    )
+
+
+@pytest.mark.parametrize("mitigation_case", catalogue.entries("mitigation"), ids=lambda e: e.name, indirect=True)
+@pytest.mark.parametrize("check", mitigation_checks(), ids=str)
+def test_every_mitigation(check: Check, mitigation_case: MitigationCase) -> None:
+    check(mitigation_case)
+
+
+@pytest.mark.parametrize("entry", catalogue.entries("writer"), ids=lambda e: e.name)
+@pytest.mark.parametrize("check", writer_checks(), ids=str)
+def test_every_writer(check: Check, entry: Entry) -> None:
+    check(WriterCase(thing=catalogue.load(entry), media_type=entry.media_type))
+
+
+def test_a_monitor_comes_with_events_to_try_it_on() -> None:
+    # monitors know their own events, so each brings a conformance test of its own; none is registered yet
+    assert catalogue.entries("monitor") == ()
