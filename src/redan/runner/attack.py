@@ -21,15 +21,10 @@ def attack(config: Config, session: Session) -> Report:
     Raises:
         SubjectError: the model or the data cannot be opened, or do not fit.
     """
-    from redan.subjects.fit import check_fit
-
     load_allowed(config.settings.plugins.allow)
     inputs = inputs_of(config)
     subject = subject_of(config, inputs)
     with released(subject):
-        for data in (inputs.test, inputs.train):
-            if data is not None and "labels" in subject.capabilities:
-                check_fit(subject, data)
         choice = choice_of(config)
         asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params)}
         steps = plan([subject], inputs, attacking(choice))

@@ -176,7 +176,7 @@ def _open(config: Config, *, quick: bool) -> Opened:
     except UnsafeArtifact as err:
         why = f"the model was not loaded: {err.message}"
     except RedanError as err:
-        why = f"the model could not be loaded: {err.message}" + (f" ({err.hint})" if err.hint else "")
+        why = f"the model could not be measured: {err.message}" + (f" ({err.hint})" if err.hint else "")
     refused = Ran(probe="", name="model", threat="model", outcome="failed", why=why)
     return Opened(subject=None, inputs=inputs, refused=(refused,))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from redan.core.inputs import Dataset, Inputs
@@ -52,7 +52,35 @@ def _place(config: Config, value: str) -> str | None:
 
 
 def subject_of(config: Config, inputs: Inputs) -> Subject:
-    """Open the model that the settings name, its file scanned before it is loaded."""
+    """Open the model that the settings name, its file scanned before it is loaded, and see that the data fit it.
+
+    Raises:
+        UnsafeArtifact: the model's file is not safe to load.
+        SubjectError: model or data cannot be measured, or do not fit together.
+    """
+    subject = _opened(config, inputs)
+    with ExitStack() as stack:
+        stack.enter_context(released(subject))
+        fit(subject, inputs)
+        stack.pop_all()  # it fits, so it stays open
+    return subject
+
+
+def fit(subject: Subject, inputs: Inputs) -> None:
+    """Ask a model about a few rows of each data role.
+
+    Raises:
+        ShapeMismatch: model and data do not fit together.
+        SubjectFailed: the model raised or answered nonsense.
+    """
+    from redan.subjects.fit import check_fit
+
+    for data in (inputs.test, inputs.train):
+        if data is not None and "labels" in subject.capabilities:
+            check_fit(subject, data)
+
+
+def _opened(config: Config, inputs: Inputs) -> Subject:
     from redan.subjects.open import open_subject
 
     model = config.settings.model

@@ -104,3 +104,33 @@ def test_a_configuration_comes_from_itself_a_path_or_the_nearest_file(
     inner.mkdir()
     monkeypatch.chdir(inner)
     assert configured(None).settings.run.seed == 3
+
+
+MODEL = """
+import torch
+
+def build() -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear({inputs}, {classes}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("inputs", "classes", "reason"),
+    [(64, 10, ""), (64, 7, "7 outputs"), (63, 10, "does not accept inputs of shape")],
+    ids=["fits", "too few classes", "another shape"],
+)
+def test_model_and_data_that_do_not_fit_are_a_failure_with_words(
+    tmp_path: Path, inputs: int, classes: int, reason: str
+) -> None:
+    (tmp_path / "model.py").write_text(MODEL.format(inputs=inputs, classes=classes))
+    text = '[model]\ntarget = "model.py:build"\n[data]\ntest = "digits"\nlimit = 60\n[attack.params]\nplan = "quick"\n'
+    report = check(project(tmp_path, text))
+    failed = [p.why for p in report.probes if p.outcome == "failed"]
+    if reason:
+        assert len(failed) == 1
+        assert failed[0].startswith("the model could not be measured: ")
+        assert reason in failed[0]
+        assert report.gate.exit_code == 3
+    else:
+        assert failed == []
+        assert [p.name for p in report.probes if p.outcome == "ran"] == ["cascade"]
