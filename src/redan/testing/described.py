@@ -117,7 +117,11 @@ def parameters_are_frozen_scalars(case: Any) -> None:
     assert isinstance(kind, type)
     assert issubclass(kind, Params)
     frozen = vars(kind)["__dataclass_params__"].frozen if "__dataclass_params__" in vars(kind) else False
-    insist(frozen, "Params can be changed", "decorate it with @dataclass(frozen=True, slots=True, kw_only=True)")
+    insist(
+        frozen,
+        "Params is no dataclass of its own",
+        "decorate it with @dataclass(frozen=True, slots=True, kw_only=True)",
+    )
     bare = [f.name for f in fields(kind) if f.default is MISSING]
     insist(not bare, f"parameters without a default: {', '.join(bare)}", "give each a default, so that all run as is")
     odd = [name for name, value in kind.defaults().items() if not is_scalar(value)]
