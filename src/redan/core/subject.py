@@ -72,7 +72,7 @@ class SubjectRef:
         if not self.components:
             return ""
         parts = sorted(f"{part.role}:{part.sha256}" for part in self.components)
-        return sha256("\n".join(parts).encode()).hexdigest()
+        return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Subject(Protocol):

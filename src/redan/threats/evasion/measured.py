@@ -25,6 +25,8 @@ POINTS = 16
 REACH = 1.5
 """The curve runs to this multiple of ε; beyond ε only the minimum-norm member was looking."""
 PICTURES = 6
+UNATTACKED = "wrong already"
+"""Name in the waterfall for inputs that the model errs on without any attack."""
 TRAINING = "adversarial training: redan.harden(net, against='evasion')"
 GUARDING = "validate inputs and limit queries where the model is served"
 
@@ -119,9 +121,9 @@ def exact(name: str, value: int, n: int) -> Quantity:
 
 def series(found: Attacked, setting: Setting, y: NDArray[Any]) -> tuple[Series, ...]:
     """Return the waterfall, the accuracy-against-ε curve and the accuracies by class."""
-    names = tuple(name for name, _ in found.stages)
+    names = tuple(UNATTACKED if name == "clean" else name for name, _ in found.stages)
     fell = tuple(float(count) for _, count in found.stages)
-    waterfall = Series(name="waterfall", x=names, y=fell, x_unit="stage", y_unit="count")
+    waterfall = Series(name="waterfall", x=names, y=fell, x_unit="stage", y_unit="inputs")
     return (
         waterfall,
         curve(found.distance, setting),
@@ -217,6 +219,11 @@ def moved_by(delta: NDArray[Any], norm: str) -> float:
     return float(np.abs(flat).max() if norm == "linf" else np.sqrt((flat * flat).sum()))
 
 
+def percent(share: float) -> str:
+    """Return a share as people read it."""
+    return f"{100 * share:.1f} %"
+
+
 def finding(
     spec: Spec,
     name: str,
@@ -231,8 +238,8 @@ def finding(
     robust = next(q for q in numbers if q.name == "robust_accuracy")
     clean = next(q for q in numbers if q.name == "clean_accuracy")
     detail = (
-        f"Without attack {clean.value:.1%} are right. Within {setting.norm} distance {setting.eps:g} the attack leaves "
-        f"{robust.value:.1%} (95 % interval {robust.low:.1%} to {robust.high:.1%}, n = {robust.n}); a stronger attack "
+        f"Without attack {percent(clean.value)} are right. Within {setting.norm} distance {setting.eps:g} the attack leaves "
+        f"{percent(robust.value)} (95 % interval {percent(robust.low)} to {percent(robust.high)}, n = {robust.n}); a stronger attack "
         "can only lower it."
     )
     if found.partial:
@@ -242,7 +249,7 @@ def finding(
         rule=spec.id,
         threat=spec.threat,
         subject=name,
-        title=f"{robust.value:.1%} of {robust.n} inputs withstand {setting.norm} {setting.eps:g}",
+        title=f"{percent(robust.value)} of {robust.n} inputs withstand {setting.norm} {setting.eps:g}",
         severity=THREAT.severity(robust),
         detail=detail,
         params=params,
