@@ -238,9 +238,9 @@ def finding(
     robust = next(q for q in numbers if q.name == "robust_accuracy")
     clean = next(q for q in numbers if q.name == "clean_accuracy")
     detail = (
-        f"Without attack {percent(clean.value)} are right. Within {setting.norm} distance {setting.eps:g} the attack leaves "
-        f"{percent(robust.value)} (95 % interval {percent(robust.low)} to {percent(robust.high)}, n = {robust.n}); a stronger attack "
-        "can only lower it."
+        f"Without attack {percent(clean.value)} are right. Within {setting.norm} distance {setting.eps:g} the attack "
+        f"leaves {percent(robust.value)} (95 % interval {percent(robust.low)} to {percent(robust.high)}, "
+        f"n = {robust.n}); a stronger attack can only lower it."
     )
     if found.partial:
         detail += f" The attack was cut short ({found.partial}), so the true figure may be lower."
