@@ -22,7 +22,7 @@ from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
 from redan.core.report import Report
 from redan.evidence.blobs import FolderBlobs
-from redan.runner.opening import SAMPLE_ROWS, dataset
+from redan.runner.opening import SAMPLE_ROWS, dataset, fit
 from redan.runner.plan import SCANNING, Choice, attacking, plan
 from redan.runner.run import Session, run
 from redan.runner.split import held_out
@@ -68,6 +68,7 @@ def subject(
 
     Raises:
         UnsafeArtifact: the model's file is not safe to load and ``trust`` is not set.
+        ShapeMismatch: model and data do not fit together.
         SubjectError: it cannot be measured, with the reason.
         MissingDependency: an extra is not installed.
     """
@@ -86,21 +87,8 @@ def subject(
         trust=trust,
         sample=None if test is None else test.x[:SAMPLE_ROWS],
     )
-    return target(opened, Inputs(test=test, train=dataset(train)))
-
-
-def target(opened: Any, inputs: Inputs) -> Target:
-    """Put a subject and its data together, after checking on a few rows that they fit.
-
-    Raises:
-        ShapeMismatch: they do not.
-        SubjectFailed: the model raised or answered nonsense.
-    """
-    from redan.subjects.fit import check_fit
-
-    for data in (inputs.test, inputs.train):
-        if data is not None and "labels" in opened.capabilities:
-            check_fit(opened, data)
+    inputs = Inputs(test=test, train=dataset(train))
+    fit(opened, inputs)
     return Target(subject=opened, inputs=inputs)
 
 

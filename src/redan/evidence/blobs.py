@@ -131,16 +131,23 @@ class FolderBlobs:
         return _checked(sha256, data)
 
     def put(self, evidence: Evidence) -> None:
-        """Keep the payload of a piece of evidence."""
+        """Keep the payload of a piece of evidence.
+
+        Raises:
+            EvidenceError: it cannot be written.
+        """
         if evidence.payload is None:
             return
         path = self._path(evidence.sha256)
         if path.exists():
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        temporary.write_bytes(evidence.payload)
-        temporary.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(evidence.payload)
+            temporary.replace(path)
+        except OSError as err:
+            raise EvidenceError(f"cannot write {str(path)!r}: {err.strerror}", hint="is the disk full?") from err
 
     def decode(self, evidence: Evidence) -> Any:
         """Return the evidence as the tensor, array, text or bytes it stands for."""

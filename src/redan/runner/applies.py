@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from redan.core import catalogue
 from redan.core.settings import Settings
 
 
@@ -26,8 +27,13 @@ class Applies:
 
 
 def judged(settings: Settings) -> tuple[Applies, ...]:
-    """Judge every threat, those that were asked for by name included."""
-    return tuple(_judged(settings, *row) for row in _THREATS)
+    """Judge every threat: those we know, those a plugin brings, and those that were asked for by name."""
+    ours = tuple(_judged(settings, *row) for row in _THREATS)
+    known = {a.threat for a in ours}
+    brought = (e for e in catalogue.entries("threat") if e.id not in known)
+    return ours + tuple(
+        Applies(threat=e.id, question=e.title, applies=True, why=f"the plugin {e.origin} brings it") for e in brought
+    )
 
 
 def _judged(settings: Settings, threat: str, question: str, reason: Reason) -> Applies:

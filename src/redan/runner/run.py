@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from redan.core import catalogue
 from redan.core.budget import Budget
 from redan.core.codec import encode
-from redan.core.errors import RedanError
+from redan.core.errors import EvidenceError, RedanError
 from redan.core.finding import Finding
 from redan.core.inputs import Inputs
 from redan.core.policy import Policy
@@ -47,9 +47,16 @@ class FileJournal:
     path: Path
 
     def append(self, finding: Finding) -> None:
-        """Write one line and hand it to the operating system."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(encode(finding)) + "\n")
+        """Write one line and hand it to the operating system.
+
+        Raises:
+            EvidenceError: it cannot be written.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(encode(finding)) + "\n")
+        except OSError as err:
+            raise EvidenceError(f"cannot write {str(self.path)!r}: {err.strerror}", hint="is the disk full?") from err
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

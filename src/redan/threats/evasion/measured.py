@@ -116,7 +116,7 @@ def quantities(found: Attacked, setting: Setting) -> tuple[Quantity, ...]:
 
 def exact(name: str, value: int, n: int) -> Quantity:
     """Return a count that has no sampling error."""
-    return Quantity(name=name, value=value, unit="count", n=n, low=value, high=value)
+    return Quantity(name=name, value=float(value), unit="count", n=n, low=float(value), high=float(value))
 
 
 def series(found: Attacked, setting: Setting, y: NDArray[Any]) -> tuple[Series, ...]:

@@ -15,6 +15,7 @@ from redan.core.catalogue import mitigation
 from redan.core.errors import BudgetSpent
 from redan.core.probe import Spec
 from redan.core.seeds import derive
+from redan.subjects.fit import check_fit
 from redan.threats.evasion.setting import setting
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class AdversarialTraining:
             BudgetSpent: before the first epoch was over.
         """
         data = inputs.role("train")
+        check_fit(subject, data)
         where = setting(subject, data, params.norm, params.eps)
         net = copy.deepcopy(subject.module)
         with _own_randomness(derive(seed, self.spec.id, "dropout")):

@@ -42,6 +42,8 @@ def setting(subject: Subject, data: Dataset, norm: Norm, eps: float | None) -> S
     Raises:
         UsageError: the radius is not positive.
     """
+    if not len(data):
+        raise ShapeMismatch(f"{data.name!r} has no rows", hint="choose another offset or limit")
     low, high = box(subject, data)
     radius = DEFAULT_EPS[norm] * (high - low) if eps is None else eps
     if not radius > 0:

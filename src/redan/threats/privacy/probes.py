@@ -15,6 +15,7 @@ from redan.core.finding import Finding, Location, Quantity
 from redan.core.probe import Spec
 from redan.kernels.membership import auc, caught, loss_scores
 from redan.kernels.statistics import wilson
+from redan.subjects.fit import check_fit
 from redan.threats.privacy.threat import THREAT
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class LossThreshold:
         """Score both data sets and yield one finding."""
         train, test = inputs.role("train"), inputs.role("test")
         for data in (train, test):
+            check_fit(subject, data)
             if len(data) < LEAST:
                 raise ShapeMismatch(
                     f"{data.name!r} has {len(data)} rows; membership needs at least {LEAST} on each side",
