@@ -53,9 +53,9 @@ class Plan:
 
 
 _DESCENT = Round(name="descent", schedule=Schedule(steps=10))
-_TARGETED = Round(name="targeted", schedule=Schedule(steps=20, funnel=2.0), rivals=2, share=0.4)
+_TARGETED = Round(name="targeted", schedule=Schedule(steps=15, funnel=2.0), rivals=2, share=0.4)
 _FOCUS = Round(
-    name="focus", schedule=Schedule(steps=40, step_last=0.02, funnel=2.0), noise=1.0, rivals=3, share=0.1, repeats=2
+    name="focus", schedule=Schedule(steps=40, step_last=0.02, funnel=2.0), noise=1.0, rivals=3, share=0.08, repeats=2
 )
 _LAST = Round(
     name="last mile", schedule=Schedule(steps=100, step_last=0.01, funnel=2.0), noise=2.0, rivals=5, share=0.05
@@ -67,7 +67,7 @@ _PLANS: dict[tuple[Depth, Norm], Plan] = {
     ("quick", "linf"): Plan(
         name="quick", rounds=(_DESCENT, replace(_TARGETED, rivals=1, share=0.3)), minimum_norm_steps=10
     ),
-    ("standard", "linf"): Plan(name="standard", rounds=(_DESCENT, _TARGETED, _FOCUS), minimum_norm_steps=20),
+    ("standard", "linf"): Plan(name="standard", rounds=(_DESCENT, _TARGETED, _FOCUS), minimum_norm_steps=15),
     ("deep", "linf"): Plan(
         name="deep",
         rounds=(_DESCENT, replace(_TARGETED, rivals=3, share=1.0), replace(_FOCUS, share=0.2, repeats=6), _LAST),
