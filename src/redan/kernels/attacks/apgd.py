@@ -60,7 +60,7 @@ def objective(loss: Loss, labels: Tensor, targets: Tensor | None) -> Callable[[T
     if loss == "dlr":
         return lambda logits: losses.dlr(logits, labels)
     if loss == "margin":
-        return lambda logits: losses.margin(logits, labels, targets)
+        return losses.margin_towards(labels, targets)
     if targets is None:
         msg = "the targeted DLR loss needs targets"
         raise ValueError(msg)

@@ -10,13 +10,14 @@ continuous schedule); momentum, Croce and Hein, ICML 2020, algorithm 1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from redan.kernels.attacks.ball import Ball
-from redan.kernels.attacks.loss import margin
+from redan.kernels.attacks.loss import margin, margin_towards
 from redan.kernels.attacks.projection import distance, project, steepest
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Schedule:
     def radius(self, step: int, eps: float) -> float:
         """Radius after the given step."""
         left = 1 - (step + 1) / (self.funnel_share * self.steps)
-        return eps * self.funnel ** max(0.0, left)
+        return eps * math.pow(self.funnel, max(0.0, left))
 
     def length(self, step: int) -> float:
         """Step length over the radius."""
@@ -139,8 +140,7 @@ def descend(oracle: Oracle, work: Work, ball: Ball, schedule: Schedule, watch: W
     for step in range(schedule.steps):
         if len(place) == 0 or watch.stopped():
             break
-        targets, labels = work.targets, work.labels
-        _, gradients, logits = oracle.gradient(work.points, lambda z, y=labels, t=targets: margin(z, y, t))
+        _, gradients, logits = oracle.gradient(work.points, margin_towards(work.labels, work.targets))
         fell = best.meet(place, work, logits, _inside(work, ball, radius))
         if bool(fell.any()):
             keep = ~fell

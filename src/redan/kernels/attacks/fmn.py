@@ -132,7 +132,7 @@ def fmn(
     for step in range(settings.steps):
         if watch.stopped():
             break
-        values, gradients, logits = oracle.gradient(points, lambda z: losses.margin(z, labels, targets))
+        values, gradients, logits = oracle.gradient(points, losses.margin_towards(labels, targets))
         lengths, fallen = distance(points, inputs, norm), logits.argmax(1) != labels
         nearest.meet(points, lengths, fallen)
         linear = values.abs().double() / dual_norm(gradients, norm).clamp_min(TINY)

@@ -13,6 +13,8 @@ import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 DLR_CLASSES = 3
@@ -35,6 +37,11 @@ def rival(logits: Tensor, labels: Tensor) -> Tensor:
 def margin(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
     """Logit of the label minus logit of the target (default: the best other class)."""
     return pick(logits, labels) - pick(logits, rival(logits, labels) if targets is None else targets)
+
+
+def margin_towards(labels: Tensor, targets: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """The margin as a function of logits alone."""
+    return lambda logits: margin(logits, labels, targets)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

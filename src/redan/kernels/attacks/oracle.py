@@ -62,13 +62,13 @@ def untouched(model: Model) -> Iterator[None]:
         for module, _ in modes:
             module.training = False
         for parameter, _, _ in parameters:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad_(False)
         yield
     finally:
         for module, training in modes:
             module.training = training
         for parameter, needed, gradient in parameters:
-            parameter.requires_grad_(requires_grad=needed)
+            parameter.requires_grad_(needed)
             parameter.grad = gradient
         with torch.no_grad():
             for buffer, before in buffers:
@@ -113,7 +113,7 @@ class Oracle:
         """Value (n,) of an objective of the logits, its gradient by the points (n, ...), and the logits (n, k)."""
         self._gradient += len(points)
         with torch.enable_grad():
-            leaf = points.detach().requires_grad_(requires_grad=True)
+            leaf = points.detach().requires_grad_(True)
             logits = self._columns(self._model(leaf), len(points))
             values = objective(logits)
             if not values.requires_grad:

@@ -10,24 +10,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from redan.kernels.attacks.ball import Ball, Box, Norm
+from redan.kernels.attacks.ball import Ball, Norm
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-__all__ = [
-    "TINY",
-    "Ball",
-    "Box",
-    "Norm",
-    "column",
-    "distance",
-    "dual_norm",
-    "l2_norm",
-    "project",
-    "steepest",
-    "tighten",
-]
 
 TINY = 1e-12
 """What a length is divided by at least."""
@@ -40,19 +26,20 @@ def column(values: Tensor, like: Tensor) -> Tensor:
 
 def l2_norm(deltas: Tensor) -> Tensor:
     """Euclidean norm of each sample, shape (n,)."""
-    return torch.linalg.vector_norm(deltas.flatten(1), dim=1)
+    lengths: Tensor = torch.linalg.vector_norm(deltas.flatten(1), dim=1)
+    return lengths
 
 
 def dual_norm(gradients: Tensor, norm: Norm) -> Tensor:
     """Norm dual to the distance: L1 for Linf, L2 for L2; shape (n,)."""
     flat = gradients.flatten(1)
-    return flat.abs().sum(dim=1) if norm == "linf" else torch.linalg.vector_norm(flat, dim=1)
+    return flat.abs().sum(dim=1) if norm == "linf" else l2_norm(flat)
 
 
 def distance(points: Tensor, inputs: Tensor, norm: Norm) -> Tensor:
     """Distance of each point from its input under the norm, shape (n,), computed in float64."""
     deltas = (points.double() - inputs.double()).flatten(1)
-    return deltas.abs().amax(dim=1) if norm == "linf" else torch.linalg.vector_norm(deltas, dim=1)
+    return deltas.abs().amax(dim=1) if norm == "linf" else l2_norm(deltas)
 
 
 def project(points: Tensor, inputs: Tensor, ball: Ball) -> Tensor:

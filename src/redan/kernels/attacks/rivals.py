@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from redan.kernels.attacks.loss import margin
+from redan.kernels.attacks.loss import margin_towards
 from redan.kernels.attacks.projection import TINY, dual_norm
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ def nearest(oracle: Oracle, inputs: Tensor, labels: Tensor, rivals: Tensor, norm
         return rivals
     distances = []
     for rank in range(rivals.shape[1]):
-        targets = rivals[:, rank]
-        gaps, gradients, _ = oracle.gradient(inputs, lambda z, t=targets: margin(z, labels, t))  # type: ignore[misc]  # the default binds the loop's target
+        gaps, gradients, _ = oracle.gradient(inputs, margin_towards(labels, rivals[:, rank]))
         distances.append(gaps.abs() / dual_norm(gradients, norm).clamp_min(TINY))
     return rivals.gather(1, torch.stack(distances, dim=1).argsort(dim=1, stable=True))
