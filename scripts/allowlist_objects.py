@@ -43,7 +43,7 @@ def plain() -> Iterator[tuple[str, object]]:
     """Standard-library values."""
     yield "stdlib", [
         collections.OrderedDict(a=1), collections.Counter("ab"), collections.deque([1]), collections.defaultdict(list),
-        datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(1), decimal.Decimal("1.5"),
+        datetime.datetime.now(datetime.UTC), datetime.timedelta(1), decimal.Decimal("1.5"),
         fractions.Fraction(1, 3), uuid.UUID(int=1), pathlib.Path("a"), pathlib.PurePosixPath("a"),
         re.compile("a"), argparse.Namespace(a=1), types.SimpleNamespace(a=1), {1}, frozenset({1}), b"x", bytearray(b"x"),
         1 + 2j, slice(1), range(3), operator.itemgetter(1), operator.attrgetter("a"), functools.partial(np.clip, 0, 1),
@@ -72,27 +72,55 @@ def frames() -> Iterator[tuple[str, object]]:
 
     days = pd.date_range("2020-01-01", periods=3)
     yield "frame", pd.DataFrame({"a": [1, 2, 3], "b": list("xyz"), "c": days, "d": pd.Categorical(list("xyx"))})
-    yield "index", [pd.Index([1, 2]), pd.RangeIndex(3), pd.MultiIndex.from_tuples([(1, 2)]), days, days.tz_localize("UTC")]
-    yield "index2", [pd.period_range("2020", periods=2, freq="M"), pd.timedelta_range("1D", periods=2), pd.CategoricalIndex(["a"])]
+    yield (
+        "index",
+        [pd.Index([1, 2]), pd.RangeIndex(3), pd.MultiIndex.from_tuples([(1, 2)]), days, days.tz_localize("UTC")],
+    )
+    yield (
+        "index2",
+        [pd.period_range("2020", periods=2, freq="M"), pd.timedelta_range("1D", periods=2), pd.CategoricalIndex(["a"])],
+    )
     yield "intervals", [pd.IntervalIndex.from_breaks([0, 1, 2]), pd.Interval(0, 1), pd.cut([1, 2, 3], 2)]
-    yield "scalars", [pd.Timestamp("2020"), pd.Timedelta(1), pd.NaT, pd.NA, pd.Period("2020"), pd.offsets.Day(1), pd.offsets.MonthEnd()]
+    yield (
+        "scalars",
+        [
+            pd.Timestamp("2020"),
+            pd.Timedelta(1),
+            pd.NaT,
+            pd.NA,
+            pd.Period("2020"),
+            pd.offsets.Day(1),
+            pd.offsets.MonthEnd(),
+        ],
+    )
     for dtype in ("Int64", "Float64", "boolean", "string", "category", "Int8", "UInt8", "Float32"):
         yield dtype, pd.Series([1, 0, 1], dtype=dtype) if dtype != "string" else pd.Series(["a"], dtype=dtype)
-    yield "series", [pd.Series([1.0]), pd.Series(pd.arrays.SparseArray([0, 1])), pd.Series(days.tz_localize("Europe/Paris"))]
+    yield (
+        "series",
+        [pd.Series([1.0]), pd.Series(pd.arrays.SparseArray([0, 1])), pd.Series(days.tz_localize("Europe/Paris"))],
+    )
 
 
 def sparse() -> Iterator[tuple[str, object]]:
     """SciPy sparse matrices, interpolators, trees."""
-    import scipy.interpolate as interpolate
     import scipy.sparse as sp
-    from scipy import spatial, stats
+    from scipy import interpolate, spatial, stats
 
     for name in ("csr", "csc", "coo", "lil", "dok", "bsr", "dia"):
         yield name, [getattr(sp, f"{name}_matrix")(np.eye(2)), getattr(sp, f"{name}_array")(np.eye(2))]
     x = np.arange(6.0)
     yield "interp", [interpolate.interp1d(x, x), interpolate.CubicSpline(x, x), interpolate.PchipInterpolator(x, x)]
-    yield "spline", [interpolate.UnivariateSpline(x, x), interpolate.BSpline(x, x[:3], 2), interpolate.make_interp_spline(x, x)]
-    yield "interp2", [interpolate.RegularGridInterpolator((x,), x), interpolate.LinearNDInterpolator(np.random.default_rng(0).random((6, 2)), x)]
+    yield (
+        "spline",
+        [interpolate.UnivariateSpline(x, x), interpolate.BSpline(x, x[:3], 2), interpolate.make_interp_spline(x, x)],
+    )
+    yield (
+        "interp2",
+        [
+            interpolate.RegularGridInterpolator((x,), x),
+            interpolate.LinearNDInterpolator(np.random.default_rng(0).random((6, 2)), x),
+        ],
+    )
     yield "trees", [spatial.cKDTree(np.eye(3)), spatial.KDTree(np.eye(3))]
     yield "kde", stats.gaussian_kde(np.arange(5.0))
 
@@ -132,10 +160,14 @@ def wrap(cls: type) -> object:
 
 def sklearn_parts(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, object]]:
     """Scorers, splitters, kernels, metrics and losses."""
-    import sklearn.gaussian_process.kernels as kernels
     from sklearn import metrics, model_selection
-    from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier
-    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.ensemble import (
+        GradientBoostingClassifier,
+        GradientBoostingRegressor,
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+    )
+    from sklearn.gaussian_process import kernels
     from sklearn.linear_model import SGDClassifier
     from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
 
@@ -147,12 +179,31 @@ def sklearn_parts(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, object]]:
         with contextlib.suppress(Exception):
             yield name, getattr(kernels, name)()
     yield "kernel", kernels.ConstantKernel() * kernels.RBF() + kernels.WhiteKernel() ** 2
-    for metric in ("euclidean", "manhattan", "chebyshev", "minkowski", "hamming", "canberra", "braycurtis", "jaccard", "haversine"):
+    for metric in (
+        "euclidean",
+        "manhattan",
+        "chebyshev",
+        "minkowski",
+        "hamming",
+        "canberra",
+        "braycurtis",
+        "jaccard",
+        "haversine",
+    ):
         with contextlib.suppress(Exception):
             yield metric, [metrics.DistanceMetric.get_metric(metric), KNeighborsClassifier(metric=metric).fit(x, y)]
             yield metric, [BallTree(x, metric=metric), KDTree(x, metric=metric)]
             yield metric, metrics.DistanceMetric.get_metric(metric, dtype=np.float32)
-    for loss in ("hinge", "log_loss", "modified_huber", "squared_hinge", "perceptron", "squared_error", "huber", "epsilon_insensitive"):
+    for loss in (
+        "hinge",
+        "log_loss",
+        "modified_huber",
+        "squared_hinge",
+        "perceptron",
+        "squared_error",
+        "huber",
+        "epsilon_insensitive",
+    ):
         yield loss, SGDClassifier(loss=loss).fit(x, y)
     for loss in ("squared_error", "absolute_error", "huber", "quantile"):
         yield loss, GradientBoostingRegressor(loss=loss).fit(x, y)
@@ -186,9 +237,15 @@ def networks() -> Iterator[tuple[str, object]]:
     from torch import nn
 
     yield "tensors", [torch.zeros(2), torch.zeros(2, dtype=torch.bool), nn.Parameter(torch.zeros(2)), torch.Size([1])]
-    yield "kinds", [torch.eye(2).to_sparse(), torch.eye(2).to_sparse_csr(), torch.zeros(2, device="meta"), torch.device("cpu")]
+    yield (
+        "kinds",
+        [torch.eye(2).to_sparse(), torch.eye(2).to_sparse_csr(), torch.zeros(2, device="meta"), torch.device("cpu")],
+    )
     yield "quantized", torch.quantize_per_tensor(torch.zeros(2), 0.1, 0, torch.qint8)
-    yield "channels", torch.quantize_per_channel(torch.zeros(2, 2), torch.ones(2), torch.zeros(2, dtype=torch.long), 0, torch.qint8)
+    yield (
+        "channels",
+        torch.quantize_per_channel(torch.zeros(2, 2), torch.ones(2), torch.zeros(2, dtype=torch.long), 0, torch.qint8),
+    )
     yield "subclass", torch.zeros(2).as_subclass(nn.Parameter)
     yield "nested", torch.nested.nested_tensor([torch.zeros(2)])
     yield "generator", torch.Generator()
@@ -257,7 +314,11 @@ def transformers_() -> Iterator[tuple[str, object]]:
         with contextlib.suppress(Exception):
             yield name, getattr(transformers, name)()
     with contextlib.suppress(Exception):
-        small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8, "vocab_size": 9}
+        small = {
+            "hidden_size": 8,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 8,
+            "vocab_size": 9,
+        }
         yield "bert", transformers.BertForSequenceClassification(transformers.BertConfig(**small))
-
-

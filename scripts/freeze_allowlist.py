@@ -152,7 +152,11 @@ def keras_names() -> dict[str, str]:
         module = functools.reduce(getattr, room.split(".")[1:], keras)
         found |= {name: "c" for name, value in vars(module).items() if isinstance(value, type)}
     found |= dict.fromkeys(allowlist_seeds.OLD_KERAS, "c")
-    return {name: letter for name, letter in found.items() if name not in ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer")}
+    return {
+        name: letter
+        for name, letter in found.items()
+        if name not in ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer")
+    }
 
 
 def modules(package: str) -> Iterator[types.ModuleType]:
@@ -290,7 +294,7 @@ def write(names: dict[str, dict[str, str]], pairs: dict[str, set[str]], packages
 
 def root_of(path: str) -> str:
     """The list that a dotted path belongs to."""
-    root = path.split(".")[0]
+    root = path.split(".", maxsplit=1)[0]
     return "stdlib" if root in sys.stdlib_module_names else root
 
 

@@ -10,10 +10,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import Cli
 
 from redan.cli.verbs import VERBS
 from redan.core import catalogue
-from tests.cli.conftest import Cli
 
 
 @pytest.fixture
@@ -131,9 +131,7 @@ def test_an_ignore_without_reason_or_expiry_is_refused(cli: Cli, project: Path, 
     assert cli("check").code == 2
 
 
-def test_show_config_names_every_origin(
-    cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_show_config_names_every_origin(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDAN_GATE_LEVEL", "low")
     out = cli("check", "--show-config", "--seed", 5).out
     rows = {line.split()[0]: line for line in out.splitlines()}

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.cli.conftest import Cli
 
 Answer = Callable[[np.ndarray], tuple[int, bytes]]

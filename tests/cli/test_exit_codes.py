@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.cli.conftest import Cli
 
 LINEAR = ("--bounds", 0, 1, "--norm", "linf")
@@ -111,9 +110,7 @@ def test_found_wins_over_undecided(cli: Cli, tmp_path: Path, hostile: Path, beni
         ("absent", 2, "absent"),
     ],
 )
-def test_a_model_that_fails(
-    cli: Cli, net: Path, data: Callable[..., Path], factory: str, code: int, says: str
-) -> None:
+def test_a_model_that_fails(cli: Cli, net: Path, data: Callable[..., Path], factory: str, code: int, says: str) -> None:
     ended = cli("attack", f"{net}:{factory}", "--data", data(3), *LINEAR, "--eps", 0.1)
     assert ended.code in (2, 3)
     assert ended.code == code

@@ -25,7 +25,7 @@ def command(
     quiet: bool,  # click passes flags by name
     **flags: Any,
 ) -> int:
-    r"""Measure how weak TARGET is: a model file or folder, MODULE.py:FACTORY, or the address of an endpoint.
+    """Measure how weak TARGET is: a model file or folder, MODULE.py:FACTORY, or the address of an endpoint.
 
     \b
     redan attack model.py:net --data digits --norm linf --eps 0.1

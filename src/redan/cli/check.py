@@ -26,7 +26,7 @@ def command(
     quiet: bool,
     **flags: Any,
 ) -> int:
-    r"""Scan and attack what redan.toml names, write the reports, and gate on the result.
+    """Scan and attack what redan.toml names, write the reports, and gate on the result.
 
     \b
     redan check --quick

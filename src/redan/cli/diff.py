@@ -19,7 +19,7 @@ from redan.core.errors import UsageError
 def command(
     before: str, after: str, form: str | None, output: Path | None, quiet: bool
 ) -> int:  # click passes flags by name
-    r"""Compare BEFORE with AFTER: new, fixed, worse, better, or within noise. Exit code 1 if anything is worse.
+    """Compare BEFORE with AFTER: new, fixed, worse, better, or within noise. Exit code 1 if anything is worse.
 
     \b
     redan diff baseline.json latest

@@ -52,10 +52,16 @@ redan:
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
 @click.option("--example", is_flag=True, help="Write a small example project with a model and its settings.")
-@click.option("--ci", type=click.Choice(["github", "gitlab", "both", "none"]), default="none", show_default=True)
+@click.option(
+    "--ci",
+    type=click.Choice(["github", "gitlab", "both", "none"]),
+    default="none",
+    show_default=True,
+    help="CI job to write.",
+)
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 def command(folder: Path, example: bool, ci: str, force: bool) -> int:  # click passes flags by name
-    r"""Write redan.toml for a model found in FOLDER, and on request a CI job.
+    """Write redan.toml for a model found in FOLDER, and on request a CI job.
 
     \b
     redan init

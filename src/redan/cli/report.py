@@ -13,7 +13,7 @@ from redan.cli.output import emit, form_of, format_options, render
 @click.argument("run", default="latest")
 @format_options
 def command(run: str, form: str | None, output: Path | None, quiet: bool) -> int:  # click passes flags by name
-    r"""Show RUN (a run's folder, a JSON report, or `latest`) as a table or in another format.
+    """Show RUN (a run's folder, a JSON report, or `latest`) as a table or in another format.
 
     \b
     redan report latest --format html -o report.html

@@ -23,7 +23,7 @@ from redan.core.finding import Severity
 def command(
     path: Path, gate: str, form: str | None, output: Path | None, quiet: bool
 ) -> int:  # click passes flags by name
-    r"""Judge every file under PATH by content: unsafe, unknown or safe. Nothing is loaded or executed.
+    """Judge every file under PATH by content: unsafe, unknown or safe. Nothing is loaded or executed.
 
     \b
     redan scan model.pt
