@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from redan.kernels.artifacts.readers.archives import read_zip
-from redan.kernels.artifacts.readers.compressed import read_compressed
-from redan.kernels.artifacts.readers.gguf import read_gguf
-from redan.kernels.artifacts.readers.hdf5 import read_hdf5
-from redan.kernels.artifacts.readers.lightgbm import read_lightgbm
-from redan.kernels.artifacts.readers.npy import read_npy
-from redan.kernels.artifacts.readers.safetensors import read_safetensors
-from redan.kernels.artifacts.readers.tars import read_tar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +20,23 @@ _UNREAD = {
 }
 
 
+def _late(module: str, function: str) -> Reader:
+    """A reader whose module is imported with the first file that needs it: most scans meet one or two formats."""
+
+    def reader(source: Source) -> str:
+        found: Reader = getattr(import_module(f"redan.kernels.artifacts.readers.{module}"), function)
+        return found(source)
+
+    return reader
+
+
 def _expands(method: str) -> Reader:
-    return lambda source: read_compressed(source, method)
+    def reader(source: Source) -> str:
+        from redan.kernels.artifacts.readers.compressed import read_compressed
+
+        return read_compressed(source, method)
+
+    return reader
 
 
 def _skips(slug: str) -> Reader:
@@ -58,13 +65,13 @@ def _executable(source: Source) -> str:
 
 
 READERS: dict[str, Reader] = {
-    "zip": read_zip,
-    "tar": read_tar,
-    "npy": read_npy,
-    "gguf": read_gguf,
-    "hdf5": read_hdf5,
-    "safetensors": read_safetensors,
-    "lightgbm": read_lightgbm,
+    "zip": _late("archives", "read_zip"),
+    "tar": _late("tars", "read_tar"),
+    "npy": _late("npy", "read_npy"),
+    "gguf": _late("gguf", "read_gguf"),
+    "hdf5": _late("hdf5", "read_hdf5"),
+    "safetensors": _late("safetensors", "read_safetensors"),
+    "lightgbm": _late("lightgbm", "read_lightgbm"),
     "7z": _disguise("7z"),
     "rar": _disguise("rar"),
     "executable": _executable,

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from redan.kernels.artifacts.formats import READERS
 from redan.kernels.artifacts.ledger import Ledger, LimitReached
 from redan.kernels.artifacts.limits import Limits
-from redan.kernels.artifacts.plain import read_plain
-from redan.kernels.artifacts.readers.code import LARGEST_SOURCE_BYTES
 from redan.kernels.artifacts.readers.paths import escapes
 from redan.kernels.artifacts.readers.pickles import read_pickles, try_pickle
 from redan.kernels.artifacts.sniffing import sniff
@@ -60,6 +58,8 @@ def _neighbours(path: Path) -> Callable[[str], bytes | None]:
         if not neighbour.is_file():
             return None
         with neighbour.open("rb") as file:
+            from redan.kernels.artifacts.readers.code import LARGEST_SOURCE_BYTES
+
             return file.read(LARGEST_SOURCE_BYTES)
 
     return read_neighbour
@@ -73,7 +73,9 @@ def _inspect(data: Buffer, path: str, limits: Limits, sibling: Callable[[str], b
     try:
         slug = read(source)
     except LimitReached as limit:
-        ledger.unknown("limit", f"limit {limit} reached")
+        if not any(reason.kind == "limit" for reason in ledger.reasons):
+            # It was reached in a part whose account was discarded.
+            ledger.unknown("limit", f"limit {limit} = {getattr(limits, str(limit))} reached")
         slug = sniff(data) or "pickle"
     return ledger.reading(path, slug)
 
@@ -91,4 +93,9 @@ def read(source: Source) -> str:
         read_pickles(source)
     if slug in READERS:
         return READERS[slug](source)
-    return "pickle" if is_pickle else read_plain(source)
+    if is_pickle:
+        return "pickle"
+    # the readers of documents and templates are many, and a scan of model files needs none of them
+    from redan.kernels.artifacts.plain import read_plain
+
+    return read_plain(source)
