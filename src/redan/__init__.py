@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from redan.core.finding import Evidence, Finding, Quantity, Series, Severity
     from redan.core.inputs import Dataset, Inputs
     from redan.core.report import Report
-    from redan.workbench import attack, check, harden, open_report, scan, subject
+    from redan.runner.scan import scan
+    from redan.workbench import attack, check, harden, open_report, subject
 
 __version__ = "0.1.0"
 
@@ -43,7 +44,7 @@ _LAZY = {
     "compare": "redan.core.compare",
     "harden": "redan.workbench",
     "open_report": "redan.workbench",
-    "scan": "redan.workbench",
+    "scan": "redan.runner.scan",
     "subject": "redan.workbench",
 }
 

@@ -23,7 +23,7 @@ from redan.core.progress import SILENT, Observer
 from redan.core.report import Report
 from redan.evidence.blobs import FolderBlobs
 from redan.runner.opening import SAMPLE_ROWS, dataset, fit
-from redan.runner.plan import SCANNING, Choice, attacking, plan
+from redan.runner.plan import Choice, attacking, plan
 from redan.runner.run import Session, run
 from redan.runner.split import held_out
 from redan.runner.target import Target
@@ -90,20 +90,6 @@ def subject(
     inputs = Inputs(test=test, train=dataset(train))
     fit(opened, inputs)
     return Target(subject=opened, inputs=inputs)
-
-
-def scan(path: str | Path, *, observe: Observer = SILENT, policy: Policy | None = None) -> Report:
-    """Judge every file under a path by content, without loading anything.
-
-    Raises:
-        Unreadable: the path does not exist or may not be read.
-    """
-    from redan.subjects.files import open_files
-
-    files = open_files(Path(path))
-    steps = plan([files], Inputs(), Choice(threats=(SCANNING,)))
-    session = Session(policy=_today(policy), observe=observe, command=f"redan scan {path}")
-    return run(steps, Inputs(), files.ref, session, asked={"path": str(path)})
 
 
 def attack(

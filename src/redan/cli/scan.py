@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -30,7 +31,6 @@ def command(
     redan scan models/ --format sarif -o scan.sarif
     """
     from redan.core.policy import Policy
-    from redan.core.progress import SILENT
-    from redan.workbench import scan
+    from redan.runner.scan import scan
 
-    return publish(scan(path, observe=SILENT, policy=Policy(gate=Severity.of(gate))), form, output)
+    return publish(scan(path, policy=Policy(gate=Severity.of(gate), today=datetime.now(UTC).date())), form, output)
