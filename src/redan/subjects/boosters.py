@@ -11,6 +11,7 @@ import numpy as np
 
 from redan.core.errors import Unreadable, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
+from redan.subjects.answering import Answering
 from redan.subjects.columns import AnswerForm
 from redan.subjects.failures import answering, first_line
 from redan.subjects.options import Options
@@ -43,7 +44,7 @@ _LIGHTGBM: dict[str, Kind] = {
 }
 
 
-class BoosterSubject:
+class BoosterSubject(Answering):
     """A booster that classifies.
 
     Args:
@@ -76,24 +77,9 @@ class BoosterSubject:
         )
 
     @property
-    def ref(self) -> SubjectRef:
-        """What exactly it is."""
-        return self._ref
-
-    @property
     def capabilities(self) -> frozenset[Capability]:
         """Labels; scores unless the objective gives labels only."""
         return frozenset({"labels", "scores"} if self._kind else {"labels"})
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the outputs, empty when unknown."""
-        return self._options.classes
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Lowest and highest legal input value."""
-        return self._options.bounds
 
     @property
     def score_kind(self) -> Kind:

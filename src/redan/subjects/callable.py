@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redan.core.subject import Binding, Component, SubjectRef
+from redan.subjects.answering import Answering
 from redan.subjects.columns import AnswerForm
 from redan.subjects.failures import answering
 from redan.subjects.options import Options
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.subject import Capability
-    from redan.subjects.options import Kind
 
 
-class CallableSubject:
+class CallableSubject(Answering):
     """A function from (n, …) inputs to (n,) labels or (n, classes) scores.
 
     What it returns is told by ``answers``, or by its answer to a sample. Without either only labels are offered, taken
@@ -60,33 +60,9 @@ class CallableSubject:
             self._learn(np.asarray(sample))
 
     @property
-    def ref(self) -> SubjectRef:
-        """What exactly it is."""
-        return self._ref
-
-    @property
     def capabilities(self) -> frozenset[Capability]:
         """Labels always; scores when it is known that the function returns them."""
         return frozenset({"labels", "scores"} if self._offers_scores else {"labels"})
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the outputs, empty when unknown."""
-        return self._options.classes
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Lowest and highest legal input value."""
-        return self._options.bounds
-
-    @property
-    def score_kind(self) -> Kind:
-        """What the scores are.
-
-        Raises:
-            UsageError: it was not told, and the function was not asked yet.
-        """
-        return self._form.kind
 
     def labels(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict classes of (n, …) inputs as (n,) int64; of scores the highest column."""

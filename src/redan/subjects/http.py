@@ -8,6 +8,7 @@ import numpy as np
 
 from redan.core.settings import Endpoint
 from redan.core.subject import Binding, SubjectRef
+from redan.subjects.answering import Answering
 from redan.subjects.columns import AnswerForm
 from redan.subjects.options import Options
 from redan.subjects.wire.bodies import answer_array, request_body
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.subject import Capability
-    from redan.subjects.options import Kind
 
 
-class HttpSubject:
+class HttpSubject(Answering):
     """A model that others run; nothing of it is seen but its answers.
 
     Labels are always offered. Scores are offered when ``answers`` says so or the answer to the sample holds them.
@@ -81,25 +81,6 @@ class HttpSubject:
     def capabilities(self) -> frozenset[Capability]:
         """Labels always; scores when it is known that the endpoint answers them."""
         return frozenset({"labels", "scores"} if self._offers_scores else {"labels"})
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the outputs, empty when unknown."""
-        return self._options.classes
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Lowest and highest legal input value."""
-        return self._options.bounds
-
-    @property
-    def score_kind(self) -> Kind:
-        """What the scores are.
-
-        Raises:
-            UsageError: it was not told, and the endpoint was not asked yet.
-        """
-        return self._form.kind
 
     def labels(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict classes of (n, …) inputs as (n,) int64; of scores the highest column."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from redan.core.errors import ShapeMismatch, Unreadable, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
+from redan.subjects.answering import Answering
 from redan.subjects.columns import AnswerForm, agreed_classes
 from redan.subjects.failures import answering, first_line
 from redan.subjects.options import Options
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.subject import Capability
-    from redan.subjects.options import Kind
 
 _TYPES = {
     "tensor(float)": np.float32,
@@ -32,7 +32,7 @@ _TYPES = {
 }
 
 
-class OnnxSubject:
+class OnnxSubject(Answering):
     """A session with one input and labels, scores or both as outputs (as converted scikit-learn models have).
 
     The layout of an answer is learned from the session's description and, for what the scores are, from the sample
@@ -74,33 +74,9 @@ class OnnxSubject:
             self.scores(sample)
 
     @property
-    def ref(self) -> SubjectRef:
-        """What exactly it is."""
-        return self._ref
-
-    @property
     def capabilities(self) -> frozenset[Capability]:
         """Labels; scores where an output holds them."""
         return frozenset({"labels", "scores"} if self._scores_at else {"labels"})
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names: the owner's, else the keys of the score map that converted classifiers answer."""
-        return self._form.classes
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Lowest and highest legal input value."""
-        return self._options.bounds
-
-    @property
-    def score_kind(self) -> Kind:
-        """What the scores are.
-
-        Raises:
-            UsageError: the model was not asked yet.
-        """
-        return self._form.kind
 
     def labels(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict classes of (n, …) inputs as (n,) int64; of scores the highest column."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from redan.core.errors import SubjectFailed, UnsafeArtifact
 from redan.core.subject import Binding, SubjectRef
+from redan.subjects.answering import Answering
 from redan.subjects.columns import AnswerForm, agreed_classes
 from redan.subjects.digests import uri
 from redan.subjects.sandbox.confinement import landlock_version, why_not
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.subject import Capability, Component, SubjectKind
-    from redan.subjects.options import Kind, Options
+    from redan.subjects.options import Options
 
 LOADING_S = 180.0
 ANSWERING_S = 300.0
@@ -41,7 +42,7 @@ _BOOT = "import json,os,sys; sys.path[:]=json.loads(os.environ['REDAN_SANDBOX_PA
 )
 
 
-class SandboxedSubject:
+class SandboxedSubject(Answering):
     """Labels and, where the model has them, scores of a file that runs in a confined process.
 
     Neither gradients nor weights leave the sandbox. Every answer is checked like that of a stranger's endpoint.
@@ -99,33 +100,9 @@ class SandboxedSubject:
             self.scores(sample)
 
     @property
-    def ref(self) -> SubjectRef:
-        """What exactly it is."""
-        return self._ref
-
-    @property
     def capabilities(self) -> frozenset[Capability]:
         """Labels, and scores where the model gives them; never more."""
         return self._capabilities
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the outputs, empty when unknown."""
-        return self._form.classes
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Lowest and highest legal input value."""
-        return self._options.bounds
-
-    @property
-    def score_kind(self) -> Kind:
-        """What the scores are.
-
-        Raises:
-            UsageError: it was not told, and the model was not asked yet.
-        """
-        return self._form.kind
 
     def labels(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict classes of (n, …) inputs as (n,) int64."""
