@@ -1,0 +1,172 @@
+"""Files of NumPy and joblib, written by the libraries themselves."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import struct
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from redan.kernels.artifacts import Reading, inspect, inspect_bytes
+
+BAD = b"\x80\x02cos\nsystem\n(S'true'\ntR."
+
+
+class RunsCommand:
+    """Pickles as a call of `os.system`; nothing here ever loads it."""
+
+    def __reduce__(self):
+        return os.system, ("true",)
+
+
+def npy(array) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def objects(*items) -> np.ndarray:
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
+
+
+def read(data: bytes) -> Reading:
+    return inspect_bytes(data, "array.npy")
+
+
+def kinds(data: bytes) -> set[str]:
+    return {reason.kind for reason in read(data).reasons}
+
+
+RECORD = np.zeros(3, [("a", "<f4", (2,)), ("b", "U5"), ("t", "M8[ns]")])
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.arange(6).reshape(2, 3), np.float32(1), np.array(["a", "bc"]), np.zeros((0, 4)), RECORD, np.zeros(2, "S3")],
+)
+def test_arrays_of_numbers_and_texts_are_safe(array):
+    reading = read(npy(array))
+    assert (reading.format, reading.verdict, reading.calls) == ("npy", "safe", ())
+
+
+def test_arrays_of_plain_objects_are_safe_and_read():
+    reading = read(npy(objects("a", 1, None)))
+    assert reading.verdict == "safe"
+    assert any(call.callable.endswith("_reconstruct") for call in reading.calls)
+
+
+def test_arrays_of_hostile_objects_are_unsafe_at_their_offset():
+    data = npy(objects(RunsCommand()))
+    reading = read(data)
+    assert reading.verdict == "unsafe"
+    (reason,) = [r for r in reading.reasons if r.kind == "denied-import"]
+    offset = int(reason.where.removeprefix("byte "))
+    assert offset > data.index(b"\x80")
+    assert data[offset : offset + 1] in (b"c", b"\x93")
+
+
+def test_object_field_of_a_record_is_read():
+    array = np.empty(1, [("n", "i4"), ("o", object)])
+    array["o"][0] = RunsCommand()
+    assert read(npy(array)).verdict == "unsafe"
+
+
+@pytest.mark.parametrize(
+    "descr", ["'|O'", "'O'", '"|O"', "'|O8'", "[('a', '<i4'), ('b', '|O')]", "'\\x7cO'", "'|' 'O'"]
+)
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_every_spelling_of_an_object_dtype_is_read(descr, version):
+    header = ("{'descr': " + descr + ", 'fortran_order': False, 'shape': (1,), }\n").encode()
+    length = struct.pack("<H" if version == 1 else "<I", len(header))
+    data = b"\x93NUMPY" + bytes([version, 0]) + length + header + BAD
+    assert read(data).verdict == "unsafe"
+
+
+def test_header_that_claims_more_than_there_is_is_not_safe():
+    data = b"\x93NUMPY\x01\x00\xff\xff{'descr': '<f8', 'fortran_order': False"
+    assert (read(data).verdict, kinds(data)) == ("unknown", {"malformed-header"})
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_members_are_read(save):
+    good, bad = io.BytesIO(), io.BytesIO()
+    save(good, a=np.arange(5), b=objects("x"))
+    save(bad, a=np.arange(5), b=objects(RunsCommand()))
+    reading = read(good.getvalue())
+    assert (reading.format, reading.verdict, reading.members) == ("npz", "safe", ("a.npy", "b.npy"))
+    hostile = read(bad.getvalue())
+    assert hostile.verdict == "unsafe"
+    assert hostile.reasons[0].where.startswith("b.npy @ byte ")
+
+
+COMPRESSIONS = [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 1), ("lzma", 1)]
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS, ids=str)
+def test_joblib_files_are_safe_however_they_are_compressed(tmp_path, compress):
+    value = {"w": np.arange(50.0), "u": np.arange(4, dtype="u1"), "s": np.array(["a", "b"]), "o": objects("x", 2)}
+    joblib.dump([value, StandardScaler().fit(np.arange(6.0).reshape(3, 2))], tmp_path / "m", compress=compress)
+    reading = inspect(tmp_path / "m")
+    assert (reading.verdict, reading.format, reading.reasons) == ("safe", "joblib", ())
+    assert any(call.callable.endswith("NumpyArrayWrapper") for call in reading.calls)
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS, ids=str)
+def test_hostile_object_behind_an_array_is_unsafe(tmp_path, compress):
+    joblib.dump([np.arange(50.0), RunsCommand()], tmp_path / "m", compress=compress)
+    assert inspect(tmp_path / "m").verdict == "unsafe"
+
+
+def test_hostile_object_within_an_array_is_unsafe(tmp_path):
+    joblib.dump([np.arange(3.0), objects("x", RunsCommand()), np.arange(3.0)], tmp_path / "m")
+    assert inspect(tmp_path / "m").verdict == "unsafe"
+
+
+def test_joblib_array_that_reaches_beyond_the_end_is_unknown(tmp_path):
+    joblib.dump(np.arange(500.0), tmp_path / "m")
+    data = (tmp_path / "m").read_bytes()
+    assert read(data[: len(data) // 2]).verdict == "unknown"
+
+
+def test_payload_among_the_numbers_of_an_aligned_array_is_harmless(tmp_path):
+    joblib.dump(np.frombuffer(BAD, "u1").copy(), tmp_path / "m")
+    assert BAD in (tmp_path / "m").read_bytes()
+    assert inspect(tmp_path / "m").verdict == "safe"
+
+
+def unaligned(content: bytes) -> bytes:
+    """A joblib stream of the old kind, whose array begins right behind the wrapper's BUILD."""
+    wrapper = joblib.numpy_pickle.NumpyArrayWrapper(
+        np.ndarray, (len(content),), "C", np.dtype("u1"), numpy_array_alignment_bytes=None
+    )
+    return pickle.dumps(wrapper, 2)[:-1] + content + b"."
+
+
+def test_numbers_that_a_plain_unpickler_would_run_are_unsafe():
+    assert inspect_bytes(unaligned(b"0cos\nsystem\n(S'true'\ntR."), "m").verdict == "unsafe"
+    assert inspect_bytes(unaligned(bytes(range(40))), "m").verdict == "safe"
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_numpy_values_in_pickles_are_safe(protocol):
+    value = [np.arange(4.0), np.float64(1), np.int8(2), np.array("x"), np.random.default_rng(0), np.dtype("f4"), np.add]
+    assert inspect_bytes(pickle.dumps(value, protocol), "m.pkl").reasons == ()
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_fitted_pipeline_is_safe(protocol):
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+
+    x = np.arange(40.0).reshape(20, 2)
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(3, random_state=0)).fit(x, np.arange(20) % 2)
+    reading = inspect_bytes(pickle.dumps(model, protocol), "m.pkl")
+    assert (reading.verdict, reading.reasons) == ("safe", ())
+    assert "sklearn.tree._tree.Tree" in {call.callable for call in reading.calls}

@@ -1,0 +1,149 @@
+"""Tar archives and compressed streams, alone and within one another."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import pickle
+import tarfile
+import zipfile
+import zlib
+
+import pytest
+
+from redan.kernels.artifacts import Reading, inspect_bytes
+
+GOOD = pickle.dumps({"w": [1, 2]}, 4)
+BAD = b"\x80\x02cos\nsystem\n(S'true'\ntR."
+
+COMPRESS = {
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "lzma": lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE),
+    "zlib": zlib.compress,
+}
+
+
+def tarred(members: dict[str, bytes], mode: str = "w", kind: int = tarfile.GNU_FORMAT) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode, format=kind) as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def linked(name: str, target: str, kind: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, target
+        archive.addfile(info)
+    return file.getvalue()
+
+
+def read(data: bytes) -> Reading:
+    return inspect_bytes(data, "model.bin")
+
+
+def kinds(data: bytes) -> set[str]:
+    return {reason.kind for reason in read(data).reasons}
+
+
+@pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("name", ["a.pkl", "f/" * 60 + "long.pkl"])
+def test_tar_members_are_read(kind, name):
+    good = read(tarred({name: GOOD}, kind=kind))
+    assert (good.verdict, good.format, good.members) == ("safe", "tar", (name,))
+    bad = read(tarred({"first.pkl": GOOD, name: BAD}, kind=kind))
+    assert (bad.verdict, bad.reasons[0].where) == ("unsafe", f"{name} @ byte 2")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_compressed_tars_are_read(mode):
+    assert read(tarred({"a.pkl": GOOD}, mode)).verdict == "safe"
+    assert read(tarred({"a.pkl": BAD}, mode)).verdict == "unsafe"
+
+
+@pytest.mark.parametrize("name", ["../evil.pkl", "/etc/evil.pkl", "a/../../evil.pkl"])
+def test_tar_names_that_leave_the_folder_are_unsafe(name):
+    assert (read(tarred({name: GOOD})).verdict, kinds(tarred({name: GOOD}))) == ("unsafe", {"path-traversal"})
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../secret"])
+def test_links_out_of_the_folder_are_unsafe(kind, target):
+    assert kinds(linked("inside", target, kind)) == {"path-traversal"}
+
+
+def test_links_within_the_folder_are_harmless():
+    assert read(linked("a/inside", "../b/other", tarfile.SYMTYPE)).verdict == "safe"
+
+
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_devices_and_pipes_are_unsafe(kind):
+    assert kinds(linked("device", "", kind)) == {"device-member"}
+
+
+def test_damaged_tar_header_is_a_broken_archive():
+    data = bytearray(tarred({"a.pkl": GOOD, "b.pkl": GOOD}))
+    data[1024:1030] = b"\xff" * 6
+    assert (read(bytes(data)).verdict, kinds(bytes(data))) == ("unknown", {"broken-archive"})
+
+
+@pytest.mark.parametrize("method", COMPRESS)
+def test_compressed_pickles_are_read(method):
+    good = read(COMPRESS[method](GOOD))
+    assert (good.verdict, good.format) == ("safe", method)
+    bad = read(COMPRESS[method](BAD))
+    assert bad.verdict == "unsafe"
+    assert bad.reasons[0].kind == "denied-import"
+    assert bad.reasons[0].where == f"{method} @ byte 2"
+
+
+@pytest.mark.parametrize("outer", COMPRESS)
+@pytest.mark.parametrize("inner", COMPRESS)
+def test_double_compression_is_read(outer, inner):
+    assert read(COMPRESS[outer](COMPRESS[inner](BAD))).verdict == "unsafe"
+
+
+@pytest.mark.parametrize("method", COMPRESS)
+def test_truncated_stream_is_unknown(method):
+    data = COMPRESS[method](pickle.dumps(list(range(3_000)), 4))
+    assert read(data[: len(data) // 2]).verdict == "unknown"
+
+
+@pytest.mark.parametrize("method", ["gzip", "bz2", "xz", "zlib"])
+def test_damaged_stream_is_unknown(method):
+    data = bytearray(COMPRESS[method](pickle.dumps(list(range(3_000)), 4)))
+    data[len(data) // 2] ^= 0xFF
+    reading = read(bytes(data))
+    assert reading.verdict == "unknown"
+    assert {"broken-compression"} <= {r.kind for r in reading.reasons}
+
+
+@pytest.mark.parametrize("method", ["gzip", "bz2", "xz"])
+def test_second_stream_of_a_compressed_file_is_read(method):
+    assert read(COMPRESS[method](GOOD) + COMPRESS[method](BAD)).verdict == "unsafe"
+
+
+def test_bytes_behind_a_zlib_stream_are_not_safe():
+    assert read(zlib.compress(GOOD) + BAD).verdict != "safe"
+
+
+@pytest.mark.parametrize("method", COMPRESS)
+def test_stream_of_nothing_is_never_safe(method):
+    assert read(COMPRESS[method](b"")).verdict == "unknown"
+
+
+def test_mixed_nesting_is_read():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.tar.gz", tarred({"b.pkl.xz": lzma.compress(BAD)}, "w:gz"))
+    reading = read(file.getvalue())
+    assert reading.verdict == "unsafe"
+    assert reading.reasons[0].where == "a.tar.gz/gzip/b.pkl.xz/xz @ byte 2"
