@@ -45,7 +45,8 @@ def plain() -> Iterator[tuple[str, object]]:
         collections.OrderedDict(a=1), collections.Counter("ab"), collections.deque([1]), collections.defaultdict(list),
         datetime.datetime.now(datetime.UTC), datetime.timedelta(1), decimal.Decimal("1.5"),
         fractions.Fraction(1, 3), uuid.UUID(int=1), pathlib.Path("a"), pathlib.PurePosixPath("a"),
-        re.compile("a"), argparse.Namespace(a=1), types.SimpleNamespace(a=1), {1}, frozenset({1}), b"x", bytearray(b"x"),
+        re.compile("a"), argparse.Namespace(a=1), types.SimpleNamespace(a=1), {1}, frozenset({1}), b"x",
+        bytearray(b"x"),
         1 + 2j, slice(1), range(3), operator.itemgetter(1), operator.attrgetter("a"), functools.partial(np.clip, 0, 1),
         logging.getLogger("a"),
     ]  # fmt: skip

@@ -291,18 +291,105 @@ KERAS_ROOMS = (
 """Modules whose classes configurations name."""
 
 OLD_KERAS = frozenset(
-    ["CuDNNLSTM", "CuDNNGRU", "BatchNormalizationV1", "BatchNormalizationV2", "LSTMV2", "GRUV2", "Policy", "DTypePolicy", "FloatDTypePolicy", "QuantizedDTypePolicy", "Conv2DTranspose", "MaxoutDense", "Highway", "Merge", "TimeDistributedDense", "ActivityRegularization", "L1L2", "VarianceScaling", "GlorotUniformV2", "RandomNormalV2", "ZerosV2", "OnesV2", "InputLayer", "ThresholdedReLU", "Functional", "Model", "Sequential", "SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl", "LossScaleOptimizer", "LossScaleOptimizerV3", "SyncBatchNormalization", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Operation", "KerasTensor", "SeedGenerator", "AddLoss", "AddMetric"]
+    [
+        "CuDNNLSTM",
+        "CuDNNGRU",
+        "BatchNormalizationV1",
+        "BatchNormalizationV2",
+        "LSTMV2",
+        "GRUV2",
+        "Policy",
+        "DTypePolicy",
+        "FloatDTypePolicy",
+        "QuantizedDTypePolicy",
+        "Conv2DTranspose",
+        "MaxoutDense",
+        "Highway",
+        "Merge",
+        "TimeDistributedDense",
+        "ActivityRegularization",
+        "L1L2",
+        "VarianceScaling",
+        "GlorotUniformV2",
+        "RandomNormalV2",
+        "ZerosV2",
+        "OnesV2",
+        "InputLayer",
+        "ThresholdedReLU",
+        "Functional",
+        "Model",
+        "Sequential",
+        "SGD",
+        "Adam",
+        "RMSprop",
+        "Adagrad",
+        "Adadelta",
+        "Adamax",
+        "Nadam",
+        "Ftrl",
+        "LossScaleOptimizer",
+        "LossScaleOptimizerV3",
+        "SyncBatchNormalization",
+        "ReLU",
+        "LeakyReLU",
+        "PReLU",
+        "ELU",
+        "Softmax",
+        "Operation",
+        "KerasTensor",
+        "SeedGenerator",
+        "AddLoss",
+        "AddMetric",
+    ]
 )
 """Class names of older versions."""
 
 OLD_STDLIB = frozenset(
-    ["__builtin__", "copy_reg", "cPickle", "commands", "popen2", "urllib2", "urlparse", "httplib", "exceptions", "UserDict", "UserList", "UserString", "Queue", "StringIO", "cStringIO", "ConfigParser", "SocketServer", "asynchat", "asyncore", "imp", "distutils", "smtpd", "binhex", "formatter", "parser", "symbol", "macpath", "dummy_threading", "md5", "sha", "new", "thread", "_pyrepl", "pathlib._local"]
+    [
+        "__builtin__",
+        "copy_reg",
+        "cPickle",
+        "commands",
+        "popen2",
+        "urllib2",
+        "urlparse",
+        "httplib",
+        "exceptions",
+        "UserDict",
+        "UserList",
+        "UserString",
+        "Queue",
+        "StringIO",
+        "cStringIO",
+        "ConfigParser",
+        "SocketServer",
+        "asynchat",
+        "asyncore",
+        "imp",
+        "distutils",
+        "smtpd",
+        "binhex",
+        "formatter",
+        "parser",
+        "symbol",
+        "macpath",
+        "dummy_threading",
+        "md5",
+        "sha",
+        "new",
+        "thread",
+        "_pyrepl",
+        "pathlib._local",
+    ]
 )
 """Top-level names of standard libraries before and after the one that runs this script."""
 
 EXEMPT = frozenset(
     [("io", "BytesIO"), ("io", "StringIO"), ("http", "HTTPStatus"), ("builtins", "getattr"), ("typing", "Any")]
-    + [("torch.jit._pickle", name) for name in ["build_intlist", "build_tensorlist", "build_doublelist", "build_boollist"]]
+    + [
+        ("torch.jit._pickle", name)
+        for name in ["build_intlist", "build_tensorlist", "build_doublelist", "build_boollist"]
+    ]
     + [("torch.jit._pickle", name) for name in ("build_tensor_from_id", "restore_type_tag")]
     + [("torch.utils.data.dataset", n) for n in ("TensorDataset", "Subset", "ConcatDataset", "Dataset")]
     + [("torch.utils.data.dataloader", "DataLoader"), ("torch.utils.data._utils.collate", "default_collate")]

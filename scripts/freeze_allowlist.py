@@ -1,4 +1,4 @@
-"""Write the frozen allow-lists of `redan.kernels.artifacts` by introspecting the frameworks installed beside this script.
+"""Write the frozen allow-lists of `redan.kernels.artifacts` by introspecting the frameworks installed here.
 
 Three sources, in this order of trust:
 
@@ -7,8 +7,8 @@ Three sources, in this order of trust:
 2. walks: every class of a package's modules whose creation and state-setting run no code that the state chooses;
 3. seeds: names written down in `allowlist_seeds.py` with a grade, among them those of older versions.
 
-Nothing on the deny-list enters. Run it in an environment with the frameworks; the result is committed, so that a verdict
-does not depend on what is installed where Redan runs.
+Nothing on the deny-list enters. Run it in an environment with the frameworks; the result is committed, so that a
+verdict does not depend on what is installed where Redan runs.
 
 Usage: python scripts/freeze_allowlist.py [PACKAGE ...]
 """
@@ -76,10 +76,13 @@ class Recorder(Judge):
         self.pairs: set[tuple[str, str, str]] = set()
 
     def imported(self, module: object, name: object, offset: int) -> Global:
+        """Write down an import."""
+        del offset
         self.uses[str(module), str(name)].add("import")
         return Global(str(module), str(name), "value")
 
     def called(self, function: object, args: object, how: str, offset: int) -> object:
+        """Write down a call."""
         if isinstance(function, Global):
             self.uses[function.module, function.name].add(how)
             path = repr(function)
@@ -94,6 +97,8 @@ class Recorder(Judge):
         return Result(function, args)
 
     def built(self, target: object, state: object, offset: int) -> None:
+        """Keep the state, which arrays in the stream need."""
+        del offset
         if isinstance(target, Result):
             target.state = state
 
@@ -138,9 +143,8 @@ def walk(package: str) -> Iterator[tuple[str, str, str]]:
                 letter = grade(value) if belongs(value, module, package) else None
                 if letter:
                     yield value.__module__, value.__qualname__, letter
-            elif isinstance(value, types.FunctionType | types.BuiltinFunctionType) or type(value).__name__ == "ufunc":
-                if is_value(package, module, name, value):
-                    yield getattr(value, "__module__", None) or module.__name__, name, "v"
+            elif is_function(value) and is_value(package, module, name, value):
+                yield getattr(value, "__module__", None) or module.__name__, name, "v"
 
 
 def keras_names() -> dict[str, str]:
@@ -157,6 +161,11 @@ def keras_names() -> dict[str, str]:
         for name, letter in found.items()
         if name not in ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer")
     }
+
+
+def is_function(value: object) -> bool:
+    """Whether a value is a Python or a compiled function or a ufunc."""
+    return isinstance(value, types.FunctionType | types.BuiltinFunctionType) or type(value).__name__ == "ufunc"
 
 
 def modules(package: str) -> Iterator[types.ModuleType]:
@@ -184,7 +193,7 @@ def grade(cls: type) -> str | None:
     if issubclass(cls, enum.Enum):
         return "k"
     if cls.__module__.startswith("scipy.stats._") and cls.__name__.endswith("_gen"):
-        # Their __setstate__ executes the template in their state, which `special.check_state` compares with the true one.
+        # Their __setstate__ executes the template in their state, which `special.check_state` compares with a true one.
         return "c"
     if issubclass(cls, BaseException):
         return None if dangerous(cls, ("__init__", *LOADING_METHODS)) else "k"

@@ -1,8 +1,8 @@
 """What loading a file would do, told without loading it.
 
-`inspect` reads a file by its content, never by its name, interprets pickles on an abstract machine, walks containers and
-documents, and answers with one of three verdicts and exact reasons. It needs only the standard library and executes
-nothing of what it reads.
+`inspect` reads a file by its content, never by its name, interprets pickles on an abstract machine, walks containers
+and documents, and answers with one of three verdicts and exact reasons. It needs only the standard library and
+executes nothing of what it reads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
-"""The reader of each format: a new format is one small file under `readers` and one line here."""
+"""The reader of each format: a new format is one small file under `readers` and one line here.
+
+A reader's module is imported when its format is met, so that a plain pickle costs no more than its own reader.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,71 +16,54 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Source], str]
 
+_MODULES = {
+    "zip": "archives.read_zip",
+    "tar": "tars.read_tar",
+    "npy": "npy.read_npy",
+    "gguf": "gguf.read_gguf",
+    "hdf5": "hdf5.read_hdf5",
+    "safetensors": "safetensors.read_safetensors",
+    "lightgbm": "lightgbm.read_lightgbm",
+}
+
+_COMPRESSED = frozenset({"gzip", "bz2", "xz", "lzma", "zlib", "lz4"})
+
 _UNREAD = {
     "zstd": "a Zstandard stream",
     "ggml": "GGML",
     "tflite": "TensorFlow Lite",
     "arrow": "Arrow IPC",
+    "catboost": "a CatBoost binary",
+}
+
+_NO_MODELS = frozenset({"image", "parquet", "pdf", "audio"})
+
+_DISGUISES = {
+    "7z": "a 7z archive, which no model loader takes and scanners do not open",
+    "rar": "a RAR archive, which no model loader takes and scanners do not open",
+    "executable": "an executable or a shared library",
 }
 
 
-def _late(module: str, function: str) -> Reader:
-    """A reader whose module is imported with the first file that needs it: most scans meet one or two formats."""
-
-    def reader(source: Source) -> str:
-        found: Reader = getattr(import_module(f"redan.kernels.artifacts.readers.{module}"), function)
-        return found(source)
-
-    return reader
-
-
-def _expands(method: str) -> Reader:
-    def reader(source: Source) -> str:
+def reader(slug: str) -> Reader | None:
+    """The reader of a sniffed format; None where the slug is empty or only `plain` can tell."""
+    if slug in _MODULES:
+        module, _, name = _MODULES[slug].partition(".")
+        found: Reader = getattr(import_module(f"redan.kernels.artifacts.readers.{module}"), name)
+        return found
+    if slug in _COMPRESSED:
         from redan.kernels.artifacts.readers.compressed import read_compressed
 
-        return read_compressed(source, method)
-
-    return reader
-
-
-def _skips(slug: str) -> Reader:
-    return lambda source: slug
+        return partial(read_compressed, method=slug)
+    if slug in _UNREAD or slug in _DISGUISES or slug in _NO_MODELS:
+        return partial(_note, slug=slug)
+    return None
 
 
-def _unread(slug: str) -> Reader:
-    def reader(source: Source) -> str:
+def _note(source: Source, slug: str) -> str:
+    """Say of a format without a reader why it has none."""
+    if slug in _UNREAD:
         source.unknown("unread-format", f"{_UNREAD[slug]} has no reader yet")
-        return slug
-
-    return reader
-
-
-def _disguise(slug: str) -> Reader:
-    def reader(source: Source) -> str:
-        source.unsafe("disguised-archive", f"a {slug} archive, which no model loader takes and scanners do not open")
-        return slug
-
-    return reader
-
-
-def _executable(source: Source) -> str:
-    source.unsafe("native-code", "an executable or a shared library")
-    return "executable"
-
-
-READERS: dict[str, Reader] = {
-    "zip": _late("archives", "read_zip"),
-    "tar": _late("tars", "read_tar"),
-    "npy": _late("npy", "read_npy"),
-    "gguf": _late("gguf", "read_gguf"),
-    "hdf5": _late("hdf5", "read_hdf5"),
-    "safetensors": _late("safetensors", "read_safetensors"),
-    "lightgbm": _late("lightgbm", "read_lightgbm"),
-    "7z": _disguise("7z"),
-    "rar": _disguise("rar"),
-    "executable": _executable,
-    **{slug: _skips(slug) for slug in ("image", "parquet", "pdf")},
-    **{method: _expands(method) for method in ("gzip", "bz2", "xz", "lzma", "zlib", "lz4")},
-    **{slug: _unread(slug) for slug in _UNREAD},
-}
-"""From the slug of a sniffed format to its reader."""
+    elif slug in _DISGUISES:
+        source.unsafe("disguised-file", _DISGUISES[slug])
+    return slug

@@ -5,9 +5,9 @@ from __future__ import annotations
 import mmap
 from typing import TYPE_CHECKING
 
-from redan.kernels.artifacts.formats import READERS
+from redan.kernels.artifacts.formats import reader
 from redan.kernels.artifacts.ledger import Ledger, LimitReached
-from redan.kernels.artifacts.limits import Limits
+from redan.kernels.artifacts.limits import STANDARD, Limits
 from redan.kernels.artifacts.readers.paths import escapes
 from redan.kernels.artifacts.readers.pickles import read_pickles, try_pickle
 from redan.kernels.artifacts.sniffing import sniff
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.values import Buffer
     from redan.kernels.artifacts.reading import Reading
 
+LARGEST_NEIGHBOUR_BYTES = 4 << 20
+"""Bytes of a file beside a configuration that are read."""
+
 SMALLEST_MAPPED_BYTES = 1 << 20
 """A smaller file is read at once."""
 
 
-def inspect(path: Path, limits: Limits = Limits()) -> Reading:  # noqa: B008  a frozen value
+def inspect(path: Path, limits: Limits = STANDARD) -> Reading:
     """Say what loading the file would do, without executing anything of it.
 
     Args:
@@ -43,7 +46,7 @@ def inspect(path: Path, limits: Limits = Limits()) -> Reading:  # noqa: B008  a 
             return _inspect(data, str(path), limits, _neighbours(path))
 
 
-def inspect_bytes(data: bytes, name: str, limits: Limits = Limits()) -> Reading:  # noqa: B008  a frozen value
+def inspect_bytes(data: bytes, name: str, limits: Limits = STANDARD) -> Reading:
     """Say what loading these bytes would do; see `inspect`."""
     return _inspect(data, name, limits, lambda name: None)
 
@@ -58,9 +61,7 @@ def _neighbours(path: Path) -> Callable[[str], bytes | None]:
         if not neighbour.is_file():
             return None
         with neighbour.open("rb") as file:
-            from redan.kernels.artifacts.readers.code import LARGEST_SOURCE_BYTES
-
-            return file.read(LARGEST_SOURCE_BYTES)
+            return file.read(LARGEST_NEIGHBOUR_BYTES)
 
     return read_neighbour
 
@@ -76,7 +77,7 @@ def _inspect(data: Buffer, path: str, limits: Limits, sibling: Callable[[str], b
         if not any(reason.kind == "limit" for reason in ledger.reasons):
             # It was reached in a part whose account was discarded.
             ledger.unknown("limit", f"limit {limit} = {getattr(limits, str(limit))} reached")
-        slug = sniff(data) or "pickle"
+        slug = sniff(data) or "unknown"
     return ledger.reading(path, slug)
 
 
@@ -91,11 +92,12 @@ def read(source: Source) -> str:
     if is_pickle:
         # A file of another format may begin as a pickle too; which of the two a loader sees is its choice.
         read_pickles(source)
-    if slug in READERS:
-        return READERS[slug](source)
+    read_format = reader(slug)
+    if read_format is not None:
+        return read_format(source)
     if is_pickle:
         return "pickle"
-    # the readers of documents and templates are many, and a scan of model files needs none of them
+    # The readers of documents and templates are many, and a scan of model files needs none of them.
     from redan.kernels.artifacts.plain import read_plain
 
     return read_plain(source)

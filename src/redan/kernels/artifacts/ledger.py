@@ -16,12 +16,17 @@ CREDIBLE = frozenset({"denied-import", "dotted-import", "attack-argument", "powe
 """Kinds of reasons that take whole names; the others come up when numbers are read as opcodes."""
 
 
-class LimitReached(Exception):  # noqa: N818  it ends a reading early, it is not an error of the caller
+class LimitReached(Exception):
     """A limit stopped the reading; the reason is already in the ledger."""
 
 
 class Ledger:
-    """Collects reasons, calls and counts of one file, containers and streams together."""
+    """Collects reasons, calls and counts of one file, containers and streams together.
+
+    Attributes:
+        verdict: The worst of the reasons so far.
+        complete: Whether everything that loading would interpret was read so far.
+    """
 
     def __init__(self, limits: Limits) -> None:
         """Start an empty account under `limits`."""
@@ -34,18 +39,30 @@ class Ledger:
         self.n_bytes_read = 0
         self.n_expanded_bytes = 0
         self.n_nodes = 0
+        self.n_evidence_chars = 0
         self.complete = True
+        self.verdict: Verdict = SAFE
         self._seen: set[tuple[str, str, str]] = set()
 
     def add(self, kind: str, verdict: Verdict, message: str, where: str = "", offset: int | None = None) -> None:
         """Record a reason once per kind, message and member."""
         key = (kind, message, where)
-        if key in self._seen or (len(self.reasons) >= self.limits.reasons and self.worst() == UNSAFE):
+        if key in self._seen:
             return
-        self._seen.add(key)
         if offset is not None:
             where = f"{where} @ byte {offset}" if where else f"byte {offset}"
-        self.reasons.append(Reason(kind=kind, verdict=verdict, message=message, where=where))
+        self._keep(Reason(kind=kind, verdict=verdict, message=message, where=where), key)
+
+    def _keep(self, reason: Reason, key: tuple[str, str, str]) -> None:
+        """Keep a reason; beyond the limit only the first unsafe one, in place of the last."""
+        full = len(self.reasons) >= self.limits.reasons
+        if full and (reason.verdict != UNSAFE or self.verdict == UNSAFE):
+            return
+        if full:
+            self.reasons.pop()
+        self._seen.add(key)
+        self.reasons.append(reason)
+        self.verdict = worst([self.verdict, reason.verdict])
 
     def unsafe(self, kind: str, message: str, where: str = "", offset: int | None = None) -> None:
         """Record a reason that makes the file unsafe."""
@@ -88,9 +105,13 @@ class Ledger:
         if self.n_nodes > self.limits.nodes:
             raise self.limit("nodes", where)
 
-    def worst(self) -> Verdict:
-        """The worst verdict so far."""
-        return worst([reason.verdict for reason in self.reasons])
+    def searches(self, n_chars: int) -> bool:
+        """Count characters about to be searched for evidence; False, with a reason, beyond the limit."""
+        self.n_evidence_chars += n_chars
+        if self.n_evidence_chars > self.limits.evidence_chars:
+            self.limit("evidence_chars")
+            return False
+        return True
 
     def is_credible(self) -> bool:
         """Whether an unsafe reason stands here that arbitrary bytes read as opcodes do not give by chance."""
@@ -110,8 +131,7 @@ class Ledger:
         for reason in other.reasons:
             key = (reason.kind, reason.message, reason.where)
             if key not in self._seen:
-                self._seen.add(key)
-                self.reasons.append(reason)
+                self._keep(reason, key)
         self.calls.extend(other.calls[: self.limits.calls - len(self.calls)])
         self.members.extend(other.members)
         self.n_members += other.n_members
@@ -122,7 +142,7 @@ class Ledger:
 
     def reading(self, path: str, slug: str) -> Reading:
         """Close the account."""
-        verdict = self.worst()
+        verdict = self.verdict
         if verdict == SAFE and not self.complete:
             verdict = UNKNOWN
         return Reading(

@@ -18,6 +18,7 @@ class Limits:
         streams: Concatenated pickles in one buffer.
         stack_values: Values alive on one pickle's stack and in its containers.
         memo_entries: Memo entries of one pickle.
+        imports: Different names that one pickle imports.
         marks: Open marks of one pickle.
         text_bytes: Strings and bytes that one pickle's machine keeps.
         members: Members of all archives.
@@ -26,21 +27,28 @@ class Limits:
         expanded_bytes: Bytes that decompression may produce.
         header_bytes: Size of a header or a JSON or text document that is parsed.
         nodes: Values visited while walking a document, a graph or a table of metadata.
+        evidence_chars: Characters of the arguments of unlisted callables that are searched for evidence.
         calls: Nodes of the call graph that are kept.
         reasons: Reasons that are kept.
     """
 
     opcodes: int = 8_000_000
     streams: int = 100_000
-    stack_values: int = 1_000_000
+    stack_values: int = 2_000_000
     memo_entries: int = 2_000_000
+    imports: int = 20_000
     marks: int = 20_000
     text_bytes: int = 64 * 2**20
-    members: int = 100_000
+    members: int = 50_000
     listed_members: int = 10_000
     depth: int = 5
     expanded_bytes: int = 96 * 2**20
     header_bytes: int = 32 * 2**20
     nodes: int = 500_000
+    evidence_chars: int = 1_000_000
     calls: int = 1_000
     reasons: int = 200
+
+
+STANDARD = Limits()
+"""The limits of an inspection that is given none."""

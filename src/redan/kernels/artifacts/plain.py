@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
 _PYTHON = re.compile(r"^(?:import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:]|@\w+|#!.*python)", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _YAML_LINE = re.compile(r"^[ \t-]*[\w\"'.]+[ \t]*:(?:[ \t]|$)", re.MULTILINE)
 _TEMPLATE_NAMES = (".jinja", ".jinja2", ".j2")
 
@@ -55,7 +56,7 @@ def _decode(head: bytes) -> str | None:
             text = cut.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" not in text:
+        if _CONTROL.search(text) is None:
             return text
     return None
 

@@ -38,6 +38,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xca\xfe\xba\xbe", "executable"),
     (b"\xcf\xfa\xed\xfe", "executable"),
     (b"ARROW1", "arrow"),
+    (b"CBM1", "catboost"),
+    (b"ID3", "audio"),
+    (b"OggS", "audio"),
+    (b"fLaC", "audio"),
     (b"PK\x03\x04", "zip"),
     (b"tree\n", "lightgbm"),
 )
@@ -64,14 +68,14 @@ def sniff(data: Buffer) -> str:
 def _by_structure(data: Buffer, head: bytes) -> str:
     if head[4:8] == b"TFL3":
         return "tflite"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image"
+    if head[:4] == b"RIFF" and head[8:12] in (b"WEBP", b"WAVE"):
+        return "image" if head[8:12] == b"WEBP" else "audio"
     if head[0] == 0x78 and len(head) > 1 and int.from_bytes(head[:2], "big") % 31 == 0:
         return "zlib"
     if head[0] == 0x5D and _LZMA_ALONE.match(head):
         return "lzma"
     if is_tar(data):
         return "tar"
-    if len(head) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little"):
+    if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") >= 2:
         return "safetensors"
     return ""

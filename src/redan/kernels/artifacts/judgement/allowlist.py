@@ -1,4 +1,4 @@
-"""The frozen lists of names that saved models need, one JSON file for each top-level package, read when first asked for.
+"""The frozen lists of names that saved models need, one JSON file for each top-level package, read when needed.
 
 `scripts/freeze_allowlist.py` writes them by introspection of the frameworks; each file says of which versions. Nothing
 that is installed on this machine changes what they say.

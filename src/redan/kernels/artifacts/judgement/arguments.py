@@ -14,6 +14,7 @@ from redan.kernels.artifacts.machine.values import Global, Result
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from redan.kernels.artifacts.ledger import Ledger
     from redan.kernels.artifacts.machine.values import Value
 
 LONGEST_SEARCHED = 1 << 16
@@ -40,40 +41,78 @@ _CODE = (
     r"|\b(?:exec|eval|compile|execfile|getattr|setattr|globals|open)\s*\("
     r"|\b(?:os|posix|nt|sys|subprocess|socket|shutil|pty|ctypes|importlib|builtins|pickle|marshal|urllib|requests)\s*\."
     r"\s*[A-Za-z_]\w*\s*[(.]"
-    r"|(?:^|[;\n]|\bexec)\s*(?:import\s+[A-Za-z_][\w.]*|from\s+[\w.]+\s+import\s+)"
-    r"|(?:^|\n)\s*(?:def|class)\s+\w+\s*[(:]|\blambda\b[^:\n]{0,60}:"
+    r"|(?:^|[;\n])[ \t]{0,80}(?:import[ \t]{1,8}[A-Za-z_]|from[ \t]{1,8}[\w.]{1,200}[ \t]{1,8}import[ \t])"
+    r"|(?:^|\n)[ \t]{0,80}(?:def|class)[ \t]{1,8}\w{1,200}[ \t]{0,8}[(:]|\blambda\b[^:\n]{0,60}:"
 )
 _PATH = (
     r"(?i)(?:^|[\s'\"=])(?:/etc/|/proc/|/sys/|/root\b|/dev/(?!null\b)|/var/(?:run|spool|log)/|/home/[^/]+/\.|~/\.|/usr/s?bin/)"
     r"|\.\.[/\\]\.\.|[A-Za-z]:\\(?:Windows|Users)|\.ssh[/\\]|\.bashrc|authorized_keys"
 )
 _MODULES = frozenset(
-    """os posix nt subprocess sys builtins __builtin__ ctypes importlib pty runpy socket shutil pickle cPickle _pickle
-    marshal commands dill cloudpickle os.system posix.system subprocess.Popen subprocess.run builtins.eval
-    builtins.exec os:system os.popen""".split()
+    [
+        "os",
+        "posix",
+        "nt",
+        "subprocess",
+        "sys",
+        "builtins",
+        "__builtin__",
+        "ctypes",
+        "importlib",
+        "pty",
+        "runpy",
+        "socket",
+        "shutil",
+        "pickle",
+        "cPickle",
+        "_pickle",
+        "marshal",
+        "commands",
+        "dill",
+        "cloudpickle",
+        "os.system",
+        "posix.system",
+        "subprocess.Popen",
+        "subprocess.run",
+        "builtins.eval",
+        "builtins.exec",
+        "os:system",
+        "os.popen",
+    ]
 )
-_PICKLE = re.compile(rb"\A(?:\x80[\x00-\x05]|[\s\S]{0,64}?c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n)")
+_PICKLE = re.compile(rb"\A(?:\x80[\x00-\x05]|[\s\S]{0,64}?c[A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n)")
 _PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]+")
-_MODEL_FILE = re.compile(r"[/\\.].*\.(?:pkl|pickle|pt|pth|ckpt|joblib|npy|npz|bin|dill|h5|so|dll|dylib|py|sh|exe)$", re.I)
+_MODEL_FILE = re.compile(
+    r"\.(?:pkl|pickle|pt|pth|ckpt|joblib|npy|npz|bin|dill|h5|so|dll|dylib|py|sh|exe)$", re.IGNORECASE
+)
 _ABSOLUTE = re.compile(r"/\w+/|[A-Za-z]:[/\\]")
-_LOADER = re.compile(r"(?:^|[._])(?:load|loads|read|open|restore|from_file|fetch|download|get)(?:_\w+)?$", re.IGNORECASE)
+_LOADER = re.compile(
+    r"(?:^|[._])(?:load|loads|read|open|restore|from_file|fetch|download|get)(?:_\w+)?$", re.IGNORECASE
+)
 
 
-def attack_shape(arguments: Value, callable_name: str) -> str | None:
+def attack_shape(arguments: Value, callable_name: str, ledger: Ledger) -> str | None:
     """What makes the arguments of an unlisted callable those of an attack, or None."""
     for item in _literals(arguments):
-        if isinstance(item, bytes):
-            if _PICKLE.match(item):
-                return "bytes that are themselves a pickle"
-            if not _PRINTABLE.fullmatch(item[:LONGEST_SEARCHED]):
-                continue
-            item = item[:LONGEST_SEARCHED].decode("latin-1")
-        shape = text_shape(item)
+        if not ledger.searches(min(len(item), LONGEST_SEARCHED)):
+            return None
+        shape = text_shape(item) if isinstance(item, str) else _bytes_shape(item)
         if shape is not None:
             return shape
-        if _LOADER.search(callable_name) and (_MODEL_FILE.search(item) or _ABSOLUTE.match(item)):
+        if isinstance(item, str) and _LOADER.search(callable_name) and _is_path(item):
             return "the path of a file to load"
     return None
+
+
+def _bytes_shape(content: bytes) -> str | None:
+    if _PICKLE.match(content):
+        return "bytes that are themselves a pickle"
+    content = content[:LONGEST_SEARCHED]
+    return text_shape(content.decode("ascii")) if _PRINTABLE.fullmatch(content) else None
+
+
+def _is_path(text: str) -> bool:
+    return _MODEL_FILE.search(text[-16:]) is not None or _ABSOLUTE.match(text) is not None
 
 
 def text_shape(text: str) -> str | None:

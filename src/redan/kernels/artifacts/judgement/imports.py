@@ -17,6 +17,10 @@ _CLASS_PATH = re.compile(r"_*[A-Z]\w*(?:\.(?:<locals>\.)?_*[A-Z]\w*)*")
 _TORCHSCRIPT = re.compile(r"__torch__(?:\.[\w.]+)?")
 
 
+LONGEST_NAME = 1000
+"""Characters of an import's path; no package comes near."""
+
+
 class Import(NamedTuple):
     """The judgement on an import: a grade and, unless it is listed, a reason."""
 
@@ -28,6 +32,8 @@ class Import(NamedTuple):
 
 def judge_import(module: str, name: str) -> Import:
     """Judge the import of `name` from `module`, both canonical: allow-list, then deny-list, then its shape."""
+    if len(module) + len(name) > LONGEST_NAME:
+        return Import("denied", "malformed-name", UNSAFE, f"imports a name of {len(module) + len(name)} characters")
     path = f"{module}.{name}"
     grade = allowlist.grade(module, name)
     if grade is not None:

@@ -14,7 +14,9 @@ from redan.kernels.artifacts.reading import SAFE, Call
 if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.values import Value
 
-_HARMLESS_DUNDERS = frozenset({"__orig_class__", "__doc__", "__module__", "__annotations__", "__name__", "__qualname__"})
+_HARMLESS_DUNDERS = frozenset(
+    {"__orig_class__", "__doc__", "__module__", "__annotations__", "__name__", "__qualname__"}
+)
 _PROTOCOL_METHODS = frozenset({"append", "extend", "add", "update", "setdefault"})
 
 
@@ -28,9 +30,10 @@ class Judge:
         storages: Keys of persistent objects, for the readers that know what lies behind them.
         depth: Nested pickles inside raw arrays that are open.
         has_arrays: Whether raw arrays lie in the stream.
+        has_dynamic_call: Whether the result of a call was called.
     """
 
-    __slots__ = ("_globals", "depth", "has_arrays", "ledger", "nested", "storages", "where")
+    __slots__ = ("_globals", "depth", "has_arrays", "has_dynamic_call", "ledger", "nested", "storages", "where")
 
     def __init__(self, ledger: Ledger, where: str) -> None:
         self.ledger = ledger
@@ -39,6 +42,7 @@ class Judge:
         self.storages: list[Value] = []
         self.depth = 0
         self.has_arrays = False
+        self.has_dynamic_call = False
         self._globals: dict[tuple[str, str], Global] = {}
 
     def fork(self, opcodes: int) -> Judge:
@@ -76,7 +80,11 @@ class Judge:
         self.ledger.add(kind, "unknown", message, self.where, offset)
 
     def imported(self, module: Value, name: Value, offset: int) -> Value:
-        """The value of an import."""
+        """The value of an import.
+
+        Raises:
+            LimitReached: There are more than `Limits.imports`.
+        """
         if type(module) is not str or type(name) is not str:
             if module is TEXT or name is TEXT:
                 self.unsafe("computed-import", "imports a name longer than a megabyte", offset)
@@ -86,6 +94,8 @@ class Judge:
         key = (module, name)
         known = self._globals.get(key)
         if known is None:
+            if len(self._globals) >= self.ledger.limits.imports:
+                raise self.ledger.limit("imports", self.where)
             module = allowlist.canonical(module)
             judged = judge_import(module, name)
             if judged.verdict != SAFE:
@@ -109,7 +119,7 @@ class Judge:
 
     def _called_global(self, function: Global, args: Value, how: str, offset: int) -> Value:
         grade = function.grade
-        if grade == "constructor" or grade == "function":
+        if grade in ("constructor", "function"):
             return Result(function, args)
         if grade == "class":
             if how == "REDUCE" or (args and how in ("OBJ", "INST")):
@@ -125,7 +135,7 @@ class Judge:
 
     def _called_unlisted(self, function: Global, args: Value, how: str, offset: int) -> None:
         last = function.name.rpartition(".")[2]
-        shape = arguments.attack_shape(args, function.name)
+        shape = arguments.attack_shape(args, function.name, self.ledger)
         if shape is not None:
             self.unsafe("attack-argument", f"calls {function!r} with {shape}", offset)
         elif denylist.sounds_powerful(function.name):
@@ -141,7 +151,9 @@ class Judge:
         if target is not None:
             given = function.arguments[1:] if type(function.arguments) is tuple else ()
             return self.called(target, (*given, *args) if type(args) is tuple else given, how, offset)
-        self.unsafe("dynamic-call", f"calls the result of a call, {function!r}", offset)
+        if not self.has_dynamic_call:
+            self.has_dynamic_call = True
+            self.unsafe("dynamic-call", f"calls the result of a call, {function!r}", offset)
         return Result(function, args)
 
     def built(self, target: Value, state: Value, offset: int) -> None:
@@ -158,9 +170,10 @@ class Judge:
 
     def _built_dict(self, state: dict[Value, Value], offset: int) -> None:
         for key, value in state.items():
-            if type(key) is str and self.telling_key(key):
-                if key[:2] == "__" or type(value) in (Global, Result):
-                    self.unsafe("dunder-state", f"writes the attribute {key!r} of an object", offset)
+            if type(key) is not str or not self.telling_key(key):
+                continue
+            if key[:2] == "__" or type(value) in (Global, Result):
+                self.unsafe("dunder-state", f"writes the attribute {key!r} of an object", offset)
 
     def telling_key(self, key: Value) -> bool:
         """Whether a key of a state says more about an attack than about a model."""

@@ -17,9 +17,27 @@ if TYPE_CHECKING:
     Rule = Callable[[Judge, Global, Value, int], Value]
 
 _BASES = frozenset(
-    "object dict list tuple set frozenset int float complex str bytes bytearray bool BaseException Exception".split()
+    [
+        "object",
+        "dict",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "int",
+        "float",
+        "complex",
+        "str",
+        "bytes",
+        "bytearray",
+        "bool",
+        "BaseException",
+        "Exception",
+    ]
 )
-_TEXT_CODECS = frozenset("latin1 latin-1 iso8859-1 iso-8859-1 ascii utf-8 utf8 utf_8 raw_unicode_escape".split())
+_TEXT_CODECS = frozenset(
+    ["latin1", "latin-1", "iso8859-1", "iso-8859-1", "ascii", "utf-8", "utf8", "utf_8", "raw_unicode_escape"]
+)
 _BOUND_METHODS = frozenset({"_infer_parameters", "_lazy_load_hook"})
 """Methods that torch's lazy modules register as hooks of themselves."""
 
@@ -74,9 +92,9 @@ def _reconstructor(judge: Judge, function: Global, args: Value, offset: int) -> 
         judge.unsafe("dynamic-call", f"{function!r} without an imported class and its base", offset)
         return Result(function, args)
     base = args[1]
-    if base.module != "builtins" or base.name not in _BASES:
-        if base.grade not in ("class", "constructor") or args[2] is not None:
-            judge.unknown("unlisted-call", f"{function!r} calls the constructor of {base!r}", offset)
+    is_plain = base.module == "builtins" and base.name in _BASES
+    if not is_plain and (base.grade not in ("class", "constructor") or args[2] is not None):
+        judge.unknown("unlisted-call", f"{function!r} calls the constructor of {base!r}", offset)
     return judge.called(args[0], (), "NEWOBJ", offset)
 
 
@@ -124,9 +142,7 @@ def _loads_bytes(judge: Judge, function: Global, args: Value, offset: int) -> Va
         # Protocols below 3 write bytes as _codecs.encode(text, "latin1"); a bytearray or BytesIO wraps its content.
         inner = content.arguments[0]
         content = inner.encode("latin-1", "replace") if type(inner) is str else inner
-    if isinstance(content, bytes):
-        judge.nested.append((content, offset))
-    elif type(content) is Span:
+    if isinstance(content, bytes) or type(content) is Span:
         judge.nested.append((content, offset))
     else:
         judge.unsafe("dynamic-call", f"{function!r} loads something that is no bytes literal", offset)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from redan.kernels.artifacts.judgement.judge import Judge
     from redan.kernels.artifacts.ledger import Ledger
     from redan.kernels.artifacts.machine.values import Buffer, Value
-    from redan.kernels.artifacts.judgement.judge import Judge
 
     Handler = Callable[["Machine", int], int]
 
@@ -25,7 +25,7 @@ LONGEST_LINE = 1 << 24
 """Bytes of a text-protocol argument that are searched for its newline."""
 
 
-class Stop(Exception):  # noqa: N818  the STOP opcode ends a stream, it is no error
+class Stop(Exception):
     """The STOP opcode was met; `end` is the offset behind it."""
 
     def __init__(self, end: int) -> None:
@@ -33,7 +33,7 @@ class Stop(Exception):  # noqa: N818  the STOP opcode ends a stream, it is no er
         self.end = end
 
 
-class Broken(Exception):  # noqa: N818  a malformed stream is a finding of the reader, not an error of the caller
+class Broken(Exception):
     """The stream cannot go on; a real unpickler would raise here."""
 
 
@@ -129,7 +129,7 @@ class Machine:
         data, table = self.data, self.table
         try:
             while n < allowance:
-                for n in range(n, min(n + BLOCK, allowance)):  # noqa: B020, PLW2901  the loop counter is the opcode count
+                for n in range(n, min(n + BLOCK, allowance)):  # noqa: B007, B020  it counts opcodes
                     pos = table[data[pos]](self, pos + 1)
                 n += 1
                 self.check_limits(ledger)

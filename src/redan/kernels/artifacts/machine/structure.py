@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.machine import Handler, Machine
     from redan.kernels.artifacts.machine.values import Value
 
+MOST_RETAINED = 400_000
+"""Items of all lists and dicts of a stream that are kept; what is dropped is evidence, never an import or a call."""
+
 _UINT32 = Struct("<I").unpack_from
 
 LARGEST_MEMO_GAP = 1 << 22
@@ -191,7 +194,8 @@ def empty_list(m: Machine, pos: int) -> int:
 
 def list_(m: Machine, pos: int) -> int:
     """Gather everything above the mark in a list."""
-    items = m.pop_mark()[:LONGEST_LIST]
+    items = m.pop_mark()
+    del items[LONGEST_LIST if m.n_retained < MOST_RETAINED else 0 :]
     m.n_retained += len(items)
     m.push(items)
     return pos
@@ -203,7 +207,7 @@ def append(m: Machine, pos: int) -> int:
     item = stack.pop()
     target = stack[-1]
     if type(target) is list:
-        if len(target) < LONGEST_LIST:
+        if len(target) < LONGEST_LIST and m.n_retained < MOST_RETAINED:
             m.n_retained += 1
             target.append(item)
     elif type(target) is Global:
@@ -217,7 +221,7 @@ def appends(m: Machine, pos: int) -> int:
     target = m.stack[-1]
     if type(target) is list:
         room = LONGEST_LIST - len(target)
-        if room > 0:
+        if room > 0 and m.n_retained < MOST_RETAINED:
             m.n_retained += min(room, len(items))
             target.extend(items[:room])
     elif type(target) is Global:
@@ -232,7 +236,7 @@ def empty_dict(m: Machine, pos: int) -> int:
 
 
 def _store(m: Machine, target: dict[Value, Value], key: Value, value: Value) -> None:
-    if len(target) < LONGEST_LIST or m.judge.telling_key(key):
+    if (len(target) < LONGEST_LIST and m.n_retained < MOST_RETAINED) or m.judge.telling_key(key):
         if type(key) is str or type(key) is int:
             target[key] = value
         else:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
 # What torch.load reads as raw bytes: storages by key, and small marks. Source: torch `serialization.py`, `_save`.
-_TORCH_RAW = r"(?:data/\d+|version|byteorder|\.format_version|\.storage_alignment|(?:\.data|data)/(?:serialization_id|version))"
+_TORCH_RAW = (
+    r"(?:data/\d+|version|byteorder|\.format_version|\.storage_alignment|(?:\.data|data)/(?:serialization_id|version))"
+)
 _PT2_RAW = re.compile(r"(?:[^/]+/)?(?:data/(?:weights|constants)/[\w.-]+|archive_format|version|byteorder|\.data/\w+)")
 
 LARGEST_COPIED_BYTES = 1 << 20
@@ -113,7 +115,9 @@ def _read_member(source: Source, member: Member, *, runs_code: bool) -> None:
         source.unknown("encrypted", f"member {member.name!r} is marked as encrypted", member.start)
     method = zips.METHODS.get(member.method)
     if method is None:
-        source.unknown("unread-compression", f"member {member.name!r} is stored by method {member.method}", member.start)
+        source.unknown(
+            "unread-compression", f"member {member.name!r} is stored by method {member.method}", member.start
+        )
         return
     end = member.start + member.n_stored_bytes
     if end > len(source.data):
@@ -140,8 +144,7 @@ def _read_stored(source: Source, member: Member, end: int) -> None:
             source.descend(head, member.name)
             return
         if head[:8] == hdf5.MAGIC:
-            with memoryview(source.data) as view, view[member.start : end] as content:
-                hdf5.read_hdf5(source.inside(content, member.name))
+            hdf5.read_hdf5(source.inside(source.data, member.name), member.start, end)
             return
         source.ledger.n_expanded_bytes += n_bytes
         if source.ledger.n_expanded_bytes > source.ledger.limits.expanded_bytes:

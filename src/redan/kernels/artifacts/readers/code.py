@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from redan.kernels.artifacts.judgement import allowlist, denylist
 from redan.kernels.artifacts.judgement.arguments import attack_shape
-from redan.kernels.artifacts.judgement.imports import judge_import
+from redan.kernels.artifacts.judgement.imports import LONGEST_NAME, judge_import
 from redan.kernels.artifacts.reading import SAFE, UNSAFE
 
 if TYPE_CHECKING:
@@ -83,12 +83,14 @@ def _code_files(value: object) -> Iterator[str]:
 
 def check_target(source: Source, target: str, key: str, arguments: object = None) -> None:
     """Judge a callable that a configuration names to be called."""
-    if not _DOTTED.fullmatch(target):
+    if len(target) > LONGEST_NAME or not _DOTTED.fullmatch(target):
         return
     module, _, name = target.rpartition(".")
     module = allowlist.canonical(module)
     judged = judge_import(module, name)
-    shape = attack_shape(arguments, name) if judged.verdict != SAFE and isinstance(arguments, dict) else None
+    shape = (
+        attack_shape(arguments, name, source.ledger) if judged.verdict != SAFE and isinstance(arguments, dict) else None
+    )
     if judged.verdict == UNSAFE or denylist.sounds_powerful(target):
         source.unsafe("denied-target", f"{key}: {target} is called when the configuration is instantiated")
     elif judged.verdict != SAFE and not target.startswith(_TARGET_ROOTS) and not target.startswith("torch."):

@@ -19,7 +19,7 @@ from redan.kernels.artifacts.readers.templates import check_template
 if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
-LARGEST_PARSED_BYTES = 4 << 20
+LARGEST_PARSED_BYTES = 1 << 16
 """A larger document is parsed only if one of the keys that matter stands in it."""
 
 _TELLING = re.compile(
@@ -31,11 +31,13 @@ def read_document(source: Source) -> str | None:
     """Read a JSON document; None where the bytes are none."""
     n_bytes = len(source.data)
     if n_bytes > LARGEST_PARSED_BYTES and not _TELLING.search(source.data):
-        return "json"
+        return "xgboost" if source.data.find(b'"learner"', 0, 4096) >= 0 else "json"
     if n_bytes > source.ledger.limits.header_bytes:
         raise source.ledger.limit("header_bytes", source.where)
+    content = bytes(source.data)
+    source.ledger.nodes(content.count(b",") + content.count(b"[") + content.count(b"{"), source.where)
     try:
-        document = json.loads(bytes(source.data))
+        document = json.loads(content)
     except RecursionError:
         raise source.ledger.limit("depth", source.where) from None
     except ValueError:
@@ -85,11 +87,7 @@ def _walk(source: Source, document: object) -> None:
 def _check(source: Source, item: dict[str, object]) -> None:
     if "class_name" in item and "config" in item:
         keras_config.check_object(source, item)
-    template = item.get("chat_template")
-    if isinstance(template, str):
-        check_template(source, template, "the chat template")
-    elif isinstance(template, list):
-        _check_named_templates(source, template)
+    _check_templates(source, item.get("chat_template"))
     for key in ("_target_", "_target", "target"):
         value = item.get(key)
         if isinstance(value, str) and (key != "target" or "params" in item):
@@ -98,13 +96,16 @@ def _check(source: Source, item: dict[str, object]) -> None:
         if item.get(key):
             read_named_code(source, item[key], key)
     weights = item.get("weight_map")
-    if isinstance(weights, dict):
-        for name in set(map(str, weights.values())):
-            if escapes(name):
-                source.unsafe("path-traversal", f"the index takes weights from {name!r}, outside the model's folder")
+    for name in set(map(str, weights.values())) if isinstance(weights, dict) else ():
+        if escapes(name):
+            source.unsafe("path-traversal", f"the index takes weights from {name!r}, outside the model's folder")
 
 
-def _check_named_templates(source: Source, templates: list[object]) -> None:
-    for entry in templates:
-        if isinstance(entry, dict) and isinstance(entry.get("template"), str):
-            check_template(source, entry["template"], f"the chat template {entry.get('name')!r}")
+def _check_templates(source: Source, template: object) -> None:
+    """Check one template, or several with names."""
+    if isinstance(template, str):
+        check_template(source, template, "the chat template")
+    elif isinstance(template, list):
+        for entry in template:
+            if isinstance(entry, dict) and isinstance(entry.get("template"), str):
+                check_template(source, entry["template"], f"the chat template {entry.get('name')!r}")

@@ -13,7 +13,6 @@ from redan.kernels.artifacts.readers.paths import escapes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from redan.kernels.artifacts.machine.values import Buffer
     from redan.kernels.artifacts.source import Source
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -37,9 +36,10 @@ class _Message(NamedTuple):
 class _Walk:
     """One walk over a file's objects."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, start: int, end: int) -> None:
         self.source = source
-        self.data: Buffer = source.data
+        self.start = start
+        self.size = end - start
         self.offset_bytes = self.length_bytes = 8
         self.pending: list[int] = []
         self.seen: set[int] = set()
@@ -55,9 +55,13 @@ class _Walk:
                 self._read(message)
 
     def number(self, pos: int, n_bytes: int) -> int:
-        if not 0 <= pos <= len(self.data) - n_bytes:
+        if not 0 <= pos <= self.size - n_bytes:
             raise _MalformedError(f"a structure reaches beyond the end, at {pos}")
-        return int.from_bytes(bytes(self.data[pos : pos + n_bytes]), "little")
+        return int.from_bytes(self.piece(pos, pos + n_bytes), "little")
+
+    def piece(self, start: int, end: int) -> bytes:
+        """The bytes between two addresses of the file."""
+        return bytes(self.source.data[self.start + start : self.start + min(end, self.size)])
 
     def offset(self, pos: int) -> int:
         return self.number(pos, self.offset_bytes)
@@ -77,7 +81,7 @@ class _Walk:
 
     def _messages(self, address: int) -> Iterator[_Message]:
         """The messages of an object header of either version, continuations included."""
-        new = bytes(self.data[address : address + 4]) == b"OHDR"
+        new = self.piece(address, address + 4) == b"OHDR"
         if not new and self.number(address, 1) != 1:
             raise _MalformedError(f"no object header at {address}")
         ordered = False
@@ -106,7 +110,7 @@ class _Walk:
             kind = self.number(pos, 1 if new else 2)
             n_bytes = self.number(pos + (1 if new else 2), 2)
             start = pos + n_head
-            if start + n_bytes > len(self.data):
+            if start + n_bytes > self.size:
                 raise _MalformedError(f"a message reaches beyond the end, at {pos}")
             yield _Message(kind, start, start + n_bytes)
             pos = start + n_bytes
@@ -121,7 +125,9 @@ class _Walk:
         elif message.kind == _EXTERNAL_FILES:
             self.source.unsafe("external-data", "a data set takes its numbers from another file", message.start)
         elif message.kind == _LAYOUT and self.number(message.start, 1) >= 4 and self.number(message.start + 1, 1) == 3:
-            self.source.unknown("external-data", "a virtual data set may take its numbers from other files", message.start)
+            self.source.unknown(
+                "external-data", "a virtual data set may take its numbers from other files", message.start
+            )
         elif message.kind in (_LINK_INFO, _ATTRIBUTE_INFO):
             self._dense(message)
 
@@ -140,7 +146,7 @@ class _Walk:
                 continue
             self.seen.add(node)
             self.source.ledger.nodes(1, self.source.where)
-            magic = bytes(self.data[node : node + 4])
+            magic = self.piece(node, node + 4)
             n_entries = self.number(node + 6, 2)
             if magic == b"TREE":
                 step = self.length_bytes + self.offset_bytes
@@ -165,7 +171,7 @@ class _Walk:
         if kind == 0:
             self.pending.append(self.offset(pos))
         elif kind == _EXTERNAL_LINK:
-            content = bytes(self.data[pos + 3 : pos + 2 + self.number(pos, 2)])
+            content = self.piece(pos + 3, pos + 2 + self.number(pos, 2))
             target = content.split(b"\0", 1)[0].decode("utf-8", "replace")
             verdict = self.source.unsafe if escapes(target) else self.source.unknown
             verdict("external-data", f"a link leads into another file, {target[:120]!r}", message.start)
@@ -177,39 +183,45 @@ class _Walk:
         name_at = message.start + (9 if version == 3 else 8)
         type_at = name_at + padded[0]
         value_at = type_at + padded[1] + padded[2]
-        name = bytes(self.data[name_at : name_at + sizes[0]]).rstrip(b"\0").decode("utf-8", "replace")
+        name = self.piece(name_at, name_at + sizes[0]).rstrip(b"\0").decode("utf-8", "replace")
         if self.number(type_at, 1) & 15 == _VARIABLE_LENGTH:
             value = self._heap_object(value_at)
         else:
-            value = bytes(self.data[value_at : message.end])
+            value = self.piece(value_at, message.end)
         if value.lstrip()[:1] in (b"{", b"["):
             self.source.descend(value.rstrip(b"\0"), f"attribute {name}")
 
     def _heap_object(self, pos: int) -> bytes:
         """The bytes of a variable-length value in a global heap."""
         collection, wanted = self.offset(pos + 4), self.number(pos + 4 + self.offset_bytes, 4)
-        if not collection or bytes(self.data[collection : collection + 4]) != b"GCOL":
+        if not collection or self.piece(collection, collection + 4) != b"GCOL":
             return b""
         end = collection + self.number(collection + 8, self.length_bytes)
         at = collection + 8 + self.length_bytes
-        while at + 8 + self.length_bytes <= min(end, len(self.data)):
+        while at + 8 + self.length_bytes <= min(end, self.size):
             self.source.ledger.nodes(1, self.source.where)
             index, n_bytes = self.number(at, 2), self.number(at + 8, self.length_bytes)
             start = at + 8 + self.length_bytes
             if index == wanted:
                 if n_bytes > self.source.ledger.limits.header_bytes:
                     raise self.source.ledger.limit("header_bytes", self.source.where)
-                return bytes(self.data[start : start + n_bytes])
+                return self.piece(start, start + n_bytes)
             if index == 0:
                 break
             at = start + -(-n_bytes // 8) * 8
         return b""
 
 
-def read_hdf5(source: Source) -> str:
-    """Walk the objects of a file."""
+def read_hdf5(source: Source, start: int = 0, end: int | None = None) -> str:
+    """Walk the objects of a file.
+
+    Args:
+        source: The bytes.
+        start: Where the file begins within them, for one that lies stored in an archive.
+        end: Where it ends; the end of the bytes where it is not given.
+    """
     try:
-        _Walk(source).run()
+        _Walk(source, start, len(source.data) if end is None else end).run()
     except _MalformedError as error:
         source.unknown("malformed-header", f"HDF5: {error}")
     return "hdf5"

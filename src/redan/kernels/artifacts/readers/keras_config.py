@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
 _ROOTS = frozenset({"keras", "tf_keras", "keras_core"})
-_MARKERS = frozenset({"__keras_tensor__", "__tuple__", "__slice__", "__ellipsis__", "__tensor__", "__numpy__", "__bytes__"})
-_MARKERS_MORE = frozenset({"__typespec__", "TypeSpec", "TensorShape", "CompositeTensor", "Mask", "NoneType", "__eager_tensor__"})
+_MARKERS = frozenset(
+    {"__keras_tensor__", "__tuple__", "__slice__", "__ellipsis__", "__tensor__", "__numpy__", "__bytes__"}
+)
+_MARKERS_MORE = frozenset(
+    {"__typespec__", "TypeSpec", "TensorShape", "CompositeTensor", "Mask", "NoneType", "__eager_tensor__"}
+)
 _CODE = frozenset({"Lambda", "__lambda__", "TFOpLambda", "SlicingOpLambda", "PyFunc"})
 _LOADERS = {
     "TorchModuleWrapper": "unpickles a torch module",
@@ -26,7 +30,16 @@ _LOADERS = {
     "FlaxLayer": "carries a function",
 }
 _FUNCTION_MODULES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints", "ops")
-_FILE_KEYS = ("vocabulary", "idf_weights", "weights_path", "filepath", "weight_file", "vocabulary_path", "proto", "merges")
+_FILE_KEYS = (
+    "vocabulary",
+    "idf_weights",
+    "weights_path",
+    "filepath",
+    "weight_file",
+    "vocabulary_path",
+    "proto",
+    "merges",
+)
 
 
 def check(source: Source, document: dict[str, object]) -> None:
@@ -63,13 +76,15 @@ def check_object(source: Source, item: dict[str, object]) -> None:
     elif module and name[:1].islower() and not _is_listed(name):
         source.unsafe("denied-target", f"a configuration calls {module}.{name}, which is no part of a model")
     elif not _is_listed(name):
-        source.unknown("custom-class", f"{module or 'a configuration'} names the class {name!r}, which is no Keras class")
+        source.unknown(
+            "custom-class", f"{module or 'a configuration'} names the class {name!r}, which is no Keras class"
+        )
     _check_files(source, name, item.get("config"))
 
 
 def _check_code(source: Source, name: str, config: object) -> None:
     function = config.get("function") if isinstance(config, dict) else None
-    if name == "TFOpLambda" or name == "SlicingOpLambda":
+    if name in ("TFOpLambda", "SlicingOpLambda"):
         # These wrap an operator of TensorFlow by its name and carry no code.
         target = str(config.get("function", "")) if isinstance(config, dict) else ""
         if any(part in target for part in ("py_func", "py_function", "numpy_function", "io.", "eval", "exec")):

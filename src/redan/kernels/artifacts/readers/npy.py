@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 
-_DESCR = re.compile(rb"""["']descr["']\s*:\s*(.*?),\s*["'](?:fortran_order|shape)["']""", re.DOTALL)
+_DESCR = re.compile(rb"""["']descr["']\s*:""")
+_OTHER_KEY = re.compile(rb"""["'](?:fortran_order|shape)["']""")
 _OBJECT = re.compile(rb"""["'][<>|=]?O\d*["']""")
 _PLAIN = re.compile(rb"""["'][<>|=]?[?bhilqpBHILQPefdgFDGSUVMmiufca]\d*(?:\[\w+\])?["']""")
 _HEADER = re.compile(rb"""\{[\w\s"'<>|=?,:()\[\]{}.+-]*\}\s*""")
@@ -35,12 +36,14 @@ def holds_objects(head: bytes) -> bool | None:
     found = _header(head)
     if found is None or not found[0].isascii():
         return None
-    descr = _DESCR.search(found[0])
-    if descr is None or not _HEADER.fullmatch(found[0]):
+    key = _DESCR.search(found[0])
+    if key is None or not _HEADER.fullmatch(found[0]):
         return None
-    if _OBJECT.search(descr[1]):
+    other = _OTHER_KEY.search(found[0], key.end())
+    descr = found[0][key.end() : other.start() if other else len(found[0])]
+    if _OBJECT.search(descr):
         return True
-    return False if _PLAIN.search(descr[1]) else None
+    return False if _PLAIN.search(descr) else None
 
 
 def read_npy(source: Source) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redan.kernels.artifacts.ledger import LimitReached
 from redan.kernels.artifacts.readers.paths import escapes
 from redan.kernels.artifacts.readers.protobuf import Field, MalformedMessageError, fields, text
 
@@ -12,9 +11,22 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
 _DOMAINS = frozenset(
-    """ai.onnx ai.onnx.ml ai.onnx.training ai.onnx.preview ai.onnx.preview.training com.microsoft com.microsoft.nchwc
-    com.ms.internal.nhwc com.microsoft.experimental com.microsoft.dml ai.onnx.function onnxscript
-    pkg.onnxscript.torch_lib pkg.onnxscript.torch_lib.common""".split()
+    [
+        "ai.onnx",
+        "ai.onnx.ml",
+        "ai.onnx.training",
+        "ai.onnx.preview",
+        "ai.onnx.preview.training",
+        "com.microsoft",
+        "com.microsoft.nchwc",
+        "com.ms.internal.nhwc",
+        "com.microsoft.experimental",
+        "com.microsoft.dml",
+        "ai.onnx.function",
+        "onnxscript",
+        "pkg.onnxscript.torch_lib",
+        "pkg.onnxscript.torch_lib.common",
+    ]
 )
 _PYTHON_OPERATORS = frozenset({"PyOp", "PythonOp", "PythonOpGrad", "PyCustomOp", "PyFunc", "PyTorchCustomOp"})
 
@@ -39,7 +51,7 @@ def is_onnx(source: Source) -> bool:
     try:
         for field in fields(trial, 0, len(source.data)):
             numbers.add(field.number)
-    except (MalformedMessageError, LimitReached):
+    except MalformedMessageError:
         return False
     return _MODEL_GRAPH in numbers and numbers <= {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
 

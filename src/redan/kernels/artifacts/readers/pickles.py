@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
 _START = re.compile(rb"\x80[\x00-\x05]")
-_CANDIDATE = re.compile(rb"\x80[\x00-\x05]|[ci][A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
+_CANDIDATE = re.compile(rb"\x80[\x00-\x05]|[ci][A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n")
 _NOT_ZERO = re.compile(rb"[^\x00]")
 
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
@@ -150,13 +150,13 @@ def _next_trial(source: Source, pos: int) -> int | None:
 
 def _is_meant(outcome: Outcome, trial: Judge) -> bool:
     """Whether a stream that ends well is one on purpose, and not some bytes that happen to."""
-    return trial.ledger.worst() == SAFE and (bool(trial.ledger.calls) or outcome.n_opcodes > 3)
+    return trial.ledger.verdict == SAFE and (bool(trial.ledger.calls) or outcome.n_opcodes > 3)
 
 
 def _search_tail(source: Source, pos: int) -> None:
     """Look behind the place where a stream broke: another loader may get further, or start again there."""
     found = _next_trial(source, pos)
-    while found is not None and source.ledger.worst() != UNSAFE:
+    while found is not None and source.ledger.verdict != UNSAFE:
         judge = Judge(source.ledger, source.where)
         outcome = _run(source, judge, found)
         found = _next_trial(source, max(outcome.end, found + 1)) if outcome.end < len(source.data) else None
@@ -187,4 +187,6 @@ def try_pickle(source: Source, *, known: bool) -> bool:
         return True
     if known:
         return False
-    return any(call.callable != "?" for call in judge.ledger.calls) or (outcome.stopped and _NOT_ZERO.search(source.data, outcome.end) is None)
+    return any(call.callable != "?" for call in judge.ledger.calls) or (
+        outcome.stopped and _NOT_ZERO.search(source.data, outcome.end) is None
+    )

@@ -28,8 +28,10 @@ def read_safetensors(source: Source) -> str:
         return "safetensors"
     if n_header > source.ledger.limits.header_bytes:
         raise source.ledger.limit("header_bytes", source.where)
+    content = bytes(data[8 : 8 + n_header])
+    source.ledger.nodes(content.count(b"[") + content.count(b"{"), source.where)
     try:
-        header = json.loads(bytes(data[8 : 8 + n_header]), object_pairs_hook=_unique)
+        header = json.loads(content, object_pairs_hook=_unique)
     except _DuplicateKeyError as error:
         source.unknown("ambiguous-header", str(error), 8)
         return "safetensors"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redan.kernels.artifacts.ledger import LimitReached
 from redan.kernels.artifacts.readers.protobuf import Field, MalformedMessageError, fields, text
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def is_saved_model(source: Source) -> bool:
             for field in fields(trial, graph.start, graph.end):
                 if field.number not in (1, 2, 3, 4, 5):
                     return False
-    except (MalformedMessageError, LimitReached):
+    except MalformedMessageError:
         return False
     return True
 

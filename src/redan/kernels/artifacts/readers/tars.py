@@ -55,7 +55,10 @@ def read_tar(source: Source) -> str:
             n_bytes = int(extra["size"]) if extra.get("size", "").isdigit() else header.n_bytes
             end = min(pos + n_bytes, len(data))
             _read_member(
-                source, header._replace(name=extra.get("path", header.name), target=extra.get("linkpath", header.target)), pos, end
+                source,
+                header._replace(name=extra.get("path", header.name), target=extra.get("linkpath", header.target)),
+                pos,
+                end,
             )
             extra = {}
         pos = -(-end // _BLOCK) * _BLOCK

@@ -11,13 +11,22 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from redan.kernels.artifacts.source import Source
+
+LONGEST_KEY = 40
+"""Tokens of one look-up that are looked at."""
 
 LARGEST_TEMPLATE = 1 << 20
 """Characters of a template that are read."""
 
-_BLOCK = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}|\{#.*?#\}", re.DOTALL)
-_TOKEN = re.compile(r"""\s+|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\W\d]\w*|\d[\d_.]*|==|!=|<=|>=|\*\*|//|.""", re.DOTALL)
+_DEPTH = {"[": 1, "(": 1, "{": 1, "]": -1, ")": -1, "}": -1}
+_OPENING = re.compile(r"\{[{%#]")
+_CLOSING = {"{{": "}}", "{%": "%}", "{#": "#}"}
+_TOKEN = re.compile(
+    r"""\s+|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\W\d]\w*|\d[\d_.]*|==|!=|<=|>=|\*\*|//|.""", re.DOTALL
+)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3})|N\{([^}]*)\})")
 _INTERNAL = re.compile(
     r"__(?:class|mro|bases?|subclasses|globals|builtins?|init|import|getitem|getattribute|dict|call|code|self|func|module"
@@ -26,12 +35,45 @@ _INTERNAL = re.compile(
 )
 _TAGS = frozenset({"import", "include", "from", "extends"})
 _OBJECTS = frozenset(
-    """self cycler joiner lipsum request config url_for get_flashed_messages g session application app handler settings
-    getattr setattr eval exec compile open globals locals vars type object os sys subprocess importlib builtins
-    popen system""".split()
+    [
+        "self",
+        "cycler",
+        "joiner",
+        "lipsum",
+        "request",
+        "config",
+        "url_for",
+        "get_flashed_messages",
+        "g",
+        "session",
+        "application",
+        "app",
+        "handler",
+        "settings",
+        "getattr",
+        "setattr",
+        "eval",
+        "exec",
+        "compile",
+        "open",
+        "globals",
+        "locals",
+        "vars",
+        "type",
+        "object",
+        "os",
+        "sys",
+        "subprocess",
+        "importlib",
+        "builtins",
+        "popen",
+        "system",
+    ]
 )
-_OPERATORS = frozenset("in and or not if else is set for elif".split())
-_ATTRIBUTES = frozenset("popen system mro func_globals gi_frame gi_code cr_frame f_globals f_builtins f_back".split())
+_OPERATORS = frozenset(["in", "and", "or", "not", "if", "else", "is", "set", "for", "elif"])
+_ATTRIBUTES = frozenset(
+    ["popen", "system", "mro", "func_globals", "gi_frame", "gi_code", "cr_frame", "f_globals", "f_builtins", "f_back"]
+)
 
 
 def check_template(source: Source, text: str, what: str) -> None:
@@ -46,16 +88,26 @@ def check_template(source: Source, text: str, what: str) -> None:
         source.unknown("limit", f"{what} is longer than {LARGEST_TEMPLATE} characters")
         text = text[:LARGEST_TEMPLATE]
     n_blocks = 0
-    for match in _BLOCK.finditer(text):
-        expression = match[1] or match[2]
-        if expression is None:
-            continue
+    for at, opening, expression in _blocks(text):
         n_blocks += 1
-        found = _danger(expression.strip("-+ \t\n"), is_tag=match[2] is not None)
+        found = _danger(expression.strip("-+ \t\n"), is_tag=opening == "{%")
         if found is not None:
-            source.unsafe("template-injection", f"{what} {found}, which no message formatting needs", match.start())
+            source.unsafe("template-injection", f"{what} {found}, which no message formatting needs", at)
             return
     source.ledger.nodes(n_blocks, source.where)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the offset, the opening and the inside of every expression and tag."""
+    pos = 0
+    while (match := _OPENING.search(text, pos)) is not None:
+        opening = match[0]
+        end = text.find(_CLOSING[opening], match.end())
+        if end < 0:
+            end = len(text)
+        if opening != "{#":
+            yield match.start(), opening, text[match.end() : end]
+        pos = end + 2
 
 
 def _danger(expression: str, *, is_tag: bool) -> str | None:
@@ -87,8 +139,8 @@ def _is_computed_key(tokens: list[str], start: int) -> bool:
         return False
     depth = 0
     inside: list[str] = []
-    for token in tokens[start:]:
-        depth += (token in "[({") - (token in "])}")
+    for token in tokens[start : start + LONGEST_KEY]:
+        depth += _DEPTH.get(token, 0)
         if depth == 0:
             break
         inside.append(token)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _EXTERNAL = re.compile(r"<!ENTITY\s+(?:%\s+)?[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b|<!DOCTYPE\s+[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b")
 _ENTITY = re.compile(r"<!ENTITY\b")
-_INCLUDE = re.compile(r"<(?:\w+:)?include\b[^>]*\bhref\s*=")
+_INCLUDE = re.compile(r"<(?:\w+:)?include\b[^>]{0,500}\bhref\s*=")
 _STYLESHEET = re.compile(r"<\?xml-stylesheet\b|<(?:xsl|xalan|msxsl):(?:stylesheet|script|transform)\b")
 
 MOST_ENTITIES = 20
@@ -19,7 +19,13 @@ MOST_ENTITIES = 20
 
 def read_xml(source: Source, text: str) -> str:
     """Look for what makes a parser read, fetch, run or multiply."""
-    slug = "pmml" if re.search(r"<(?:\w+:)?PMML\b", text[: 1 << 16]) else "html" if "<html" in text[:4096].lower() else "xml"
+    slug = (
+        "pmml"
+        if re.search(r"<(?:\w+:)?PMML\b", text[: 1 << 16])
+        else "html"
+        if "<html" in text[:4096].lower()
+        else "xml"
+    )
     external = _EXTERNAL.search(text)
     if external is not None:
         source.unsafe("external-entity", f"{external[0]!r} makes a parser read another file", external.start())

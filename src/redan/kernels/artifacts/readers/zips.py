@@ -30,6 +30,9 @@ _END64_RECORD = Struct("<4sQHHIIQQQQ").unpack_from
 FARTHEST_END = 66_000
 """Bytes from the end in which an end record may stand."""
 
+MOST_ENDS = 8
+"""End records that are looked at, from the last one on."""
+
 METHODS = {0: "", 8: "deflate", 12: "bz2"}
 """How members may be stored; another method is reported as unread."""
 
@@ -64,15 +67,20 @@ def read_directory(source: Source) -> Directory:
     found: dict[int, Member] = {}
     starts: list[int] = []
     at = len(data)
-    for _ in range(8):
+    for _ in range(MOST_ENDS):
         at = data.rfind(_END, max(0, len(data) - FARTHEST_END), at)
         if at < 0:
             break
+        if any(m.start <= at < m.start + m.n_stored_bytes for m in found.values()):
+            # An archive within a member has an end record of its own; it is read with the member.
+            continue
         for member, header in _central(source, at):
             starts.append(header)
             known = found.setdefault(member.start, member)
             if known.name != member.name:
-                source.unsafe("ambiguous-archive", f"two directories name one member {known.name!r} and {member.name!r}")
+                source.unsafe(
+                    "ambiguous-archive", f"two directories name one member {known.name!r} and {member.name!r}"
+                )
     for member, header in _locals(source, min(starts, default=0)):
         if member.start not in found:
             found[member.start] = member
@@ -98,7 +106,7 @@ def _central(source: Source, end: int) -> Iterator[tuple[Member, int]]:
     shift = first - offset
     n = 0
     pos = first
-    while 0 <= pos and pos + 46 <= end and data[pos : pos + 4] == _CENTRAL:
+    while pos >= 0 and pos + 46 <= end and data[pos : pos + 4] == _CENTRAL:
         member, header, pos = _entry(source, pos, shift)
         if member is not None:
             yield member, header
@@ -109,7 +117,9 @@ def _central(source: Source, end: int) -> Iterator[tuple[Member, int]]:
 
 def _entry(source: Source, pos: int, shift: int) -> tuple[Member | None, int, int]:
     data = source.data
-    _, flags, method, _, _, _, n_stored, n_bytes, n_name, n_extra, n_comment, _, _, _, header = _CENTRAL_HEADER(data, pos)
+    _, flags, method, _, _, _, n_stored, n_bytes, n_name, n_extra, n_comment, _, _, _, header = _CENTRAL_HEADER(
+        data, pos
+    )
     name_at = pos + 46
     name = bytes(data[name_at : name_at + n_name])
     extra = bytes(data[name_at + n_name : name_at + n_name + n_extra])
@@ -128,7 +138,9 @@ def _entry(source: Source, pos: int, shift: int) -> tuple[Member | None, int, in
     start = header + 30 + n_local_name + n_local_extra
     if local_method != method:
         source.unknown("ambiguous-archive", f"{text!r} is stored in two ways at once", header)
-    member = Member(text, _decode(local_name, local_flags), method, start, n_stored, n_bytes, bool(flags & local_flags & 1))
+    member = Member(
+        text, _decode(local_name, local_flags), method, start, n_stored, n_bytes, bool(flags & local_flags & 1)
+    )
     return member, header, after
 
 
