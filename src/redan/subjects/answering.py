@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from redan.core.subject import SubjectRef
     from redan.subjects.columns import AnswerForm
-    from redan.subjects.options import Kind
-    from redan.subjects.options import Options
+    from redan.subjects.options import Kind, Options
 
 
 class Answering:
