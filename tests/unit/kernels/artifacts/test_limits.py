@@ -128,9 +128,11 @@ def test_bomb_within_a_bomb_is_unknown(compress):
     assert (reading.verdict, [r.kind for r in reading.reasons]) == ("unknown", ["limit"])
 
 
-def test_deeply_nested_json_is_unknown():
-    reading = inspect_bytes(b"[" * 200_000 + b"]" * 200_000, "config.json")
+def test_document_too_deep_to_parse_is_unknown_where_it_could_name_code():
+    deep = b"[" * 50_000 + b"]" * 50_000
+    reading = inspect_bytes(b'{"_target_": "os.system", "x": ' + deep + b"}", "config.json")
     assert (reading.verdict, [r.kind for r in reading.reasons]) == ("unknown", ["limit"])
+    assert inspect_bytes(deep, "data.json").verdict != "unsafe"
 
 
 def test_missing_file_raises(tmp_path):
