@@ -13,7 +13,25 @@ UNSAFE: Verdict = "unsafe"
 
 _RANK: dict[Verdict, int] = {SAFE: 0, UNKNOWN: 1, UNSAFE: 2}
 
-NOT_ARTIFACTS = frozenset({"empty", "text", "python", "image", "csv", "parquet", "idx", "notebook", "audio", "pdf"})
+NOT_ARTIFACTS = frozenset(
+    {
+        "empty",
+        "text",
+        "python",
+        "json",
+        "yaml",
+        "xml",
+        "html",
+        "notebook",
+        "image",
+        "audio",
+        "pdf",
+        "csv",
+        "parquet",
+        "idx",
+    }
+)
+"""Formats of prose, source code, settings, pictures, tables: skipped unless a reason speaks against a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from redan.kernels.artifacts.ledger import LimitReached
 from redan.kernels.artifacts.readers import hdf5, zips
-from redan.kernels.artifacts.readers.code import read_source_code
+from redan.kernels.artifacts.readers.code import read_source_code, read_torchscript
 from redan.kernels.artifacts.readers.compressed import expand, expand_head
 from redan.kernels.artifacts.readers.npy import holds_objects
 from redan.kernels.artifacts.readers.paths import escapes
@@ -54,7 +54,7 @@ def read_zip(source: Source) -> str:
         _check_name(source, member)
         if member.name.endswith("/") or member.start in dialect.raw:
             continue
-        _read_member(source, member, runs_code=dialect.runs_code)
+        _read_member(source, member, dialect)
     return dialect.slug
 
 
@@ -90,8 +90,9 @@ def _torch(members: list[Member], names: set[str]) -> Dialect:
     if any(name.endswith("archive_format") for name in names):
         return Dialect("pt2", raw | _raw(members, _PT2_RAW))
     if any(name.endswith("constants.pkl") for name in names):
-        # The files below code/ are TorchScript, which its own interpreter runs, not Python.
-        return Dialect("torchscript", raw | _raw(members, re.compile(root + r"code/[\w./-]+\.py(?:\.debug_pkl)?")))
+        # Line numbers for error messages; torch reads them when a message asks for them, with a reader of its own.
+        debug = _raw(members, re.compile(root + r"code/[\w./-]+\.py\.debug_pkl"))
+        return Dialect("torchscript", raw | debug, runs_code=True)
     return Dialect("torch-zip", raw, runs_code=True)
 
 
@@ -109,7 +110,7 @@ def _check_name(source: Source, member: Member) -> None:
         source.unknown("ambiguous-archive", message, member.start)
 
 
-def _read_member(source: Source, member: Member, *, runs_code: bool) -> None:
+def _read_member(source: Source, member: Member, dialect: Dialect) -> None:
     if member.is_encrypted:
         # The flag may lie, and some loaders do not look at it: what is there is read all the same.
         source.unknown("encrypted", f"member {member.name!r} is marked as encrypted", member.start)
@@ -123,10 +124,14 @@ def _read_member(source: Source, member: Member, *, runs_code: bool) -> None:
     if end > len(source.data):
         source.unknown("truncated", f"member {member.name!r} reaches beyond the end", member.start)
     try:
-        if runs_code and member.name.endswith(".py"):
+        if dialect.runs_code and member.name.endswith(".py"):
             stored = source.data[member.start : min(end, len(source.data))]
             content = expand(source, stored, method) if method else stored
-            read_source_code(source.inside(content, member.name))
+            inner = source.inside(content, member.name)
+            if dialect.slug == "torchscript" and "code/" in member.name:
+                read_torchscript(inner)
+            else:
+                read_source_code(inner)
         elif method:
             _read_expanded(source, member, method)
         else:

@@ -25,6 +25,10 @@ _POWERFUL = re.compile(
     r"|importlib\.import_module|runpy\.|base64\.b\d+decode|__import__|__builtins__|sys\.modules)"
     r"|(?<![.\w])(?:exec|eval|compile)\s*\(|\bgetattr\s*\(\s*(?:os|sys|builtins|__builtins__)\b"
 )
+_TORCHSCRIPT_FILES = re.compile(r"\b(?:torch|aten)\.(?:save|from_file|load\w*)\s*\(")
+_TORCHSCRIPT_FOREIGN = re.compile(
+    r"\bops\.(?!(?:prim|aten|quantized|quantized_decomposed|torchvision|sparse)\.)\w+\.\w+"
+)
 _COMMENT = re.compile(r"#[^\n]*")
 
 _TARGET_ROOTS = (
@@ -53,6 +57,21 @@ def read_source_code(source: Source) -> str:
     else:
         source.unknown("carries-code", f"{source.name!r} is code that loading runs")
     return "python"
+
+
+def read_torchscript(source: Source) -> str:
+    """Judge a TorchScript file: its interpreter runs no Python, but it knows operators that touch files."""
+    text = bytes(source.data[:LARGEST_SOURCE_BYTES]).decode("utf-8", "replace")
+    files = _TORCHSCRIPT_FILES.search(text)
+    if files is not None:
+        source.unsafe("powerful-code", f"{source.name!r} uses {files[0].strip('( ')!r}", files.start())
+    foreign = _TORCHSCRIPT_FOREIGN.search(text)
+    if foreign is not None:
+        message = f"{source.name!r} uses {foreign[0]!r}, an operator of a library that the file cannot vouch for"
+        source.unknown("custom-operator", message, foreign.start())
+    if len(source.data) > LARGEST_SOURCE_BYTES:
+        source.unknown("limit", f"{source.name!r} is longer than {LARGEST_SOURCE_BYTES} bytes")
+    return "torchscript"
 
 
 def read_named_code(source: Source, value: object, key: str) -> None:

@@ -19,7 +19,7 @@ from redan.kernels.artifacts.readers.templates import check_template
 if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
-LARGEST_PARSED_BYTES = 1 << 16
+LARGEST_PARSED_BYTES = 1 << 20
 """A larger document is parsed only if one of the keys that matter stands in it."""
 
 _TELLING = re.compile(
