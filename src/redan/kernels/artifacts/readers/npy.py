@@ -55,6 +55,8 @@ def read_npy(source: Source) -> str:
         source.unknown("malformed-header", "the array's header cannot be told")
         if found is not None and found[1] < len(source.data):
             read_pickles(source, found[1])
+    elif objects and found[1] >= len(source.data):
+        source.unknown("truncated", "the array ends before its pickle", len(source.data))
     elif objects:
         read_pickles(source, found[1])
     return "npy"
