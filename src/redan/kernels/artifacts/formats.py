@@ -60,9 +60,16 @@ def reader(slug: str) -> Reader | None:
     return None
 
 
+_NATIVE_NAMES = (".so", ".pyd", ".dylib", ".dll", ".exe", ".o", ".a")
+
+
 def _note(source: Source, slug: str) -> str:
     """Say of a format without a reader why it has none."""
-    if slug in _UNREAD:
+    named = source.name.endswith(_NATIVE_NAMES) or ".so." in source.name
+    if slug == "executable" and named and source.depth == 0:
+        # on its own it pretends nothing, but a model's custom operators may be such a file
+        source.unknown("native-code", "an executable or a shared library, which is not judged")
+    elif slug in _UNREAD:
         source.unknown("unread-format", f"{_UNREAD[slug]} has no reader yet")
     elif slug in _DISGUISES:
         source.unsafe("disguised-file", _DISGUISES[slug])

@@ -64,7 +64,7 @@ def _decode(head: bytes) -> str | None:
 def _read_text(source: Source, text: str) -> str:
     if text.lstrip()[:1] == "<":
         return read_xml(source, text)
-    if source.name.endswith(_TEMPLATE_NAMES) and ("{{" in text or "{%" in text):
+    if _is_template(source.name) and ("{{" in text or "{%" in text):
         return read_template(source)
     if _PYTHON.search(text):
         return "python"
@@ -73,6 +73,12 @@ def _read_text(source: Source, text: str) -> str:
     if _is_table(text):
         return "csv"
     return "yaml" if len(_YAML_LINE.findall(text)) * 2 > text.count("\n") else "text"
+
+
+def _is_template(name: str) -> bool:
+    """Whether a name is that of a prompt template: `page.html.jinja` makes pages of a site and no prompts."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{dot}{ending}" in _TEMPLATE_NAMES and "." not in stem
 
 
 def _is_table(text: str) -> bool:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
-_EXTERNAL = re.compile(r"<!ENTITY\s+(?:%\s+)?[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b|<!DOCTYPE\s+[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b")
+_EXTERNAL = re.compile(
+    # a document type by public identifier, or by a plain name beside the file, is how honest documents begin
+    r"<!ENTITY\s+(?:%\s+)?[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b"
+    r"|<!DOCTYPE\s+[\w:.-]+\s+SYSTEM\s+[\"'](?:\w+://|file:|/|\.\.|[A-Za-z]:)"
+)
+_DOCTYPE = re.compile(r"<!DOCTYPE\s+[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b")
 _ENTITY = re.compile(r"<!ENTITY\b")
 _INCLUDE = re.compile(r"<(?:\w+:)?include\b[^>]{0,500}\bhref\s*=")
 _STYLESHEET = re.compile(r"<\?xml-stylesheet\b|<(?:xsl|xalan|msxsl):(?:stylesheet|script|transform)\b")
@@ -26,7 +31,7 @@ def read_xml(source: Source, text: str) -> str:
         if "<html" in text[:4096].lower()
         else "xml"
     )
-    external = _EXTERNAL.search(text)
+    external = _EXTERNAL.search(text) or (_DOCTYPE.search(text) if slug == "pmml" else None)
     if external is not None:
         source.unsafe("external-entity", f"{external[0]!r} makes a parser read another file", external.start())
     elif len(_ENTITY.findall(text)) > MOST_ENTITIES:
