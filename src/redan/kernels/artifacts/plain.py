@@ -21,6 +21,7 @@ _PYTHON = re.compile(r"^(?:import [\w.]+|from [\w.]+ import |def \w+\(|class \w+
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _YAML_LINE = re.compile(r"^[ \t-]*[\w\"'.]+[ \t]*:(?:[ \t]|$)", re.MULTILINE)
 _TEMPLATE_NAMES = (".jinja", ".jinja2", ".j2")
+_PAGE_NAMES = (".html", ".htm", ".xml", ".css", ".js", ".svg")
 
 LONGEST_LOOKED_AT = 1 << 20
 """Bytes of a text that are looked at."""
@@ -33,7 +34,8 @@ def read_plain(source: Source) -> str:
     if is_onnx(source):
         return read_onnx(source)
     head = source.head(LONGEST_LOOKED_AT)
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+    # Python's json takes UTF-16 and UTF-32 too, with and without a byte order mark.
+    if head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] in (b"{", b"["):
         slug = read_ubjson(source) or read_document(source)
         if slug is not None:
             return slug
@@ -77,8 +79,8 @@ def _read_text(source: Source, text: str) -> str:
 
 def _is_template(name: str) -> bool:
     """Whether a name is that of a prompt template: `page.html.jinja` makes pages of a site and no prompts."""
-    stem, dot, ending = name.rpartition(".")
-    return f"{dot}{ending}" in _TEMPLATE_NAMES and "." not in stem
+    stem, dot, ending = name.rpartition("/")[2].rpartition(".")
+    return f"{dot}{ending}" in _TEMPLATE_NAMES and not stem.endswith(_PAGE_NAMES)
 
 
 def _is_table(text: str) -> bool:

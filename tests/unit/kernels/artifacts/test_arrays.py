@@ -170,3 +170,10 @@ def test_fitted_pipeline_is_safe(protocol):
     reading = inspect_bytes(pickle.dumps(model, protocol), "m.pkl")
     assert (reading.verdict, reading.reasons) == ("safe", ())
     assert "sklearn.tree._tree.Tree" in {call.callable for call in reading.calls}
+
+
+def test_object_array_without_its_pickle_is_truncated():
+    data = npy(objects("a"))
+    start = data.index(b"\n") + 1
+    for cut in (start - 1, start):
+        assert (read(data[:cut]).verdict, kinds(data[:cut])) == ("unknown", {"truncated"})

@@ -174,3 +174,25 @@ def test_skops_schema_is_judged_like_imports():
 def test_pmml_is_read_for_entities(text, verdict):
     reading = inspect_bytes(text.encode(), "m.pmml")
     assert (reading.format, reading.verdict) == ("pmml", verdict)
+
+
+ENCODINGS = ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("padding", [0, 100_000, 5_000_000])
+def test_every_encoding_that_a_loader_takes_is_read(encoding, padding):
+    text = json.dumps({**sequential(LAMBDA), "padding": "x" * padding})
+    assert json.loads(text.encode(encoding))["class_name"] == "Sequential"
+    assert inspect_bytes(text.encode(encoding), "config.json").verdict == "unsafe"
+
+
+def test_large_document_with_a_target_is_read():
+    assert read({"padding": "x" * 5_000_000, "_target": "os.system"}).verdict == "unsafe"
+
+
+def test_a_key_that_stands_twice_is_not_safe() -> None:
+    reading = inspect_bytes(b'{"_target_": "os.system", "_target_": "torch.nn.Linear"}', "config.json")
+    assert reading.verdict != "safe"
+    assert any(reason.kind == "duplicate-keys" for reason in reading.reasons)
+    assert inspect_bytes(b'{"a": 1, "a": 2}', "config.json").verdict == "safe"

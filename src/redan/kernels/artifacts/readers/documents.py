@@ -23,26 +23,42 @@ LARGEST_PARSED_BYTES = 1 << 20
 """A larger document is parsed only if one of the keys that matter stands in it."""
 
 _TELLING = re.compile(
-    rb'"(?:auto_map|chat_template|_target_|target|class_name|__loader__|weight_map|custom_pipelines)"|\\u00[2-7]'
+    rb'"(?:auto_map|chat_template|_target_?|target|class_name|__loader__|weight_map|custom_pipelines)"|\\u00[2-7]'
 )
+
+_ACTED_ON = frozenset(
+    {"auto_map", "chat_template", "_target_", "_target", "target", "class_name", "config", "module", "weight_map"}
+)
+"""Keys whose value decides what a loader does."""
 
 
 def read_document(source: Source) -> str | None:
     """Read a JSON document; None where the bytes are none."""
     n_bytes = len(source.data)
-    if n_bytes > LARGEST_PARSED_BYTES and not _TELLING.search(source.data):
+    is_wide = b"\0" in source.head(4)
+    if n_bytes > LARGEST_PARSED_BYTES and not is_wide and not _TELLING.search(source.data):
         return "xgboost" if source.data.find(b'"learner"', 0, 4096) >= 0 else "json"
     if n_bytes > source.ledger.limits.header_bytes:
         raise source.ledger.limit("header_bytes", source.where)
     content = bytes(source.data)
     source.ledger.nodes(content.count(b",") + content.count(b"[") + content.count(b"{"), source.where)
     try:
-        document = json.loads(content)
+        document = json.loads(content, object_pairs_hook=lambda pairs: _merged(source, pairs))
     except RecursionError:
         raise source.ledger.limit("depth", source.where) from None
     except ValueError:
         return None
     return _read(source, document)
+
+
+def _merged(source: Source, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """One object; where a key that matters stands in it twice, readers disagree about which one counts."""
+    item = dict(pairs)
+    if len(item) < len(pairs):
+        keys = [key for key, _ in pairs]
+        for key in sorted(key for key in _ACTED_ON if keys.count(key) > 1):
+            source.unknown("duplicate-keys", f"the key {key!r} stands twice in one object")
+    return item
 
 
 def _read(source: Source, document: object) -> str:
