@@ -66,7 +66,7 @@ def _time_unit(unit: str | None, part: str) -> float:
     return _UNITS[unit]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Budget:
     """Spends limits. A probe asks ``stop()`` between steps and ends with what it has when there is a reason to.
 

@@ -80,7 +80,7 @@ def save_npy(array: Any) -> bytes:
     return buffer.getvalue()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class MemoryBlobs:
     """Evidence in memory, by digest."""
 
@@ -106,7 +106,7 @@ class MemoryBlobs:
         return _decode(evidence, self.get(evidence.sha256))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FolderBlobs:
     """Evidence as files ``ab/cdef…`` under a folder; a file appears whole or not at all."""
 

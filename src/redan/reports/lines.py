@@ -25,7 +25,7 @@ _SGR = {
 """ECMA-48 Select Graphic Rendition parameters; a colour repeats what a word beside it says."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Lines:
     """Collects lines.
 

@@ -22,7 +22,7 @@ SET_ASIDE = ("suppressed", "baseline", "mitigated")
 Measured = Literal["measured", "partly measured", "not tested"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ThreatSummary:
     """One threat in a line.
 
@@ -43,7 +43,7 @@ class ThreatSummary:
     probes: tuple[Ran, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Gap:
     """Something that was not tested, or not to its end, and why."""
 

@@ -18,7 +18,7 @@ SCANNING = "supply_chain"
 """The threat whose probes read files; all others ask the model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Step:
     """One probe on one subject with its parameters."""
 
@@ -27,7 +27,7 @@ class Step:
     params: Params
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Plan:
     """What will run, and what will not with its reason."""
 

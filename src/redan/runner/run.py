@@ -32,7 +32,6 @@ class Journal(Protocol):
         """Keep the finding."""
 
 
-@dataclass(frozen=True, slots=True)
 class NoJournal:
     """Keeps nothing; what the Python interface uses."""
 
@@ -40,7 +39,7 @@ class NoJournal:
         """Do nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FileJournal:
     """Appends each finding to a file of JSON lines, so that a killed run keeps what it found."""
 
@@ -59,7 +58,7 @@ class FileJournal:
             raise EvidenceError(f"cannot write {str(self.path)!r}: {err.strerror}", hint="is the disk full?") from err
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Session:
     """Everything around a run that is not the plan itself.
 
@@ -84,7 +83,7 @@ class Session:
     journal: Journal = field(default_factory=NoJournal)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Collected:
     probes: list[Ran] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.values import Buffer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Source:
     """One buffer: a file, a member of an archive, or the content of a compressed stream.
 
