@@ -103,7 +103,7 @@ def _picture(evidence: Evidence, blobs: Blobs | None) -> Html:
     data = evidence.payload if evidence.payload is not None else _bytes(evidence, blobs)
     caption = el("figcaption", evidence.note or evidence.name)
     if data is None:
-        return el("figure", el("p", f"The picture {evidence.name} lies in the run folder.", class_="soft"), caption)
+        return el("figure", el("p", f"This picture lies in the run folder: {evidence.name}", class_="soft"), caption)
     triptych = evidence.name.startswith("triptych")
     parts = [el("span", part) for part in ("clean", "adversarial", "difference × 10")] if triptych else []
     source = f"data:image/png;base64,{b64encode(data).decode()}"
