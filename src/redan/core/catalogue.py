@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import cache
 from importlib import import_module
 from inspect import cleandoc
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from redan.core.errors import UnknownName, UsageError
 from redan.core.finding import Scalar, Severity
+from redan.core.record import dataclass
 
 if TYPE_CHECKING:
     from redan.core.probe import Spec

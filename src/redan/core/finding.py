@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import IntEnum
 from hashlib import sha256
 from typing import Literal
+
+from redan.core.record import dataclass
 
 Scalar = str | int | float | bool | None
 """What a parameter value may be, so that every finding survives a trip through JSON."""

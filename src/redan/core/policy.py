@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 
 from redan.core.errors import ConfigError
 from redan.core.finding import Finding, Severity, Suppression
+from redan.core.record import dataclass
 from redan.core.report import Gate, Report
 
 PASS, FAIL, UNDECIDED, INTERRUPTED = 0, 1, 3, 130

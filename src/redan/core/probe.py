@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from redan.core.params import Params
+from redan.core.record import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

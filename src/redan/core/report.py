@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from redan.core.codec import decode, encode
 from redan.core.errors import ConfigError, EvidenceError, Unreadable, UsageError
 from redan.core.finding import Evidence, Finding, Quantity, Severity
+from redan.core.record import dataclass
 from redan.core.subject import SubjectRef
 
 SCHEMA = "redan/1"

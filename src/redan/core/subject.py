@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 from redan.core.errors import CapabilityMissing
+from redan.core.record import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ every machine. Exceeding one is a reason `limit` that names it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from redan.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

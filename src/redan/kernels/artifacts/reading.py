@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from redan.core.record import dataclass
 
 Verdict = Literal["safe", "unknown", "unsafe"]
 
