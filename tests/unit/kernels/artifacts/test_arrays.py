@@ -177,3 +177,37 @@ def test_object_array_without_its_pickle_is_truncated():
     start = data.index(b"\n") + 1
     for cut in (start - 1, start):
         assert (read(data[:cut]).verdict, kinds(data[:cut])) == ("unknown", {"truncated"})
+
+
+PLAIN = [
+    np.arange(6, dtype=np.float32).reshape(2, 3),
+    np.zeros((), np.int64),
+    np.zeros((0, 3), np.uint8),
+    np.array([True, False]),
+    np.array(["one", "three"]),
+    np.array([b"one", b"three"]),
+    np.array(["2026-11-21"], dtype="datetime64[ns]"),
+    np.zeros(3, np.complex64),
+]
+
+
+@pytest.mark.parametrize("array", PLAIN, ids=lambda a: str(a.dtype))
+def test_every_byte_of_a_plain_array_is_accounted_for(array):
+    data = npy(array)
+    assert read(data).verdict == "safe"
+    behind = read(data + pickle.dumps([1]))
+    assert (behind.verdict, behind.reasons[0].kind, behind.complete) == ("unknown", "trailing-bytes", False)
+    if array.size:
+        cut = read(data[:-1])
+        assert (cut.verdict, cut.reasons[0].kind) == ("unknown", "truncated")
+
+
+def test_an_array_of_records_is_still_safe():
+    assert read(npy(np.zeros(3, [("a", "<f4"), ("b", "<i8")]))).verdict == "safe"
+
+
+@pytest.mark.parametrize("shape", ["9" * 5000, ", ".join(["9" * 18] * 50_000), "1 1, 2"], ids=["long", "many", "odd"])
+def test_a_shape_that_no_file_can_have_ends_in_words(shape):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape},), }}".encode()
+    data = b"\x93NUMPY\x02\x00" + struct.pack("<I", len(header)) + header
+    assert read(data).verdict == "unknown"
