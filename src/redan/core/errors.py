@@ -13,6 +13,7 @@
     │   └── SubjectFailed         the model or endpoint itself raised, hung or answered nonsense
     ├── BudgetSpent               the budget ended before anything could be said
     ├── EvidenceError             stored evidence is missing or was changed
+    │   └── SignatureRefused      a signature, proof or digest does not fit what it should cover
     └── InternalError             a bug in Redan
 
 A message says what happened and what was expected; the hint says what to type next.
@@ -135,6 +136,13 @@ class EvidenceError(RedanError):
 
     code = "RDN-E500"
     exit_code = 3
+
+
+class SignatureRefused(EvidenceError):
+    """A signature, proof or digest does not fit what it should cover."""
+
+    code = "RDN-E510"
+    exit_code = 1
 
 
 class InternalError(RedanError):
