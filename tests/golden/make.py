@@ -13,7 +13,7 @@ from pathlib import Path
 from redan.core.compare import compare
 from redan.core.errors import EvidenceError
 from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Suppression
-from redan.core.report import Artifact, Gate, Ran, Report, Run, Tool, Unexamined
+from redan.core.report import Artifact, Examined, Gate, Ran, Report, Run, Tool, Unexamined
 from redan.core.subject import Binding, Component, SubjectRef
 from redan.reports import junit, markdown, table
 
@@ -323,6 +323,10 @@ def report() -> tuple[Report, list[Evidence]]:
                 size_bytes=512,
             ),
             Artifact(path="README.md", verdict="safe", reasons=(), format="text", sha256="01" * 32, size_bytes=900),
+        ),
+        examined=(
+            Examined(path="notebooks/train.ipynb", format="notebook", by=("notebooks", "secrets")),
+            Examined(path="README.md", format="text", by=("secrets",)),
         ),
         unexamined=(Unexamined(path="models/locked.bin", why="permission denied"),),
         notes=("the data has 10 classes and the first 1000 of 10000 images were used",),

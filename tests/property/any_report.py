@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Suppression
-from redan.core.report import Artifact, Gate, Ran, Report, Run, Tool, Unexamined
+from redan.core.report import Artifact, Examined, Gate, Ran, Report, Run, Tool, Unexamined
 from redan.core.subject import Binding, Component, SubjectRef
 
 HOSTILE = (
@@ -166,6 +166,7 @@ REPORT = st.builds(
             size_bytes=COUNT,
         )
     ),
+    examined=many(st.builds(Examined, path=TEXT, format=TEXT, by=st.tuples(TEXT))),
     unexamined=many(st.builds(Unexamined, path=TEXT, why=TEXT)),
     asked=st.dictionaries(TEXT, SCALAR, max_size=2),
     notes=TEXTS,

@@ -12,7 +12,7 @@ from redan.core.finding import Severity
 
 
 @click.command("scan")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("paths", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="PATH...")
 @click.option(
     "--gate",
     type=click.Choice([s.word for s in Severity]),
@@ -20,11 +20,19 @@ from redan.core.finding import Severity
     show_default=True,
     help="Severity that fails.",
 )
+@click.option("--probe", "probes", multiple=True, help="Exactly this probe; may be repeated.")
+@click.option("--digest-all", is_flag=True, help="Digest files above 16 MiB too, so that the report can be sealed.")
 @format_options
 def command(
-    path: Path, gate: str, form: str | None, output: Path | None, quiet: bool
+    paths: tuple[Path, ...],
+    gate: str,
+    probes: tuple[str, ...],
+    digest_all: bool,
+    form: str | None,
+    output: Path | None,
+    quiet: bool,
 ) -> int:  # click passes flags by name
-    """Judge every file under PATH by content: unsafe, unknown or safe. Nothing is loaded or executed.
+    """Judge every file under each PATH by content: unsafe, unknown or safe. Nothing is loaded or executed.
 
     \b
     redan scan model.pt
@@ -33,4 +41,5 @@ def command(
     from redan.core.policy import Policy
     from redan.runner.scan import scan
 
-    return publish(scan(path, policy=Policy(gate=Severity.of(gate), today=datetime.now(UTC).date())), form, output)
+    policy = Policy(gate=Severity.of(gate), today=datetime.now(UTC).date())
+    return publish(scan(*paths, probes=probes, digest_all=digest_all, policy=policy), form, output)

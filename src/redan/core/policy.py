@@ -133,8 +133,8 @@ def _doubts(report: Report, required: tuple[str, ...]) -> tuple[str, ...]:
     done = [p for p in report.probes if p.outcome in ("ran", "partial")]
     if not done:
         doubts.append("nothing was measured")
-    elif not report.findings and not report.artifacts:
-        doubts.append("nothing was examined: no model file was found")
+    elif not (report.findings or report.artifacts or report.examined):
+        doubts.append("nothing was examined: no file that Redan reads was found")
     doubts += [f"{p.name} failed: {p.why}" for p in report.probes if p.outcome == "failed"]
     doubts += [f"{p.name} was cut short: {p.why}" for p in report.probes if p.outcome == "partial"]
     tested = {p.threat for p in done}

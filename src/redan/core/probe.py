@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from redan.core.finding import Finding
     from redan.core.inputs import Inputs
     from redan.core.progress import Observer
-    from redan.core.report import Artifact, Unexamined
+    from redan.core.report import Artifact, Examined, Unexamined
     from redan.core.subject import Capability
 
 Cost = Literal["instant", "seconds", "minutes", "hours"]
@@ -70,7 +70,7 @@ class Probe(Protocol):
         budget: Budget,
         seed: int,
         observe: Observer,
-    ) -> Iterator[Finding | Artifact | Unexamined]:
+    ) -> Iterator[Finding | Artifact | Examined | Unexamined]:
         """Measure.
 
         Args:

@@ -112,6 +112,23 @@ class Unexamined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A file that is no model artifact and was looked into: notebooks, code, settings, prose.
+
+    It carries no verdict: that nothing was found in a text is no promise about it.
+
+    Attributes:
+        path: the file.
+        format: slug of what it is.
+        by: names of the probes that read it to its end.
+    """
+
+    path: str
+    format: str
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The decision: pass, fail or undecided, with its reasons.
 
@@ -140,6 +157,7 @@ class Report:
     probes: tuple[Ran, ...] = ()
     findings: tuple[Finding, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    examined: tuple[Examined, ...] = ()
     unexamined: tuple[Unexamined, ...] = ()
     asked: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -69,8 +69,8 @@ class SubjectRef:
 
     @property
     def digest(self) -> str:
-        """One SHA-256 over all components, independent of their order and of where they lie; empty if none is known."""
-        if not self.components:
+        """One SHA-256 over all components, independent of order and place; empty if that of one is unknown."""
+        if not self.components or not all(part.sha256 for part in self.components):
             return ""
         parts = sorted(f"{part.role}:{part.sha256}" for part in self.components)
         return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
@@ -157,6 +157,16 @@ class Files(Protocol):
     @property
     def root(self) -> Path:
         """The file or folder."""
+
+    def files(self) -> tuple[tuple[Path, str], ...]:
+        """Every file under the root in sorted order, each with its path as reports show it.
+
+        Raises:
+            Unreadable: a folder cannot be listed.
+        """
+
+    def digest(self, path: Path) -> str:
+        """SHA-256 of one of the files, hexadecimal; empty when it was not digested or cannot be read."""
 
 
 PROTOCOLS: dict[str, type] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from redan.core.catalogue import writer
 from redan.reports.figures import bounded, plural, spread, words
-from redan.reports.summary import counting, gaps, set_aside, standing, tally, threats, why_set_aside
+from redan.reports.summary import also_read, counting, gaps, set_aside, standing, tally, threats, why_set_aside
 from redan.reports.visible import shortened, visible
 
 if TYPE_CHECKING:
@@ -103,9 +103,10 @@ def _artifacts(report: Report) -> list[str]:
     shown = sorted((a for a in report.artifacts if a.verdict != "safe"), key=lambda a: a.verdict != "unsafe")
     told = ", ".join(f"{count:,} {verdict}" for verdict, count in tally(report.artifacts).items())
     rows = [(a.verdict, code(a.path), plain("; ".join(a.reasons))) for a in shown]
+    read = [plain(f"Also read: {'; '.join(also_read(report))}")] if report.examined else []
     if rows:
-        return _table(f"Files: {told}", ("Verdict", "File", "Reasons"), rows)
-    return [f"### Files: {told}"] if told else []
+        return [*_table(f"Files: {told}", ("Verdict", "File", "Reasons"), rows), *read]
+    return [*([f"### Files: {told}"] if told else []), *read]
 
 
 def _gaps(report: Report) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Literal
@@ -130,6 +131,13 @@ def tally(artifacts: tuple[Artifact, ...]) -> dict[str, int]:
     """Count artifacts by verdict, the worst first, verdicts without any left out."""
     counts = {verdict: sum(a.verdict == verdict for a in artifacts) for verdict in ("unsafe", "unknown", "safe")}
     return {verdict: count for verdict, count in counts.items() if count}
+
+
+def also_read(report: Report) -> tuple[str, ...]:
+    """Count the files that are no model artifacts and were read, by format and by who read them."""
+    counts = Counter((file.format, file.by) for file in report.examined)
+    ranked = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
+    return tuple(f"{count:,} {format_} ({', '.join(by)})" for (format_, by), count in ranked)
 
 
 def why_set_aside(finding: Finding) -> str:

@@ -8,7 +8,17 @@ from redan.core.catalogue import writer
 from redan.reports.cells import cell_width, pad
 from redan.reports.figures import bounded, figure, plural, spread, words
 from redan.reports.lines import MAX_WIDTH, MIN_WIDTH, Lines, bar
-from redan.reports.summary import WORST_FIRST, counting, gaps, set_aside, standing, tally, threats, why_set_aside
+from redan.reports.summary import (
+    WORST_FIRST,
+    also_read,
+    counting,
+    gaps,
+    set_aside,
+    standing,
+    tally,
+    threats,
+    why_set_aside,
+)
 from redan.reports.visible import shortened, visible
 
 if TYPE_CHECKING:
@@ -38,6 +48,7 @@ def write(report: Report, *, width: int = 80, colour: bool = False) -> bytes:
     _threats(report, lines)
     _findings(report, lines)
     _artifacts(report.artifacts, lines)
+    _also_read(report, lines)
     _set_aside(report, lines)
     _gaps(report, lines)
     _run(report, lines)
@@ -185,6 +196,15 @@ def _artifacts(artifacts: tuple[Artifact, ...], lines: Lines) -> None:
             lines.say(_text(reason), first="      ", rest="        ")
     if len(shown) > MOST_ARTIFACTS:
         lines.say(f"and {len(shown) - MOST_ARTIFACTS:,} more that are not safe: see the JSON report", first="  ")
+
+
+def _also_read(report: Report, lines: Lines) -> None:
+    told = also_read(report)
+    if not told:
+        return
+    if not report.artifacts:
+        lines.gap()
+    lines.say(_text(f"Also read: {'; '.join(told)}"), rest="  ")
 
 
 _STYLE = {"unsafe": "critical", "unknown": "medium"}

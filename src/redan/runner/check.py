@@ -182,9 +182,9 @@ def _open(config: Config, *, quick: bool) -> Opened:
 
 
 def _files(config: Config) -> list[Subject]:
-    from redan.subjects.files import open_files
+    from redan.subjects.files import open_all
 
-    return [open_files(path) for path in scan_paths(config)]
+    return list(open_all(scan_paths(config)))
 
 
 def scan_paths(config: Config) -> list[Path]:

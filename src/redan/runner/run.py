@@ -18,7 +18,7 @@ from redan.core.finding import Finding
 from redan.core.inputs import Inputs
 from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
-from redan.core.report import Artifact, Blobs, Gate, Ran, Report, Run, Tool, Unexamined
+from redan.core.report import Artifact, Blobs, Examined, Gate, Ran, Report, Run, Tool, Unexamined
 from redan.core.subject import SubjectRef
 from redan.evidence.blobs import MemoryBlobs
 from redan.runner import facts
@@ -88,9 +88,10 @@ class _Collected:
     probes: list[Ran] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
+    examined: dict[str, Examined] = field(default_factory=dict)
     unexamined: list[Unexamined] = field(default_factory=list)
 
-    def take(self, items: Iterable[Finding | Artifact | Unexamined], session: Session) -> None:
+    def take(self, items: Iterable[Finding | Artifact | Examined | Unexamined], session: Session) -> None:
         for item in items:
             if isinstance(item, Finding):
                 for blob in item.evidence:
@@ -100,8 +101,20 @@ class _Collected:
                 self.findings.append(kept)
             elif isinstance(item, Artifact):
                 self.artifacts.append(item)
+            elif isinstance(item, Examined):
+                known = self.examined.get(item.path)
+                self.examined[item.path] = replace(known, by=(*known.by, *item.by)) if known else item
             else:
                 self.unexamined.append(item)
+
+    def looked_into(self) -> tuple[Examined, ...]:
+        """Return the files that were read and have no verdict."""
+        judged = {a.path for a in self.artifacts}
+        return tuple(e for e in self.examined.values() if e.path not in judged)
+
+    def left_alone(self) -> tuple[Unexamined, ...]:
+        """Return the files that nobody read; what one probe has no reader for, another may have read."""
+        return tuple(u for u in self.unexamined if u.path not in self.examined)
 
 
 def run(
@@ -116,8 +129,7 @@ def run(
 ) -> Report:
     """Run every step and return the judged report.
 
-    A deliberate error in a probe makes that probe ``failed`` with its reason; the others still run. An interruption
-    ends the run with what it has.
+    A deliberate error makes a probe ``failed`` and the others still run. An interruption ends the run with what it has.
 
     Args:
         plan: what to run.
@@ -158,7 +170,8 @@ def run(
         probes=tuple(collected.probes),
         findings=session.policy.judged(collected.findings),
         artifacts=tuple(collected.artifacts),
-        unexamined=tuple(collected.unexamined),
+        examined=collected.looked_into(),
+        unexamined=collected.left_alone(),
         asked=asked or {},
         notes=notes,
         blobs=session.blobs,

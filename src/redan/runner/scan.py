@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,28 +11,57 @@ from typing import TYPE_CHECKING
 from redan.core.inputs import Inputs
 from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
-from redan.runner.plan import SCANNING, Choice, plan
+from redan.core.subject import SubjectRef
+from redan.runner.plan import SCANNING, Choice, Plan, plan
 from redan.runner.run import Session, run
-from redan.subjects.files import open_files
+from redan.subjects.files import open_all
 
 if TYPE_CHECKING:
     from redan.core.report import Report
 
+MOST_DIGESTED_BYTES = 16 << 20
+"""Digesting is most of the time that a large file takes; whoever wants the report bound to it asks for that."""
 
-def scan(path: str | Path, *, observe: Observer = SILENT, policy: Policy | None = None) -> Report:
-    """Judge every file under a path by content, without loading anything.
+
+def scan(
+    *paths: str | Path,
+    probes: Sequence[str] = (),
+    digest_all: bool = False,
+    observe: Observer = SILENT,
+    policy: Policy | None = None,
+) -> Report:
+    """Judge every file under some paths by content, without loading anything.
 
     Args:
-        path: a file or folder.
+        paths: files and folders.
+        probes: exactly these probes of the supply chain; its defaults when empty.
+        digest_all: digest also files above 16 MiB, so that the report can be sealed for them.
         observe: told about progress.
         policy: what decides; gate ``high`` by default.
 
     Raises:
-        Unreadable: the path does not exist or may not be read.
+        Unreadable: a path does not exist or may not be read.
     """
-    files = open_files(Path(path))
-    steps = plan([files], Inputs(), Choice(threats=(SCANNING,)))
+    subjects = open_all([Path(p) for p in paths], most_digested_bytes=None if digest_all else MOST_DIGESTED_BYTES)
+    plans = [plan([each], Inputs(), Choice(threats=(SCANNING,), probes=tuple(probes))) for each in subjects]
+    steps = Plan(steps=tuple(s for p in plans for s in p.steps), skipped=plans[0].skipped)
+    refs = [each.ref for each in subjects]
+    ref = refs[0] if len(refs) == 1 else _together(refs)
     session = Session(
-        policy=policy or Policy(today=datetime.now(UTC).date()), observe=observe, command=f"redan scan {path}"
+        policy=policy or Policy(today=datetime.now(UTC).date()),
+        observe=observe,
+        command=shlex.join(["redan", "scan", *map(str, paths), *(["--digest-all"] if digest_all else [])]),
     )
-    return run(steps, Inputs(), files.ref, session, asked={"path": str(path)})
+    return run(steps, Inputs(), ref, session, asked={"paths": list(map(str, paths))}, notes=_notes(ref))
+
+
+def _together(refs: Sequence[SubjectRef]) -> SubjectRef:
+    parts = tuple(part for ref in refs for part in ref.components)
+    return SubjectRef(name=", ".join(ref.name for ref in refs), kind="files", components=parts)
+
+
+def _notes(ref: SubjectRef) -> tuple[str, ...]:
+    left = sum(not part.sha256 and part.size_bytes > MOST_DIGESTED_BYTES for part in ref.components)
+    if not left:
+        return ()
+    return (f"not digested: {left} above {MOST_DIGESTED_BYTES >> 20} MiB; --digest-all binds the report to content",)

@@ -12,9 +12,9 @@ from redan.core.finding import Finding
 from redan.core.inputs import Dataset, Inputs
 from redan.core.params import Params
 from redan.core.progress import SILENT
-from redan.core.report import Artifact, Unexamined
+from redan.core.report import Artifact, Examined, Unexamined
 
-Item = Finding | Artifact | Unexamined
+Item = Finding | Artifact | Examined | Unexamined
 
 
 @dataclass(kw_only=True)

@@ -27,7 +27,7 @@ def yields_findings_one_by_one(case: ProbeCase) -> None:
     insist(hasattr(items, "__next__"), f"run returns a {type(items).__name__}", "make run a generator: yield findings")
     yielded = list(items)
     odd = sorted({type(item).__name__ for item in yielded if not isinstance(item, Item)})
-    insist(not odd, f"run yields {', '.join(odd)}", "yield Finding, Artifact or Unexamined")
+    insist(not odd, f"run yields {', '.join(odd)}", "yield Finding, Artifact, Examined or Unexamined")
     insist(bool(yielded), "run yields nothing", "give the kit a subject on which there is something to say")
 
 
@@ -158,7 +158,8 @@ def broken_data_are_errors_with_words(case: ProbeCase) -> None:
             list(_deliberate(case, f"{what} in {role} data", inputs=inputs))
     if "bytes" in case.thing.spec.needs:
         subject = case.make_subject()
-        gone = Narrowed(subject, ("bytes",), root=subject.root / "no-such-file")
+        path = subject.root / "no-such-file"
+        gone = Narrowed(subject, ("bytes",), root=path, files=lambda: ((path, path.name),), digest=lambda path: "")
         list(_deliberate(case, "a path that does not exist", subject=gone))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import inf, nan
 
 from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Status, Suppression
-from redan.core.report import Artifact, Gate, Ran, Report, Run, Tool, Unexamined
+from redan.core.report import Artifact, Examined, Gate, Ran, Report, Run, Tool, Unexamined
 from redan.core.subject import Component, SubjectRef
 
 HOSTILE = (
@@ -130,6 +130,7 @@ def _hostile() -> Report:
         subject=replace(base.subject, name=HOSTILE[0]),
         findings=findings,
         artifacts=tuple(Artifact(path=text, verdict="unknown", reasons=(text,), format=text) for text in HOSTILE),
+        examined=tuple(Examined(path=text, format=text, by=(text,)) for text in HOSTILE),
         unexamined=tuple(Unexamined(path=text, why=text) for text in HOSTILE),
         notes=HOSTILE,
     )

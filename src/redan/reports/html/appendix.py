@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from redan.reports.figures import figure, plural
 from redan.reports.html.markup import Html, el, join, listing, table
 from redan.reports.html.verdict import pairs, tag
+from redan.reports.summary import also_read
 
 if TYPE_CHECKING:
     from redan.core.report import Artifact, Report
@@ -18,14 +19,15 @@ def artifacts(report: Report) -> Html:
     """Return the files with their verdicts, the unsafe ones first."""
     order = ("unsafe", "unknown", "safe")
     found = sorted(report.artifacts, key=lambda a: order.index(a.verdict))
+    read = [el("p", f"Also read: {'; '.join(also_read(report))}.")] if report.examined else []
     if not found:
-        return Html()
+        return join(read)
     note = "Safe means: everything in the file was read and every name in it is allowed. Unknown is not safe."
     columns = ("file", "verdict", "reasons", "format", "bytes", "SHA-256")
     left = len(found) - MOST_ARTIFACTS
     more = el("p", f"and {plural(left, 'file')} more, in the JSON report") if left > 0 else None
     shown = table("Files", columns, map(_artifact, found[:MOST_ARTIFACTS]), numeric="    n")
-    return join([el("p", note, class_="soft"), shown, more])
+    return join([el("p", note, class_="soft"), shown, more, *read])
 
 
 def _artifact(artifact: Artifact) -> tuple[Html | str, ...]:

@@ -14,7 +14,8 @@ from redan.core.errors import Unreadable
 from redan.core.finding import Finding, Severity
 from redan.core.report import Artifact, Unexamined
 from redan.kernels.artifacts.reading import Reason
-from redan.threats.supply_chain.probes import examine, rule_of, walk
+from redan.subjects.files import FilesSubject
+from redan.threats.supply_chain.probes.artifacts import examine, rule_of
 
 BAD = b"\x80\x02cos\nsystem\n(S'true'\ntR."
 
@@ -133,7 +134,7 @@ def test_unreadable_file_is_unknown(tmp_path):
 def test_walk_is_sorted_and_passes_tool_folders(tmp_path):
     for name in ("b/2.pkl", "b/1.pkl", "a.pkl", ".git/x.pkl", "__pycache__/y.pkl", ".venv/z.pkl", "c/.hidden.pkl"):
         written(tmp_path, name, b"N.")
-    found = [str(path.relative_to(tmp_path)) for path in walk(tmp_path)]
+    found = [shown for _, shown in FilesSubject(tmp_path).files()]
     assert found == ["a.pkl", "b/1.pkl", "b/2.pkl", "c/.hidden.pkl"]
 
 
@@ -142,11 +143,11 @@ def test_walk_does_not_follow_linked_folders(tmp_path):
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "link").symlink_to(tmp_path / "outside")
     (tmp_path / "inside" / "loop").symlink_to(tmp_path / "inside")
-    assert [path.name for path in walk(tmp_path / "inside")] == ["link", "loop"]
+    assert [shown for _, shown in FilesSubject(tmp_path / "inside").files()] == ["link", "loop"]
 
 
 def test_walk_of_one_file_and_of_none(tmp_path):
     path = written(tmp_path, "m.pkl", b"N.")
-    assert list(walk(path)) == [path]
+    assert FilesSubject(path).files() == ((path, "m.pkl"),)
     with pytest.raises(Unreadable, match="does not exist"):
-        list(walk(tmp_path / "no"))
+        FilesSubject(tmp_path / "no").files()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from redan.core import params as core_params
 from redan.core.catalogue import probe
-from redan.core.errors import Unreadable
 from redan.core.finding import Evidence, Finding, Location
 from redan.core.probe import Spec
 from redan.core.report import Artifact, Unexamined
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from redan.core.subject import Files
 
 _ESCAPES = frozenset({"path-traversal", "link", "external-path", "absolute-path"})
-_SKIPPED_FOLDERS = frozenset({".git", ".hg", "__pycache__", "node_modules", ".venv", ".redan", ".tox", ".mypy_cache"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,41 +92,19 @@ class Artifacts:
         observe: Observer,
     ) -> Iterator[Finding | Artifact | Unexamined]:
         """Walk the path in sorted order and judge each file."""
-        files = list(walk(subject.root))
-        base = subject.root if subject.root.is_dir() else subject.root.parent
+        files = subject.files()
         observe.started("artifacts", len(files))
-        for done, file in enumerate(files, 1):
+        for done, (file, shown) in enumerate(files, 1):
             if budget.stop():
                 break
-            yield from examine(file, str(file.relative_to(base)), subject_name=subject.root.name)
+            yield from examine(file, shown, subject_name=subject.root.name, sha256=subject.digest(file))
             observe.advanced("artifacts", done, len(files), file.name)
         observe.finished("artifacts", f"{len(files)} files")
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """Yield files under a path in sorted order; links that leave the folder and folders of tools are not followed.
-
-    Raises:
-        Unreadable: the path does not exist or may not be listed.
-    """
-    if not root.exists():
-        raise Unreadable(f"{str(root)!r} does not exist", hint="check the spelling; relative paths start where you are")
-    if not root.is_dir():
-        yield root
-        return
-    try:
-        names = sorted(root.iterdir())
-    except OSError as err:
-        raise Unreadable(f"cannot list {str(root)!r}: {err.strerror}") from err
-    for name in names:
-        if name.is_dir() and not name.is_symlink():
-            if name.name not in _SKIPPED_FOLDERS:
-                yield from walk(name)
-        else:
-            yield name
-
-
-def examine(file: Path, shown: str, *, subject_name: str) -> Iterator[Finding | Artifact | Unexamined]:
+def examine(
+    file: Path, shown: str, *, subject_name: str, sha256: str = ""
+) -> Iterator[Finding | Artifact | Unexamined]:
     """Judge one file and yield its verdict and its findings."""
     if not file.is_file():
         yield Unexamined(path=shown, why="no regular file")
@@ -148,6 +124,7 @@ def examine(file: Path, shown: str, *, subject_name: str) -> Iterator[Finding | 
         verdict=reading.verdict,
         reasons=tuple(_sentence(reason) for reason in reading.reasons),
         format=reading.format,
+        sha256=sha256,
         size_bytes=size_bytes,
     )
     for number, reason in enumerate(reading.reasons):

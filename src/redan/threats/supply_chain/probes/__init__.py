@@ -1,0 +1,1 @@
+"""Probes that read what a model is made of, one technique a file."""
