@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.ledger import Ledger
     from redan.kernels.artifacts.machine.values import Value
 
+ADDRESS = "a network address"
+"""The shape that settings of honest objects have too."""
+
 LONGEST_SEARCHED = 1 << 16
 """Characters of one argument that are searched."""
 
@@ -120,15 +123,13 @@ def text_shape(text: str) -> str | None:
     text = text[:LONGEST_SEARCHED]
     if text in _MODULES:
         return f"the name of a powerful module, {text!r}"
-    if re.search(_URL, text):
-        return "a network address"
     if re.search(_CODE, text):
         return "source code"
     if re.search(_SHELL, text):
         return "a shell command"
     if re.search(_PATH, text):
         return "a sensitive path"
-    return None
+    return ADDRESS if re.search(_URL, text) else None
 
 
 def _literals(value: Value) -> Iterator[str | bytes]:

@@ -23,6 +23,10 @@ _MODULES: dict[str, str] = {
         this antigravity IPython ipykernel jupyter_client notebook nbconvert execnet cffi pycparser cython pyximport
         llvmlite jinja2 mako chameleon tornado.template RestrictedPython asteval nltk.app simpleeval numexpr
         sympy.parsing sympy.core.sympify sympy.sympify sympy.utilities.lambdify pandas.core.computation pandas.eval
+        hydra.utils hydra._internal hydra.core accelerate.utils.launch accelerate.commands tensorflow.py_function
+        tensorflow.numpy_function tensorflow.raw_ops tensorflow.load_op_library tensorflow.load_library
+        tensorflow.keras.utils tensorflow.python.framework.load_library scipy.LowLevelCallable zipapp tabnanny
+        pyclbr modulefinder gettext.c2py abc.ABCMeta contextlib.contextmanager weakref.finalize _bootsubprocess
         torch.fx torch.package torch.jit torch.onnx torch.export torch._export torch.ops torch._ops torch.classes
         torch._classes torch.library torch.hub torch.compiler torch.cuda.jiterator transformers.dynamic_module_utils
         transformers.pipelines transformers.utils.import_utils transformers.file_utils keras.src.utils.python_utils
@@ -36,10 +40,13 @@ _MODULES: dict[str, str] = {
         numpy.lib._npyio_impl scipy.io keras.models keras.src.legacy.saving skops.io safetensors.torch.load_file
         tensorflow.keras.models tensorflow.saved_model spacy.load datasets.load_dataset datasets.load_from_disk
         onnxruntime.InferenceSession numba.core.serialize tensorflow.compat h5py.File tensorflow.io
-        tensorflow.python.lib.io tensorflow.python.ops.script_ops""",
+        tensorflow.python.lib.io tensorflow.python.ops.script_ops
+        datasets.utils tensorflow_hub.load torchaudio.load diffusers.utils gensim.utils.unpickle""",
     "reads or writes files": """
         io _io shutil tempfile glob fileinput fnmatch filecmp linecache zipfile tarfile gzip bz2 lzma mmap sqlite3
         _sqlite3 csv netrc configparser mailbox posixpath ntpath genericpath codecs tokenize distlib wheel fsspec
+        cv2 imageio decord skimage.io matplotlib.pyplot matplotlib.image onnx.load onnx.load_model onnx.save onnx.external_data_helper
+        nltk.data nltk.downloader _pyio torch.utils.file_baton torch.serialization._open_file pyarrow.memory_map
         smart_open s3fs gcsfs PIL.ImageShow logging.config logging.handlers torchvision.io torch.utils.tensorboard
         numpy.memmap sklearn.externals sklearn.utils._testing sklearn.conftest sklearn._build_utils""",
     "opens network connections": """
@@ -48,7 +55,11 @@ _MODULES: dict[str, str] = {
         BaseHTTPServer xmlrpclib webbrowser selectors select asyncore asynchat email wsgiref cgi cgitb websocket
         websockets grpc zmq pika kafka boto3 botocore google.cloud google.auth azure huggingface_hub wandb mlflow
         clearml comet_ml neptune gdown kaggle redis pymongo psycopg2 sqlalchemy pymysql flask django fastapi
-        starlette uvicorn tornado twisted scapy""",
+        starlette uvicorn tornado twisted scapy ray.remote ray.init ray.get ray.util ray.job_submission
+        dask.delayed dask.compute distributed vllm.LLM llama_cpp ctransformers gpt4all langchain_experimental
+        langchain.llms.loading langchain.chains.loading langchain.prompts.loading langchain.agents langchain.tools
+        langchain.utilities langchain_core.load langchain_community.tools langchain_community.utilities openai
+        litellm pyarrow.fs pyarrow.flight pyarrow.hdfs""",
     "reaches into native memory or the interpreter": """
         ctypes _ctypes gc _weakref faulthandler atexit site sitecustomize usercustomize sysconfig builtins.globals
         _frozen_importlib _frozen_importlib_external _interpreters _xxsubinterpreters _xxinterpchannels

@@ -18,6 +18,8 @@ _HARMLESS_DUNDERS = frozenset(
     {"__orig_class__", "__doc__", "__module__", "__annotations__", "__name__", "__qualname__"}
 )
 _PROTOCOL_METHODS = frozenset({"append", "extend", "add", "update", "setdefault"})
+_CALLING = frozenset({"REDUCE", "OBJ", "INST"})
+"""Opcodes that call what they are given; NEWOBJ only creates an object of it."""
 
 
 class Judge:
@@ -122,16 +124,23 @@ class Judge:
         if grade in ("constructor", "function"):
             return Result(function, args)
         if grade == "class":
-            if how == "REDUCE" or (args and how in ("OBJ", "INST")):
-                self.unknown("unlisted-call", f"calls {function!r} with arguments; saved models only create it", offset)
+            if how in _CALLING and (args or how == "REDUCE"):
+                self._called_class(function, args, offset)
             return Result(function, args)
         if grade == "special":
             return special.RULES[repr(function)](self, function, args, offset)
         if grade == "value":
-            self.unknown("unlisted-call", f"calls {function!r}, which saved models only refer to", offset)
+            self.unsafe("unlisted-call", f"calls {function!r}, which saved models only refer to", offset)
         elif grade == "unlisted":
             self._called_unlisted(function, args, how, offset)
         return Result(function, args)
+
+    def _called_class(self, function: Global, args: Value, offset: int) -> None:
+        shape = arguments.attack_shape(args, function.name, self.ledger)
+        if shape is not None and shape != arguments.ADDRESS:
+            self.unsafe("attack-argument", f"calls {function!r} with {shape}", offset)
+        else:
+            self.unknown("unlisted-call", f"calls {function!r} with arguments; saved models only create it", offset)
 
     def _called_unlisted(self, function: Global, args: Value, how: str, offset: int) -> None:
         last = function.name.rpartition(".")[2]
@@ -140,7 +149,7 @@ class Judge:
             self.unsafe("attack-argument", f"calls {function!r} with {shape}", offset)
         elif denylist.sounds_powerful(function.name):
             self.unsafe("powerful-name", f"calls {function!r}, whose name says what it does", offset)
-        elif how == "REDUCE" and (
+        elif how in _CALLING and (
             allowlist.is_standard_library(function.module)
             or (allowlist.is_known_package(function.module) and _is_function(last))
         ):

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from redan.kernels.artifacts.judgement import allowlist, denylist
-from redan.kernels.artifacts.judgement.arguments import attack_shape
+from redan.kernels.artifacts.judgement.arguments import ADDRESS, attack_shape
 from redan.kernels.artifacts.judgement.imports import LONGEST_NAME, judge_import
 from redan.kernels.artifacts.reading import SAFE, UNSAFE
 
@@ -113,7 +113,7 @@ def check_target(source: Source, target: str, key: str, arguments: object = None
     if judged.verdict == UNSAFE or denylist.sounds_powerful(target):
         source.unsafe("denied-target", f"{key}: {target} is called when the configuration is instantiated")
     elif judged.verdict != SAFE and not target.startswith(_TARGET_ROOTS) and not target.startswith("torch."):
-        if shape is not None and shape != "a network address":
+        if shape is not None and shape != ADDRESS:
             source.unsafe("attack-argument", f"{key}: {target} is called with {shape}")
         elif key != "target":
             source.unknown("unlisted-target", f"{key}: {target} is called when the configuration is instantiated")
