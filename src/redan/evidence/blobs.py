@@ -26,7 +26,7 @@ def _checked(digest: str, data: bytes) -> bytes:
     return data
 
 
-def _decode(evidence: Evidence, data: bytes) -> Any:
+def decoded(evidence: Evidence, data: bytes) -> Any:
     """Return the object that the bytes stand for: torch tensor, numpy array, text or bytes.
 
     Raises:
@@ -103,7 +103,7 @@ class MemoryBlobs:
 
     def decode(self, evidence: Evidence) -> Any:
         """Return the evidence as the tensor, array, text or bytes it stands for."""
-        return _decode(evidence, self.get(evidence.sha256))
+        return decoded(evidence, self.get(evidence.sha256))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -151,4 +151,4 @@ class FolderBlobs:
 
     def decode(self, evidence: Evidence) -> Any:
         """Return the evidence as the tensor, array, text or bytes it stands for."""
-        return _decode(evidence, self.get(evidence.sha256))
+        return decoded(evidence, self.get(evidence.sha256))
