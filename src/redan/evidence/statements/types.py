@@ -1,0 +1,39 @@
+"""Predicate types: what a statement says, named by a URI that carries its version.
+
+Where in-toto or SLSA has a standard type, that one is used; all others lie below one base of ours. A short kind
+(``robustness``) stands for the URI in policies and on the command line. A changed meaning gets a new version, and a
+reader knows exactly the versions listed here.
+"""
+
+from __future__ import annotations
+
+BASE = "https://github.com/redan-security/redan/predicates"
+PROVENANCE = "https://slsa.dev/provenance/v1"
+BOM = "https://cyclonedx.org/bom"
+APPROVAL = f"{BASE}/approval/v1"
+REVOCATION = f"{BASE}/revocation/v1"
+
+_STANDARD = {"provenance": PROVENANCE, "bom": BOM}
+_OF_THREATS = {"supply_chain": "scan", "evasion": "robustness", "bias": "fairness"}
+
+
+def type_of(kind: str) -> str:
+    """Return the predicate type of a kind; a URI stands for itself."""
+    if "://" in kind:
+        return kind
+    return _STANDARD.get(kind) or f"{BASE}/{kind}/v1"
+
+
+def kind_of(predicate_type: str) -> str:
+    """Return the short kind of a predicate type; a type that this version does not know stands for itself."""
+    for kind, known in _STANDARD.items():
+        if predicate_type == known:
+            return kind
+    inner = predicate_type.removeprefix(f"{BASE}/")
+    kind, _, version = inner.partition("/")
+    return kind if inner != predicate_type and version == "v1" else predicate_type
+
+
+def kind_of_threat(threat: str) -> str:
+    """Return the kind of statement that the measurements of a threat become."""
+    return _OF_THREATS.get(threat, threat)
