@@ -1,1 +1,1 @@
-"""Merkle trees over SHA-256 as transparency logs use them: hashes, proofs, tiles (RFC 6962, RFC 9162, C2SP tlog-tiles)."""
+"""Merkle trees of transparency logs, over SHA-256: hashes, proofs, tiles (RFC 6962, RFC 9162, C2SP tlog-tiles)."""

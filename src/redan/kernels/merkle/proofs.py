@@ -16,7 +16,7 @@ MOST_HASHES = 64
 
 
 def subtree(start: int, end: int, nodes: Nodes) -> bytes:
-    """Return the root over the leaves ``start`` to ``end`` (excluded) of which ``start`` is where the RFC would split."""
+    """Return the root over the leaves from ``start`` up to ``end``; ``start`` is where the RFC would split."""
     pieces = []
     while start < end:
         height = (end - start).bit_length() - 1

@@ -1,7 +1,7 @@
 """Tiles: 256 neighbouring hashes of one height in one file, and the same for entries (C2SP tlog-tiles).
 
-A tile of level l holds roots of complete subtrees of 256**l entries. Heights between those of two levels are hashed again
-when they are needed.
+A tile of level l holds roots of complete subtrees of 256**l entries. Heights between those of two levels are hashed
+again when they are needed.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def test_proofs_from_tiles_are_those_of_the_definition(size: int) -> None:
     for m in {0, 1, size // 3, size // 2, size - 1}:
         if m < size:
             assert list(proofs.inclusion(m, size, nodes)) == path(m, d)
-        if 0 < m:
+        if m > 0:
             assert list(proofs.consistency(m, size, nodes)) == subproof(m, d, whole=True)
 
 
@@ -176,4 +176,4 @@ def test_a_bundle_holds_its_entries(entries: list[bytes]) -> None:
         with pytest.raises(ValueError, match="cut off"):
             tiles.entries(whole + b"\0")
         with pytest.raises(ValueError, match="cut off"):
-            tiles.entries(whole[:-1] if entries[-1] else whole[:-1])
+            tiles.entries(whole[:-1])
