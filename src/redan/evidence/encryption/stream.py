@@ -1,12 +1,12 @@
 """Bytes of any length under AES-256-GCM, in chunks that cannot be cut off, swapped, repeated or exchanged.
 
 Source: Hoang, Reyhanitabar, Rogaway, Vizár, "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance"
-(CRYPTO 2015), section 7: the STREAM construction. The nonce of a chunk is a random prefix of 7 bytes, the chunk's number
-in 4 bytes and one byte that is 1 for the last chunk only. AES-GCM as in NIST SP 800-38D.
+(CRYPTO 2015), section 7: the STREAM construction. The nonce of a chunk is a random prefix of 7 bytes, the chunk's
+number in 4 bytes and one byte that is 1 for the last chunk only. AES-GCM as in NIST SP 800-38D.
 
-Form: 8 bytes that name the form, the 7 bytes of the prefix, then each chunk with its tag of 16 bytes. Only the last chunk
-is shorter than ``chunk_bytes``, and only an empty text has an empty chunk. Header and context are authenticated with
-every chunk.
+Form: 8 bytes that name the form, the 7 bytes of the prefix, then each chunk with its tag of 16 bytes. Only the last
+chunk is shorter than ``chunk_bytes``, and only an empty text has an empty chunk. Header and context are authenticated
+with every chunk.
 """
 
 from __future__ import annotations
@@ -50,10 +50,8 @@ def sealed(
     cipher, prefix = AESGCM(key), secrets.token_bytes(_PREFIX_BYTES)
     header = MAGIC + prefix
     yield header
-    number = 0
-    for chunk, last in _with_last(_even(pieces, chunk_bytes)):
+    for number, (chunk, last) in enumerate(_with_last(_even(pieces, chunk_bytes))):
         yield cipher.encrypt(_nonce(prefix, number, last=last), chunk, header + context)
-        number += 1
 
 
 def opened(file: BinaryIO, key: bytes, *, context: bytes = b"", chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:

@@ -132,11 +132,10 @@ def _client() -> Any:
 
 def _asked(question: Callable[[], Answer]) -> Answer:
     from hvac.exceptions import VaultError
-    from requests import RequestException
 
     try:
         return question()
-    except (VaultError, RequestException) as err:
+    except (VaultError, OSError) as err:  # what the HTTP library raises is an OSError
         raise Unreadable(
             f"Vault did not give what was asked: {type(err).__name__}", hint="check VAULT_ADDR, VAULT_TOKEN and policy"
         ) from err

@@ -118,5 +118,6 @@ def holder(keys: Sequence[KeyEncryptionKey], key_id: str) -> KeyEncryptionKey:
             return key
     given = ", ".join(key.key_id for key in keys) or "none"
     raise EvidenceError(
-        f"this is encrypted under key {key_id}, and the keys at hand are: {given}", hint="name its source in [store] keys"
+        f"this is encrypted under key {key_id}, and the keys at hand are: {given}",
+        hint="name its source in [store] keys",
     )

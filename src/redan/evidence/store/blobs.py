@@ -100,17 +100,27 @@ class StoreBlobs:
         Raises:
             EvidenceError: missing or changed.
         """
-        row = self._row(self.store.name(sha256))
+        yield from self._stream(self.store.name(sha256), f"evidence {sha256[:12]}…")
+
+    def get_named(self, name: str) -> bytes:
+        """Return the bytes of the blob with that name in the database, checked against it.
+
+        Raises:
+            EvidenceError: missing or changed.
+        """
+        return b"".join(self._stream(name, f"the blob {name[:12]}…"))
+
+    def _stream(self, name: str, what: str) -> Iterator[bytes]:
+        row = self._row(name)
         if row is None:
-            raise EvidenceError(f"evidence {sha256[:12]}… is not in the store")
+            raise EvidenceError(f"{what} is not in the store")
         measured = _Measured(plain_pieces(self.store, row))
-        yield from measured
-        found = measured.hash.hexdigest()
-        if found != sha256:
-            raise EvidenceError(
-                f"evidence {sha256[:12]}… was changed: its bytes now have digest {found[:12]}…",
-                hint="restore the store from a backup",
-            )
+        for piece in measured:
+            if measured.size_bytes > row.size_bytes:
+                break
+            yield piece
+        if measured.size_bytes != row.size_bytes or self.store.name(measured.hash.hexdigest()) != name:
+            raise EvidenceError(f"{what} was changed after it was stored", hint="restore the store from a backup")
 
     def decode(self, evidence: Evidence) -> Any:
         """Return the evidence as the tensor, array, text or bytes it stands for."""
@@ -169,15 +179,19 @@ def plain_pieces(store: Store, row: Row[Any]) -> Iterator[bytes]:
         SignatureRefused: the encrypted bytes or their key were changed.
         EvidenceError: the bytes are missing, or the key is not at hand.
     """
-    if not store.encrypted:
+    data_key = None
+    if store.encrypted:
+        if row.key_id is None or row.wrapped_key is None:
+            raise refused_key(row.name)
+        data_key = holder(store.keys, row.key_id).unwrap(row.wrapped_key, wrap_context(row.object))
+    try:
         with store.place.open(row.object) as file:
-            yield from iter(lambda: file.read(READ_BYTES), b"")
-        return
-    if row.key_id is None or row.wrapped_key is None:
-        raise refused_key(row.name)
-    data_key = holder(store.keys, row.key_id).unwrap(row.wrapped_key, wrap_context(row.object))
-    with store.place.open(row.object) as file:
-        yield from opened(file, data_key, context=row.object.encode())
+            if data_key is None:
+                yield from iter(lambda: file.read(READ_BYTES), b"")
+            else:
+                yield from opened(file, data_key, context=row.object.encode())
+    except OSError as err:
+        raise EvidenceError(f"the stored object {row.object} cannot be read: {err}") from err
 
 
 def _row_of(name: str, stored: str, size_bytes: int, stored_bytes: int, stored_sha256: str) -> dict[str, Any]:

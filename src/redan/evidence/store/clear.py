@@ -36,7 +36,9 @@ def read_us(text: str, what: str) -> int:
     try:
         return to_us(datetime.fromisoformat(text))
     except (ValueError, OverflowError) as err:
-        raise UsageError(f"{what} is {text[:40]!r}, which is no time", hint="write 2026-11-21 or 2026-11-21T13:00Z") from err
+        raise UsageError(
+            f"{what} is {text[:40]!r}, which is no time", hint="write 2026-11-21 or 2026-11-21T13:00Z"
+        ) from err
 
 
 def shown_time(us: int) -> str:

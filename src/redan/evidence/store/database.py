@@ -1,4 +1,4 @@
-"""One database, SQLite by default and PostgreSQL by URL, with two ways in: a reading snapshot and a writing transaction."""
+"""One database, SQLite by default and PostgreSQL by URL, entered by snapshots and transactions."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def connect(url: str, *, root: Path, create: bool = False) -> Database:
         event.listen(engine, "begin", _begin_sqlite)
         if create:
             # the journal mode is a property of the file; it cannot be changed inside a transaction
-            with database._speaking(), engine.connect() as connection:  # noqa: SLF001  # same module
+            with database._speaking(), engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("PRAGMA journal_mode=WAL"))
     return database
 

@@ -1,9 +1,9 @@
 """The tables as SQLAlchemy Core knows them; only text and whole numbers, so that rows travel between databases.
 
-Times are microseconds since 1970 in UTC. A blob is known by its *name*: the SHA-256 of its content in a plain store, and
-in an encrypted store an HMAC of that digest, so that the database does not tell which contents it holds. Its *object* is the
-name of its bytes in the place of blobs; ``stored_sha256`` is the digest of those bytes as they lie there, and
-``wrapped_key`` the data key under the key ``key_id``.
+Times are microseconds since 1970 in UTC. A blob is known by its *name*: the SHA-256 of its content in a plain store,
+and in an encrypted store an HMAC of that digest, so that the database does not tell which contents it holds. Its
+*object* is the name of its bytes in the place of blobs; ``stored_sha256`` is the digest of those bytes as they lie
+there, and ``wrapped_key`` the data key under the key ``key_id``.
 
 ``store`` has one row: the store's random name, the key that wraps now, and the wrapped key of the HMAC. The keys of a
 statement are what its envelope claims and prove nothing by themselves.
