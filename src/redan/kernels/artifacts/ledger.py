@@ -36,6 +36,7 @@ class Ledger:
         self.members: list[str] = []
         self.n_members = 0
         self.n_opcodes = 0
+        self.n_judged = 0
         self.n_bytes_read = 0
         self.n_expanded_bytes = 0
         self.n_nodes = 0
@@ -46,6 +47,8 @@ class Ledger:
 
     def add(self, kind: str, verdict: Verdict, message: str, where: str = "", offset: int | None = None) -> None:
         """Record a reason once per kind, message and member."""
+        if self._has_no_room(verdict):
+            return
         key = (kind, message, where)
         if key in self._seen:
             return
@@ -53,12 +56,14 @@ class Ledger:
             where = f"{where} @ byte {offset}" if where else f"byte {offset}"
         self._keep(Reason(kind=kind, verdict=verdict, message=message, where=where), key)
 
+    def _has_no_room(self, verdict: Verdict) -> bool:
+        return len(self.reasons) >= self.limits.reasons and (verdict != UNSAFE or self.verdict == UNSAFE)
+
     def _keep(self, reason: Reason, key: tuple[str, str, str]) -> None:
         """Keep a reason; beyond the limit only the first unsafe one, in place of the last."""
-        full = len(self.reasons) >= self.limits.reasons
-        if full and (reason.verdict != UNSAFE or self.verdict == UNSAFE):
+        if self._has_no_room(reason.verdict):
             return
-        if full:
+        if len(self.reasons) >= self.limits.reasons:
             self.reasons.pop()
         self._seen.add(key)
         self.reasons.append(reason)
@@ -122,6 +127,7 @@ class Ledger:
         left = replace(
             self.limits,
             opcodes=max(0, self.limits.opcodes - self.n_opcodes),
+            judged=max(0, self.limits.judged - self.n_judged),
             expanded_bytes=max(0, self.limits.expanded_bytes - self.n_expanded_bytes),
         )
         return Ledger(left)
@@ -136,6 +142,7 @@ class Ledger:
         self.members.extend(other.members)
         self.n_members += other.n_members
         self.n_opcodes += other.n_opcodes
+        self.n_judged += other.n_judged
         self.n_bytes_read += other.n_bytes_read
         self.n_expanded_bytes += other.n_expanded_bytes
         self.complete = self.complete and other.complete

@@ -15,6 +15,7 @@ class Limits:
 
     Attributes:
         opcodes: Pickle opcodes interpreted.
+        judged: Imports, calls, writes and text arguments of all pickles; one with many parts counts as several.
         streams: Concatenated pickles in one buffer.
         stack_values: Values alive on one pickle's stack and in its containers.
         memo_entries: Memo entries of one pickle.
@@ -33,6 +34,7 @@ class Limits:
     """
 
     opcodes: int = 8_000_000
+    judged: int = 1_000_000
     streams: int = 100_000
     stack_values: int = 2_000_000
     memo_entries: int = 2_000_000

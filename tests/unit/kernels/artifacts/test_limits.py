@@ -43,6 +43,7 @@ LARGE_HEADER = struct.pack("<Q", 5_000) + b'{"__metadata__":{"a":"' + b"x" * (5_
 
 FILES = {
     "opcodes": (pickle.dumps(list(range(20_000)), 4), 1_000),
+    "judged": (b"\x80\x02(" + b"ccollections\nOrderedDict\n)R" * 20_000 + b"l.", 1_000),
     "streams": (pickle.dumps(1, 4) * 50, 10),
     "stack_values": (b"\x80\x04(" + b"N" * 300_000 + b"t.", 1_000),
     "memo_entries": (pickle.dumps([(i,) for i in range(200_000)], 4), 1_000),

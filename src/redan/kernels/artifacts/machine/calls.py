@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 from redan.kernels.artifacts.machine import literals, structure
 from redan.kernels.artifacts.machine.arrays import skip_array
+from redan.kernels.artifacts.machine.core import CORE
 from redan.kernels.artifacts.machine.machine import Broken
-from redan.kernels.artifacts.machine.values import EXTENSION, Persistent
+from redan.kernels.artifacts.machine.values import BUFFER, EXTENSION, NUMBER, SET, TEXT, Global, Persistent
 
 if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.machine import Handler, Machine
+    from redan.kernels.artifacts.machine.values import Value
+
+
+MANY = 64
+"""Arguments of a call that count as one judgement; each further sixteen are one more."""
+
+LONGEST_NAME = 4096
+"""Characters of the name of a module, and of a path within it; a dotted path can go in circles and name anything."""
 
 
 def _names(m: Machine, pos: int) -> tuple[str, str, int]:
@@ -19,18 +28,34 @@ def _names(m: Machine, pos: int) -> tuple[str, str, int]:
     return module.decode("utf-8", "surrogateescape"), name.decode("utf-8", "surrogateescape"), pos
 
 
+def _imported(m: Machine, module: Value, name: Value, pos: int) -> Value:
+    for part in (module, name):
+        if type(part) is str and len(part) > LONGEST_NAME:
+            m.judge.unsafe("computed-import", f"imports a name of more than {LONGEST_NAME} characters", pos)
+            return Global("?", "?", "denied")
+    return m.judge.imported(module, name, pos)
+
+
+def _called(m: Machine, function: Value, arguments: Value, how: str, pos: int) -> Value:
+    m.n_judged += 1
+    if type(arguments) is tuple and len(arguments) > MANY:
+        m.charge(len(arguments) // 16)
+    return m.judge.called(function, arguments, how, pos)
+
+
 def global_(m: Machine, pos: int) -> int:
     """Import a name written in the opcode."""
     module, name, end = _names(m, pos)
-    m.push(m.judge.imported(module, name, pos - 1))
+    m.push(_imported(m, module, name, pos - 1))
     return end
 
 
 def stack_global(m: Machine, pos: int) -> int:
     """Import a name taken from the stack."""
+    m.n_judged += 1
     name = m.stack.pop()
     module = m.stack.pop()
-    m.push(m.judge.imported(module, name, pos - 1))
+    m.push(_imported(m, module, name, pos - 1))
     return pos
 
 
@@ -38,7 +63,7 @@ def reduce_(m: Machine, pos: int) -> int:
     """Call with a tuple of arguments."""
     stack = m.stack
     arguments = stack.pop()
-    stack[-1] = m.judge.called(stack[-1], arguments, "REDUCE", pos - 1)
+    stack[-1] = _called(m, stack[-1], arguments, "REDUCE", pos - 1)
     return pos
 
 
@@ -46,7 +71,7 @@ def newobj(m: Machine, pos: int) -> int:
     """Call a class's `__new__`."""
     stack = m.stack
     arguments = stack.pop()
-    stack[-1] = m.judge.called(stack[-1], arguments, "NEWOBJ", pos - 1)
+    stack[-1] = _called(m, stack[-1], arguments, "NEWOBJ", pos - 1)
     return pos
 
 
@@ -55,8 +80,10 @@ def newobj_ex(m: Machine, pos: int) -> int:
     stack = m.stack
     keywords = stack.pop()
     arguments = stack.pop()
+    if type(arguments) is tuple and len(arguments) > MANY:
+        m.charge(len(arguments) // 16)
     both = (*arguments, keywords) if type(arguments) is tuple and keywords else arguments
-    stack[-1] = m.judge.called(stack[-1], both, "NEWOBJ_EX", pos - 1)
+    stack[-1] = _called(m, stack[-1], both, "NEWOBJ_EX", pos - 1)
     return pos
 
 
@@ -65,7 +92,7 @@ def obj(m: Machine, pos: int) -> int:
     items = m.pop_mark()
     if not items:
         raise Broken("OBJ without a class")
-    m.push(m.judge.called(items[0], tuple(items[1:]), "OBJ", pos - 1))
+    m.push(_called(m, items[0], tuple(items[1:]), "OBJ", pos - 1))
     return pos
 
 
@@ -73,14 +100,20 @@ def inst(m: Machine, pos: int) -> int:
     """Import a class written in the opcode and call it with everything above the mark."""
     module, name, end = _names(m, pos)
     arguments = tuple(m.pop_mark())
-    m.push(m.judge.called(m.judge.imported(module, name, pos - 1), arguments, "INST", pos - 1))
+    m.push(_called(m, _imported(m, module, name, pos - 1), arguments, "INST", pos - 1))
     return end
+
+
+def _n_attributes(state: Value) -> int:
+    parts = state if type(state) is tuple and len(state) <= 8 else (state,)
+    return sum(len(part) for part in parts if type(part) is dict)
 
 
 def build(m: Machine, pos: int) -> int:
     """Write state into the value below; joblib's arrays lie in the stream right behind."""
     state = m.stack.pop()
     target = m.stack[-1]
+    m.charge(1 + _n_attributes(state) // 4)
     m.judge.built(target, state, pos - 1)
     return skip_array(m, target, pos)
 
@@ -94,6 +127,7 @@ def persid(m: Machine, pos: int) -> int:
 
 def binpersid(m: Machine, pos: int) -> int:
     """Push an external object with an id taken from the stack."""
+    m.n_judged += 1
     m.push(m.judge.persistent(Persistent(m.stack.pop())))
     return pos
 
@@ -101,6 +135,7 @@ def binpersid(m: Machine, pos: int) -> int:
 def _extension(n_bytes: int) -> Handler:
     def handler(m: Machine, pos: int) -> int:
         code = int.from_bytes(bytes(m.data[pos : pos + n_bytes]), "little")
+        m.n_judged += 1
         m.judge.extension(code, pos - 1)
         m.push(EXTENSION)
         return pos + n_bytes
@@ -136,3 +171,15 @@ def _table() -> list[Handler]:
 
 OPCODES: list[Handler] = _table()
 """The handler of each byte."""
+
+CORE.bind(
+    Global,
+    (NUMBER, TEXT, SET, BUFFER),
+    (
+        structure.LONGEST_LIST,
+        structure.MOST_RETAINED,
+        literals.LONGEST_KEPT,
+        literals.OBJECT_BYTES,
+        structure.LARGEST_MEMO_GAP,
+    ),
+)

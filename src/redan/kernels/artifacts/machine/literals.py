@@ -21,7 +21,7 @@ _UINT64 = Struct("<Q").unpack_from
 LONGEST_KEPT = 1 << 20
 """Bytes of one string or bytes literal whose content is kept as evidence."""
 
-_OBJECT_BYTES = 50
+OBJECT_BYTES = 50
 """What a short string costs beside its text."""
 
 
@@ -57,7 +57,7 @@ def short_binunicode(m: Machine, pos: int) -> int:
     end = start + m.data[pos]
     if end > m.size:
         raise Broken("a string reaches beyond the end")
-    m.n_text_bytes += _OBJECT_BYTES + end - start
+    m.n_text_bytes += OBJECT_BYTES + end - start
     m.push(str(m.data[start:end], "utf-8", "surrogatepass"))
     return end
 
@@ -66,7 +66,7 @@ def _take(m: Machine, start: int, n_bytes: int) -> int:
     end = start + n_bytes
     if n_bytes < 0 or end > m.size:
         raise Broken("a literal reaches beyond the end")
-    m.n_text_bytes += _OBJECT_BYTES + (n_bytes if n_bytes <= LONGEST_KEPT else 0)
+    m.n_text_bytes += OBJECT_BYTES + (n_bytes if n_bytes <= LONGEST_KEPT else 0)
     return end
 
 
@@ -117,6 +117,7 @@ def false(m: Machine, pos: int) -> int:
 def long1(m: Machine, pos: int) -> int:
     """Push an int of up to 255 bytes."""
     end = _take(m, pos + 1, m.data[pos])
+    m.n_judged += end - pos > 9
     m.push(int.from_bytes(bytes(m.data[pos + 1 : end]), "little", signed=True))
     return end
 
@@ -125,6 +126,7 @@ def long4(m: Machine, pos: int) -> int:
     """Push an int of any size; one longer than 64 bytes only as a number."""
     n_bytes = _INT32(m.data, pos)[0]
     end = _take(m, pos + 4, n_bytes)
+    m.n_judged += 1
     m.push(int.from_bytes(bytes(m.data[pos + 4 : end]), "little", signed=True) if n_bytes <= 64 else NUMBER)
     return end
 
@@ -160,7 +162,7 @@ def string_line(m: Machine, pos: int) -> int:
     text = text.strip()
     if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in (b"'", b'"'):
         raise Broken("a STRING has no quotes")
-    m.n_text_bytes += _OBJECT_BYTES + len(text)
+    m.n_text_bytes += OBJECT_BYTES + len(text)
     body = text[1:-1]
     m.push(body.decode("unicode_escape") if b"\\" in body else body.decode("latin-1"))
     return end

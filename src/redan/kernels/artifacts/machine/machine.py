@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from redan.kernels.artifacts.machine.core import CORE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -50,6 +52,8 @@ class Outcome(NamedTuple):
 class Machine:
     """One run over one pickle stream.
 
+    The compiled core of `core.CORE` works on these very attributes; what it does not do itself, the handlers do.
+
     Attributes:
         data: The buffer; indexing yields ints, slicing yields bytes.
         size: Its length.
@@ -57,11 +61,12 @@ class Machine:
         push: Appends to `stack`.
         below: The stacks under each open mark.
         memo: Memo entries 0 to n-1 without a gap.
-        sparse: Memo entries with other indices.
+        sparse: Memo entries with other indices; an index too large for a hash of its own stands as its digits.
         table: The handler of each opcode.
         judge: Decides what imports, calls and writes mean.
         n_text_bytes: Bytes of strings kept so far, with their overhead.
         n_retained: Values kept in containers and tuples so far.
+        n_judged: Text arguments read, and imports, calls and writes judged so far.
     """
 
     __slots__ = (
@@ -69,6 +74,7 @@ class Machine:
         "data",
         "judge",
         "memo",
+        "n_judged",
         "n_retained",
         "n_text_bytes",
         "push",
@@ -86,10 +92,11 @@ class Machine:
         self.push = self.stack.append
         self.below: list[list[Value]] = []
         self.memo: list[Value] = []
-        self.sparse: dict[int, Value] = {}
+        self.sparse: dict[int | str, Value] = {}
         self.judge = judge
         self.n_text_bytes = 0
         self.n_retained = 0
+        self.n_judged = 0
 
     def pop_mark(self) -> list[Value]:
         """Close the innermost mark and return what stood above it."""
@@ -103,10 +110,22 @@ class Machine:
 
     def line(self, pos: int) -> tuple[bytes, int]:
         """The newline-terminated argument at `pos` and the offset behind it."""
+        self.n_judged += 1
         end = self.data.find(b"\n", pos, pos + LONGEST_LINE)
         if end < 0:
             raise Broken("a text argument has no end")
         return bytes(self.data[pos:end]), end + 1
+
+    def charge(self, n: int) -> None:
+        """Count work in proportion to a value that a single opcode names again and again.
+
+        Raises:
+            LimitReached: It is more than `Limits.judged`.
+        """
+        self.n_judged += n
+        ledger = self.judge.ledger
+        if ledger.n_judged + self.n_judged > ledger.limits.judged:
+            raise ledger.limit("judged", self.judge.where)
 
     def fork(self, judge: Judge) -> Machine:
         """A copy that shares values but not the stack or the memo, to try another reading of what follows."""
@@ -126,12 +145,20 @@ class Machine:
         """
         pos, n = start, 0
         allowance = ledger.limits.opcodes - ledger.n_opcodes
-        data, table = self.data, self.table
+        data, table, walk = self.data, self.table, CORE.walk
+        memo, below, sparse = self.memo, self.below, self.sparse
         try:
             while n < allowance:
-                for n in range(n, min(n + BLOCK, allowance)):  # noqa: B007, B020  it counts opcodes
-                    pos = table[data[pos]](self, pos + 1)
-                n += 1
+                edge = min(n + BLOCK, allowance)
+                if walk is None:
+                    for n in range(n, edge):  # noqa: B007, B020  it counts opcodes
+                        pos = table[data[pos]](self, pos + 1)
+                    n += 1
+                while n < edge and walk is not None:
+                    pos, n = walk(self, data, memo, below, sparse, pos, n, edge)
+                    if n < edge:
+                        pos = table[data[pos]](self, pos + 1)
+                        n += 1
                 self.check_limits(ledger)
         except Stop as stop:
             return Outcome(stop.end, True, n + 1, "", self.stack[-1] if self.stack else None)
@@ -142,6 +169,7 @@ class Machine:
             return Outcome(pos, False, n, why, None)
         finally:
             ledger.n_opcodes += n + 1
+            ledger.n_judged += self.n_judged
             ledger.n_bytes_read += max(0, pos - start)
         raise ledger.limit("opcodes", self.judge.where)
 
@@ -157,3 +185,5 @@ class Machine:
             raise ledger.limit("stack_values", where)
         if self.n_text_bytes > limits.text_bytes:
             raise ledger.limit("text_bytes", where)
+        if ledger.n_judged + self.n_judged > limits.judged:
+            raise ledger.limit("judged", where)

@@ -20,6 +20,9 @@ _UINT32 = Struct("<I").unpack_from
 LARGEST_MEMO_GAP = 1 << 22
 """How far a memo index may run ahead; a pickler numbers without gaps."""
 
+LARGEST_HASH = 1 << 60
+"""Beyond it many ints share a hash, and a table of them would take a search for each."""
+
 LONGEST_LIST = 256
 """Items of a list or dict that are kept as evidence."""
 
@@ -42,7 +45,7 @@ def put(m: Machine, index: int) -> None:
     elif 0 <= index < n:
         memo[index] = m.stack[-1]
     else:
-        m.sparse[index] = m.stack[-1]
+        m.sparse[index if index < LARGEST_HASH else f"{index:x}"] = m.stack[-1]
 
 
 def get(m: Machine, index: int) -> None:
@@ -50,7 +53,7 @@ def get(m: Machine, index: int) -> None:
     if 0 <= index < len(m.memo):
         m.push(m.memo[index])
     else:
-        m.push(m.sparse[index])
+        m.push(m.sparse[index if index < LARGEST_HASH else f"{index:x}"])
 
 
 def binput(m: Machine, pos: int) -> int:
@@ -66,6 +69,7 @@ def long_binput(m: Machine, pos: int) -> int:
     """
     index = _UINT32(m.data, pos)[0]
     if index > LARGEST_MEMO_GAP + 2 * len(m.memo):
+        m.n_judged += 1
         m.judge.unsafe("huge-allocation", f"memo index {index} makes a loader allocate a table of that length", pos - 1)
     put(m, index)
     return pos + 4
@@ -211,6 +215,7 @@ def append(m: Machine, pos: int) -> int:
             m.n_retained += 1
             target.append(item)
     elif type(target) is Global:
+        m.n_judged += 1
         m.judge.write(target, "APPEND", pos - 1)
     return pos
 
@@ -225,6 +230,7 @@ def appends(m: Machine, pos: int) -> int:
             m.n_retained += min(room, len(items))
             target.extend(items[:room])
     elif type(target) is Global:
+        m.n_judged += 1
         m.judge.write(target, "APPENDS", pos - 1)
     return pos
 
@@ -240,8 +246,8 @@ def _store(m: Machine, target: dict[Value, Value], key: Value, value: Value) -> 
         if type(key) is str or type(key) is int:
             target[key] = value
         else:
-            # Unhashable or abstract keys are kept by identity, so that their values stay visible.
-            target[(id(key),)] = value
+            # Unhashable and abstract keys get one of their own, so that their values stay visible.
+            target[(m.n_retained,)] = value
         m.n_retained += 2
 
 
@@ -264,6 +270,7 @@ def setitem(m: Machine, pos: int) -> int:
     if type(target) is dict:
         _store(m, target, key, value)
     elif type(target) is Global:
+        m.n_judged += 1
         m.judge.write(target, "SETITEM", pos - 1)
     return pos
 
@@ -276,6 +283,7 @@ def setitems(m: Machine, pos: int) -> int:
         for i in range(0, len(items) - 1, 2):
             _store(m, target, items[i], items[i + 1])
     elif type(target) is Global:
+        m.n_judged += 1
         m.judge.write(target, "SETITEMS", pos - 1)
     return pos
 
@@ -291,6 +299,7 @@ def additems(m: Machine, pos: int) -> int:
     m.pop_mark()
     target = m.stack[-1]
     if type(target) is Global:
+        m.n_judged += 1
         m.judge.write(target, "ADDITEMS", pos - 1)
     return pos
 

@@ -141,6 +141,7 @@ def _next_trial(source: Source, pos: int) -> int | None:
         except LimitReached:
             return at
         source.ledger.n_opcodes += outcome.n_opcodes
+        source.ledger.n_judged += trial.ledger.n_judged
         if trial.ledger.is_credible() or (outcome.stopped and _is_meant(outcome, trial)):
             return at
         candidate = _CANDIDATE.search(source.data, at + 1)
