@@ -8,14 +8,14 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export OMP_WAIT_POLICY := PASSIVE
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test slow check bench docs manifest
+.PHONY: setup demo test slow check bench peers docs manifest
 setup: .venv/ready .venv/dev
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --upgrade pip
 	$(BIN)/python scripts/install_torch.py $(TORCH_INDEX)
-	$(PIP) --editable '.[torch,keras,hf,sklearn,onnx,data]' --group boosters
+	$(PIP) --editable '.[torch,keras,hf,sklearn,onnx,data,store]' --group boosters
 	$(BIN)/python -m compileall -q src
 	touch $@
 
@@ -40,7 +40,15 @@ check: .venv/dev
 	$(PIP) --no-deps --target $@ pyautoattack==0.2.0 adversarial-robustness-toolbox==1.20.1 six==1.17.0
 	touch $@
 
-bench: .venv/peers
+# each of these in an environment of its own, since their needs contradict each other
+.peers/%/ready: benchmarks/peers/%.txt
+	$(PYTHON) -m venv .peers/$*
+	.peers/$*/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+peers: $(patsubst benchmarks/peers/%.txt,.peers/%/ready,$(wildcard benchmarks/peers/*.txt))
+
+bench: .venv/peers peers
 	for file in benchmarks/*.py; do PYTHONPATH=$< $(BIN)/python $$file || exit 1; done
 
 docs: .venv/dev

@@ -121,7 +121,7 @@ def configure(given: dict[str, Any], *, file: Path | None, need_file: bool) -> C
 
 def _parse(name: str, value: Any) -> Any:
     if name == "params":
-        return dict(_pair(text) for text in value)
+        return dict(pair(text) for text in value)
     if name in _PATHS:
         return _absolute(value)
     if name == "target":
@@ -148,7 +148,12 @@ def resolve_target(value: str) -> str:
     return str(Path(value).resolve())
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def pair(text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE; the value is TOML, or plain text.
+
+    Raises:
+        UsageError: it has no name or no equals sign.
+    """
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise UsageError(f"--param {text!r} is no NAME=VALUE", hint="write --param plan=quick")

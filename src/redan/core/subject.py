@@ -165,6 +165,9 @@ class Files(Protocol):
             Unreadable: a folder cannot be listed.
         """
 
+    def left_out(self) -> tuple[str, ...]:
+        """Paths, as reports show them, of the files under the root that the settings exclude."""
+
     def digest(self, path: Path) -> str:
         """SHA-256 of one of the files, hexadecimal; empty when it was not digested or cannot be read."""
 

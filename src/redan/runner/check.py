@@ -24,6 +24,7 @@ from redan.runner.applies import judged
 from redan.runner.opening import inputs_of, released, subject_of, target_file
 from redan.runner.plan import Choice, Plan, chosen, plan
 from redan.runner.run import Session, run
+from redan.runner.scan import scan_choice
 
 QUICK_ROWS = 200
 QUICK_BUDGET = "45s"
@@ -69,7 +70,8 @@ def check(config: Config, *, quick: bool = False, session: Session | None = None
     asking = _asking(choice)
     opened = Opened(subject=None, inputs=Inputs()) if asking is None else _open(config, quick=quick)
     files = _files(config)
-    steps = _join([*(plan([f], Inputs(), _scanning(choice)) for f in files), Plan(skipped=untested)])
+    scanning = scan_choice(settings, _scanning(choice))
+    steps = _join([*(plan([f], Inputs(), scanning) for f in files), Plan(skipped=untested)])
     if opened.subject is not None and asking is not None:
         steps = _join([steps, plan([opened.subject], opened.inputs, asking)])
     ref = opened.subject.ref if opened.subject else _ref(config, files)
@@ -184,7 +186,7 @@ def _open(config: Config, *, quick: bool) -> Opened:
 def _files(config: Config) -> list[Subject]:
     from redan.subjects.files import open_all
 
-    return list(open_all(scan_paths(config)))
+    return list(open_all(scan_paths(config), exclude=config.settings.scan.exclude))
 
 
 def scan_paths(config: Config) -> list[Path]:

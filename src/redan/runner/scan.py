@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,16 @@ from redan.core.inputs import Inputs
 from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
 from redan.core.subject import SubjectRef
-from redan.runner.plan import SCANNING, Choice, Plan, plan
+from redan.runner.plan import SCANNING, Choice, Plan, chosen, plan
 from redan.runner.run import Session, run
 from redan.subjects.files import open_all
 
 if TYPE_CHECKING:
     from redan.core.report import Report
+    from redan.core.settings import Settings
+
+READING = Choice(threats=(SCANNING,))
+"""The default probes of the supply chain."""
 
 MOST_DIGESTED_BYTES = 16 << 20
 """Digesting is most of the time that a large file takes; whoever wants the report bound to it asks for that."""
@@ -25,7 +30,8 @@ MOST_DIGESTED_BYTES = 16 << 20
 
 def scan(
     *paths: str | Path,
-    probes: Sequence[str] = (),
+    choice: Choice = READING,
+    exclude: Sequence[str] = (),
     digest_all: bool = False,
     observe: Observer = SILENT,
     policy: Policy | None = None,
@@ -34,7 +40,8 @@ def scan(
 
     Args:
         paths: files and folders.
-        probes: exactly these probes of the supply chain; its defaults when empty.
+        choice: probes of the supply chain with their parameters; its defaults when left out.
+        exclude: globs over the paths in reports; what they match is left out and listed.
         digest_all: digest also files above 16 MiB, so that the report can be sealed for them.
         observe: told about progress.
         policy: what decides; gate ``high`` by default.
@@ -42,8 +49,9 @@ def scan(
     Raises:
         Unreadable: a path does not exist or may not be read.
     """
-    subjects = open_all([Path(p) for p in paths], most_digested_bytes=None if digest_all else MOST_DIGESTED_BYTES)
-    plans = [plan([each], Inputs(), Choice(threats=(SCANNING,), probes=tuple(probes))) for each in subjects]
+    most_digested_bytes = None if digest_all else MOST_DIGESTED_BYTES
+    subjects = open_all([Path(p) for p in paths], exclude=exclude, most_digested_bytes=most_digested_bytes)
+    plans = [plan([each], Inputs(), choice) for each in subjects]
     steps = Plan(steps=tuple(s for p in plans for s in p.steps), skipped=plans[0].skipped)
     refs = [each.ref for each in subjects]
     ref = refs[0] if len(refs) == 1 else _together(refs)
@@ -53,6 +61,14 @@ def scan(
         command=shlex.join(["redan", "scan", *map(str, paths), *(["--digest-all"] if digest_all else [])]),
     )
     return run(steps, Inputs(), ref, session, asked={"paths": list(map(str, paths))}, notes=_notes(ref))
+
+
+def scan_choice(settings: Settings, choice: Choice) -> Choice:
+    """Give the probes that read files the parameters which ``[scan]`` sets; a list becomes words with commas."""
+    known = {name for entry in chosen(choice) for name in entry.params}
+    given = {name: getattr(settings.scan, name, None) for name in known}
+    words = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in given.items() if value}
+    return replace(choice, params={**words, **choice.params})
 
 
 def _together(refs: Sequence[SubjectRef]) -> SubjectRef:

@@ -30,11 +30,22 @@ class FilesSubject:
         root: the file or folder.
         name: what reports call it; its own name when empty.
         prefix: what stands before each path in reports, so that those of several subjects stay apart.
+        exclude: globs over the paths in reports; what they match is left out and listed.
         most_digested_bytes: a larger file is not digested, so the report is not bound to its content; None for no
             limit.
     """
 
-    def __init__(self, root: Path, *, name: str = "", prefix: str = "", most_digested_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        name: str = "",
+        prefix: str = "",
+        exclude: Sequence[str] = (),
+        most_digested_bytes: int | None = None,
+    ) -> None:
+        self._exclude = tuple(exclude)
+        self._left_out: list[str] = []
         self._root = root
         self._prefix = f"{prefix}/" if prefix else ""
         self._name = name or root.resolve().name
@@ -59,10 +70,26 @@ class FilesSubject:
             if not self._root.exists():
                 raise Unreadable(f"{str(self._root)!r} does not exist", hint="relative paths start where you are")
             if self._root.is_dir():
-                self._files = tuple((Path(path), shown) for path, shown in _below(str(self._root), self._prefix))
+                found = [(Path(path), shown) for path, shown in _below(str(self._root), self._prefix)]
             else:
-                self._files = ((self._root, self._prefix.rstrip("/") or self._root.name),)
+                found = [(self._root, self._prefix.rstrip("/") or self._root.name)]
+            self._files = tuple((path, shown) for path, shown in found if not self._excluded(shown))
         return self._files
+
+    def left_out(self) -> tuple[str, ...]:
+        """Paths, as reports show them, of the files under the root that the settings exclude."""
+        self.files()
+        return tuple(self._left_out)
+
+    def _excluded(self, shown: str) -> bool:
+        if not self._exclude:
+            return False
+        from fnmatch import fnmatchcase
+
+        out = any(fnmatchcase(shown, glob) for glob in self._exclude)
+        if out:
+            self._left_out.append(shown)
+        return out
 
     def digest(self, path: Path) -> str:
         """SHA-256 of one of the files, hexadecimal; empty when it was not digested or cannot be read."""
@@ -130,17 +157,21 @@ def _below(folder: str, shown: str) -> Iterator[tuple[str, str]]:
             yield entry.path, name
 
 
-def open_files(path: Path, *, name: str = "", most_digested_bytes: int | None = None) -> FilesSubject:
+def open_files(path: Path, *, name: str = "") -> FilesSubject:
     """Make a subject of a file or folder.
 
     Raises:
         Unreadable: there is nothing at the path.
     """
-    return open_all([path], name=name, most_digested_bytes=most_digested_bytes)[0]
+    return open_all([path], name=name)[0]
 
 
 def open_all(
-    paths: Sequence[Path], *, name: str = "", most_digested_bytes: int | None = None
+    paths: Sequence[Path],
+    *,
+    name: str = "",
+    exclude: Sequence[str] = (),
+    most_digested_bytes: int | None = None,
 ) -> tuple[FilesSubject, ...]:
     """Make subjects of several files or folders whose paths in reports cannot be mistaken for each other.
 
@@ -152,6 +183,12 @@ def open_all(
             raise Unreadable(f"there is nothing at {uri(path)!r}", hint="check the path; it is relative to this folder")
     alone = len(paths) == 1
     return tuple(
-        FilesSubject(path, name=name, prefix="" if alone else uri(path), most_digested_bytes=most_digested_bytes)
+        FilesSubject(
+            path,
+            name=name,
+            prefix="" if alone else uri(path),
+            exclude=exclude,
+            most_digested_bytes=most_digested_bytes,
+        )
         for path in paths
     )

@@ -10,7 +10,7 @@ MEMBERS = {
     "gradients": ("logits",),
     "weights": ("module",),
     "trainable": ("module", "rebuilt"),
-    "bytes": ("root", "files", "digest"),
+    "bytes": ("root", "files", "left_out", "digest"),
 }
 """Members of a subject that belong to each capability."""
 IMPLIED = {"gradients": ("labels", "scores"), "scores": ("labels",), "trainable": ("labels", "scores", "weights")}

@@ -159,7 +159,8 @@ def broken_data_are_errors_with_words(case: ProbeCase) -> None:
     if "bytes" in case.thing.spec.needs:
         subject = case.make_subject()
         path = subject.root / "no-such-file"
-        gone = Narrowed(subject, ("bytes",), root=path, files=lambda: ((path, path.name),), digest=lambda path: "")
+        instead = {"files": lambda: ((path, path.name),), "left_out": lambda: (), "digest": lambda path: ""}
+        gone = Narrowed(subject, ("bytes",), root=path, **instead)
         list(_deliberate(case, "a path that does not exist", subject=gone))
 
 

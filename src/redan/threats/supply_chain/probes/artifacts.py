@@ -99,6 +99,8 @@ class Artifacts:
                 break
             yield from examine(file, shown, subject_name=subject.root.name, sha256=subject.digest(file))
             observe.advanced("artifacts", done, len(files), file.name)
+        for shown in subject.left_out():
+            yield Unexamined(path=shown, why="excluded by the settings")
         observe.finished("artifacts", f"{len(files)} files")
 
 
