@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from inspect import cleandoc
 from pathlib import Path
@@ -24,7 +24,6 @@ from redan.core import catalogue
 from redan.core.codec import encode, hints_of
 from redan.core.config import PREFIX
 from redan.core.finding import Severity
-from redan.core.policy import Ignore
 from redan.core.report import SCHEMA, Report
 from redan.core.schema import schema
 from redan.core.settings import Settings
@@ -121,11 +120,7 @@ def configuration_page() -> str:
         "`level` of `[gate]`, and so on for every setting below. An unknown key is an error naming the nearest one.",
         "`redan check --show-config` prints each setting in force with where it came from.\n",
     ]
-    for table in fields(Settings):
-        record = Ignore if table.name == "ignore" else hints_of(Settings)[table.name]
-        if not is_dataclass(record):
-            raise TypeError(f"[{table.name}] is no record")
-        heading = "[[ignore]]" if record is Ignore else f"[{table.name}]"
+    for heading, record in tables():
         lines += [f"## `{heading}`\n", f"{(record.__doc__ or '').splitlines()[0]}\n"]
         lines += ["| Key | Kind | Default | Meaning |", "|---|---|---|---|"]
         helps = attribute_docs(record)
@@ -135,6 +130,17 @@ def configuration_page() -> str:
             lines.append(f"| `{item.name}` | {_cell(kind)} | {_cell(default)} | {_cell(meaning)} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def tables(record: type = Settings, prefix: str = "") -> Iterator[tuple[str, type]]:
+    """Yield the heading and the record of every table that redan.toml may have."""
+    for item in fields(record):
+        hint = hints_of(record)[item.name]
+        if is_dataclass(hint):
+            yield f"[{prefix}{item.name}]", hint
+            yield from tables(hint, f"{prefix}{item.name}.")
+        elif get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
+            yield f"[[{prefix}{item.name}]]", get_args(hint)[0]
 
 
 def attribute_docs(record: type) -> dict[str, str]:
@@ -163,6 +169,8 @@ def _kind(hint: Any) -> str:
         return "one of " + ", ".join(f"`{word}`" for word in get_args(hint))
     if get_origin(hint) is UnionType:
         (hint,) = (option for option in get_args(hint) if option is not type(None))
+    if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
+        return "tables of its own"
     return _KINDS[hint]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
+from redan.core.errors import ConfigError
 from redan.core.finding import Severity
 from redan.core.policy import Ignore
 
@@ -141,6 +144,91 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One statement that a model must have before it is admitted, and what it must say."""
+
+    statement: str = field(
+        metadata=_help("What kind: scan, robustness, privacy, fairness, provenance, bom, approval, or a threat.")
+    )
+    signed_by: tuple[str, ...] = field(
+        default=(), metadata=_help("Public key files or key identifiers that count; those of the table when empty.")
+    )
+    signers: int = field(default=1, metadata=_help("How many different keys must each have signed such a statement."))
+    not_sealer: bool = field(
+        default=False, metadata=_help("Whether a key that sealed results of this model does not count; for approvals.")
+    )
+    max_age: str = field(default="", metadata=_help("Oldest that it may be: 30d, 12h; that of the table when empty."))
+    gate: Severity = field(
+        default=Severity.HIGH, metadata=_help("Severity from which a finding that nobody set aside refuses the model.")
+    )
+    claim: str = field(default="", metadata=_help("Name of a number that it must hold, such as robust_accuracy."))
+    rule: str = field(default="", metadata=_help("Rule that must have measured it; any when empty."))
+    params: Mapping[str, Any] = field(
+        default_factory=dict, metadata=_help("Parameters it must have been measured with, such as norm and eps.")
+    )
+    at_least: float | None = field(default=None, metadata=_help("Smallest number that is enough."))
+    at_most: float | None = field(default=None, metadata=_help("Largest number that is allowed."))
+    n_at_least: int = field(default=1, metadata=_help("Fewest samples that the number must rest on."))
+    use: Literal["interval", "value"] = field(
+        default="interval",
+        metadata=_help("What is compared: the worse end of the 95 % interval, or the value alone."),
+    )
+
+    def __post_init__(self) -> None:
+        where = f"[[admission.require]] of {self.statement!r}"
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.statement):
+            raise ConfigError(f"{where} names no statement", hint='write statement = "scan" or "robustness"')
+        bounded = self.at_least is not None or self.at_most is not None
+        if bounded != bool(self.claim):
+            raise ConfigError(
+                f"{where} has a claim without a bound or a bound without a claim",
+                hint='write claim = "robust_accuracy" with at_least = 0.4 or at_most',
+            )
+        if not self.claim and (self.rule or self.params):
+            raise ConfigError(f"{where} names a rule or parameters, and no claim to look for", hint="add claim")
+        if not all(isfinite(bound) for bound in (self.at_least, self.at_most) if bound is not None):
+            raise ConfigError(f"{where} has a bound that is no finite number", hint="leave out what has no bound")
+        if self.signers < 1 or self.n_at_least < 1:
+            raise ConfigError(f"{where} has signers or n_at_least below 1", hint="1 is the least that proves anything")
+        age_s(self.max_age)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What proves that a model may be served; `redan verify` and the gateway decide by it."""
+
+    keys: tuple[str, ...] = field(default=(), metadata=_help("Public key files whose statements count."))
+    max_age: str = field(default="90d", metadata=_help("Oldest that a statement may be: 30d, 12h."))
+    signature: Literal["required", "if present", "ignored"] = field(
+        default="if present", metadata=_help("What is asked of the model's own signature, made by redan sign.")
+    )
+    revoked_by: tuple[str, ...] = field(
+        default=(), metadata=_help("Keys whose revocations count; every key named here when empty.")
+    )
+    require: tuple[Requirement, ...] = field(default=(), metadata=_help("What is required, one table each."))
+
+    def __post_init__(self) -> None:
+        age_s(self.max_age)
+
+
+_AGE_UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def age_s(text: str) -> int | None:
+    """Read an age such as ``30d`` or ``12h`` in seconds; None for an empty text.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not text:
+        return None
+    match = re.fullmatch(r"([0-9]{1,6})([mhdw])", text, flags=re.ASCII)
+    if match is None:
+        raise ConfigError(f"{text!r} is no age", hint="write 30d, 12h, 90m or 2w")
+    return int(match[1]) * _AGE_UNITS_S[match[2]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole of `redan.toml`."""
 
@@ -152,6 +240,7 @@ class Settings:
     attack: Attack = field(default_factory=Attack)
     exposure: Exposure = field(default_factory=Exposure)
     gate: GateSettings = field(default_factory=GateSettings)
+    admission: Admission = field(default_factory=Admission)
     run: RunSettings = field(default_factory=RunSettings)
     plugins: Plugins = field(default_factory=Plugins)
     ignore: tuple[Ignore, ...] = ()

@@ -18,9 +18,7 @@ _OF_THREATS = {"supply_chain": "scan", "evasion": "robustness", "bias": "fairnes
 
 
 def type_of(kind: str) -> str:
-    """Return the predicate type of a kind; a URI stands for itself."""
-    if "://" in kind:
-        return kind
+    """Return the predicate type of a kind."""
     return _STANDARD.get(kind) or f"{BASE}/{kind}/v1"
 
 
