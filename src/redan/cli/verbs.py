@@ -6,6 +6,8 @@ VERBS = {
     "check": "Scan and attack what redan.toml names, and gate on the result",
     "scan": "Judge model files without loading them",
     "attack": "Measure how weak a model is",
+    "key": "Make key pairs for signing",
+    "sign": "Sign a model folder or file, file by file",
     "report": "Show a run again, or in another format",
     "diff": "Compare two runs: new, fixed, worse, better, or noise",
     "explain": "Explain a rule or probe: what, why, how to fix, sources",
