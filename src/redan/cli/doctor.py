@@ -44,8 +44,18 @@ def _here() -> Iterator[tuple[str, str, str]]:
     yield "ok", "catalogue", ", ".join(kinds)
     file = config.find(Path.cwd())
     yield ("ok", "redan.toml", str(file)) if file else ("-", "redan.toml", "none here: redan init")
+    core = _opcode_core()
+    yield ("ok" if core == "compiled" else "-"), "pickle opcodes", core
     waits = os.environ.get("OMP_WAIT_POLICY", "")
     yield ("ok" if waits.upper() == "PASSIVE" else "-"), "OMP_WAIT_POLICY", waits or "not set"
+
+
+def _opcode_core() -> str:
+    """How pickles are read: compiled, or why not."""
+    import redan.kernels.artifacts.machine.calls  # noqa: F401  takes the compiled walk into use where it is there
+    from redan.kernels.artifacts.machine.core import CORE
+
+    return CORE.why
 
 
 def _extras() -> Iterator[tuple[str, str, str]]:

