@@ -27,9 +27,8 @@ def kind_of(predicate_type: str) -> str:
     for kind, known in _STANDARD.items():
         if predicate_type == known:
             return kind
-    inner = predicate_type.removeprefix(f"{BASE}/")
-    kind, _, version = inner.partition("/")
-    return kind if inner != predicate_type and version == "v1" else predicate_type
+    kind = predicate_type.removeprefix(f"{BASE}/").removesuffix("/v1")
+    return kind if type_of(kind) == predicate_type else predicate_type
 
 
 def kind_of_threat(threat: str) -> str:

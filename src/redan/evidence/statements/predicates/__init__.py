@@ -1,0 +1,1 @@
+"""Predicates of our own: what statements of each type say, as records that are read strictly."""
