@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
@@ -114,9 +114,10 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """Insert the rows whose primary or unique key is not there yet; return how many were."""
     if not rows:
         return 0
-    if connection.dialect.name == "sqlite":
-        return connection.execute(sqlite.insert(table).on_conflict_do_nothing(), [*rows]).rowcount
-    return connection.execute(postgresql.insert(table).on_conflict_do_nothing(), [*rows]).rowcount
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    # what comes back is counted, since drivers do not agree on the row count of several rows
+    statement = make(table).on_conflict_do_nothing().returning(literal(1))
+    return len(connection.execute(statement, [*rows]).all())
 
 
 def _parsed(url: str, root: Path) -> URL:

@@ -39,11 +39,25 @@ class Added:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """What the database knows of a run; times in microseconds since 1970, UTC."""
+    """What the database knows of a run.
+
+    Attributes:
+        id: first digits of the report's name.
+        report: name of the blob that holds the report.
+        subject: name of what was measured.
+        subject_sha256: digest of what exactly was measured, empty if the report does not know it.
+        verdict: pass, fail or undecided.
+        gate: severity from which the run failed.
+        n_findings: number of findings, the suppressed ones too.
+        tool: who wrote the report.
+        started_us: when the run started, microseconds since 1970, UTC.
+        added_us: when it came into the store, likewise.
+    """
 
     id: str
     report: str
     subject: str
+    subject_sha256: str
     verdict: str
     gate: int
     n_findings: int
@@ -91,6 +105,7 @@ def run_row(report: Report) -> dict[str, Any]:
     """
     return {
         "subject": searchable(report.subject.name),
+        "subject_sha256": report.subject.digest,
         "verdict": report.gate.verdict,
         "gate": int(report.gate.level),
         "n_findings": len(report.findings),
@@ -115,12 +130,20 @@ def finding_rows(report: Report) -> Iterator[dict[str, Any]]:
         }
 
 
-def listed(store: Store, *, subject: str | None = None, since_us: int | None = None, limit: int = 100) -> list[RunRow]:
+def listed(
+    store: Store,
+    *,
+    subject: str | None = None,
+    digest: str | None = None,
+    since_us: int | None = None,
+    limit: int = 100,
+) -> list[RunRow]:
     """Return runs, the newest first.
 
     Args:
         store: where.
         subject: name of what was measured.
+        digest: SHA-256 over what exactly was measured.
         since_us: started at or after this time.
         limit: the most to return.
     """
@@ -128,6 +151,8 @@ def listed(store: Store, *, subject: str | None = None, since_us: int | None = N
     query = select(runs).order_by(runs.c.started_us.desc(), runs.c.added_us.desc(), runs.c.id).limit(limit)
     if subject is not None:
         query = query.where(runs.c.subject == searchable(subject))
+    if digest is not None:
+        query = query.where(runs.c.subject_sha256 == searchable(digest))
     if since_us is not None:
         query = query.where(runs.c.started_us >= since_us)
     with store.database.reading() as connection:

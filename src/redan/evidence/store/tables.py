@@ -43,6 +43,7 @@ runs = Table(
     Column("id", Text, primary_key=True),
     Column("report", Text, ForeignKey("blobs.name"), nullable=False, unique=True),
     Column("subject", Text, nullable=False, index=True),
+    Column("subject_sha256", Text, nullable=False, index=True),
     Column("verdict", Text, nullable=False),
     Column("gate", BigInteger, nullable=False),
     Column("n_findings", BigInteger, nullable=False),

@@ -55,6 +55,7 @@ def _runs() -> None:
         _text("id"),
         _text("report"),
         _text("subject"),
+        _text("subject_sha256"),
         _text("verdict"),
         _number("gate"),
         _number("n_findings"),
@@ -66,6 +67,7 @@ def _runs() -> None:
         sa.ForeignKeyConstraint(["report"], ["blobs.name"]),
     )
     op.create_index("ix_runs_subject", "runs", ["subject"])
+    op.create_index("ix_runs_subject_sha256", "runs", ["subject_sha256"])
     op.create_index("ix_runs_started_us", "runs", ["started_us"])
     op.create_table(
         "run_evidence",
