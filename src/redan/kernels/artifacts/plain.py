@@ -9,7 +9,7 @@ from redan.kernels.artifacts.readers.code import check_yaml
 from redan.kernels.artifacts.readers.documents import read_document
 from redan.kernels.artifacts.readers.msgpack import read_msgpack
 from redan.kernels.artifacts.readers.onnx import is_onnx, read_onnx
-from redan.kernels.artifacts.readers.saved_model import is_saved_model, read_saved_model
+from redan.kernels.artifacts.readers.saved_model import is_saved_model, read_graph_message, read_saved_model
 from redan.kernels.artifacts.readers.templates import read_template
 from redan.kernels.artifacts.readers.ubjson import read_ubjson
 from redan.kernels.artifacts.readers.xml import read_xml
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _PYTHON = re.compile(r"^(?:import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:]|@\w+|#!.*python)", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _YAML_LINE = re.compile(r"^[ \t-]*[\w\"'.]+[ \t]*:(?:[ \t]|$)", re.MULTILINE)
+_YAML_NAMES = (".yaml", ".yml")
+_TELLING = re.compile(rb"!!python|!<tag:|_target_|![a-z]+:")
 _TEMPLATE_NAMES = (".jinja", ".jinja2", ".j2")
 _PAGE_NAMES = (".html", ".htm", ".xml", ".css", ".js", ".svg")
 
@@ -44,7 +46,7 @@ def read_plain(source: Source) -> str:
     text = _decode(head)
     if text is not None:
         return _read_text(source, text)
-    slug = read_msgpack(source)
+    slug = read_msgpack(source) or read_graph_message(source)
     if slug is None:
         source.unknown("unknown-format", "no known format")
     return slug or "unknown"
@@ -68,13 +70,20 @@ def _read_text(source: Source, text: str) -> str:
         return read_xml(source, text)
     if _is_template(source.name) and ("{{" in text or "{%" in text):
         return read_template(source)
-    if _PYTHON.search(text):
+    if not source.name.endswith(_YAML_NAMES) and _PYTHON.search(text):
         return "python"
     if check_yaml(source, text):
         return "yaml"
+    _look_behind(source)
     if _is_table(text):
         return "csv"
     return "yaml" if len(_YAML_LINE.findall(text)) * 2 > text.count("\n") else "text"
+
+
+def _look_behind(source: Source) -> None:
+    """A text that is longer than what was looked at may still hold what makes a loader create objects."""
+    if len(source.data) > LONGEST_LOOKED_AT and _TELLING.search(source.data, LONGEST_LOOKED_AT):
+        source.unknown("limit", f"of this text only {LONGEST_LOOKED_AT} bytes were looked at", LONGEST_LOOKED_AT)
 
 
 def _is_template(name: str) -> bool:

@@ -49,6 +49,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 _LZMA_ALONE = re.compile(rb"[\x00-\xe0]\x00{0,2}[\s\S]{3}[\x00-\x0f](?:\xff{8}|[\s\S]{4}\x00{4})")
 
 
+_TEXT = re.compile(rb"[\t\n\r\x20-\x7e]{8}")
+"""A length of eight letters would be that of no file."""
+
+
 def sniff(data: Buffer) -> str:
     """The slug of the format, or an empty string where the first bytes do not tell."""
     head = bytes(data[:64])
@@ -76,6 +80,6 @@ def _by_structure(data: Buffer, head: bytes) -> str:
         return "lzma"
     if is_tar(data):
         return "tar"
-    if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") >= 2:
+    if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") >= 2 and not _TEXT.match(head):
         return "safetensors"
     return ""

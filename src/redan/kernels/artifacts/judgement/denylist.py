@@ -20,35 +20,37 @@ _MODULES: dict[str, str] = {
         runpy code codeop bdb pdb profile cProfile trace timeit doctest pydoc pydoc_data importlib imp _imp pkgutil
         zipimport py_compile compileall dis inspect ast symtable idlelib lib2to3 test.support test.libregrtest
         test.regrtest test.pythoninfo test.autotest unittest turtledemo tkinter _testcapi _testinternalcapi xdrlib
-        this antigravity IPython ipykernel jupyter_client notebook nbconvert execnet cffi pycparser cython pyximport
-        llvmlite jinja2 mako chameleon tornado.template RestrictedPython asteval nltk.app simpleeval numexpr
-        sympy.parsing sympy.core.sympify sympy.sympify sympy.utilities.lambdify pandas.core.computation pandas.eval
-        hydra.utils hydra._internal hydra.core accelerate.utils.launch accelerate.commands tensorflow.py_function
-        tensorflow.numpy_function tensorflow.raw_ops tensorflow.load_op_library tensorflow.load_library
-        tensorflow.keras.utils tensorflow.python.framework.load_library scipy.LowLevelCallable zipapp tabnanny
-        pyclbr modulefinder gettext.c2py abc.ABCMeta contextlib.contextmanager weakref.finalize _bootsubprocess
-        torch.fx torch.package torch.jit torch.onnx torch.export torch._export torch.ops torch._ops torch.classes
-        torch._classes torch.library torch.hub torch.compiler torch.cuda.jiterator transformers.dynamic_module_utils
-        transformers.pipelines transformers.utils.import_utils transformers.file_utils keras.src.utils.python_utils
+        this antigravity IPython ipykernel jupyter_client notebook nbconvert execnet cffi pycparser cython
+        pyximport llvmlite jinja2 mako chameleon tornado.template RestrictedPython asteval nltk.app simpleeval
+        numexpr sympy.parsing sympy.core.sympify sympy.sympify sympy.utilities.lambdify pandas.core.computation
+        pandas.eval hydra.utils hydra._internal hydra.core accelerate.utils.launch accelerate.commands
+        tensorflow.py_function tensorflow.numpy_function tensorflow.raw_ops tensorflow.load_op_library
+        tensorflow.load_library tensorflow.keras.utils tensorflow.python.framework.load_library
+        scipy.LowLevelCallable zipapp tabnanny pyclbr modulefinder gettext.c2py abc.ABCMeta
+        contextlib.contextmanager weakref.finalize _bootsubprocess torch.fx torch.package torch.jit torch.onnx
+        torch.export torch._export torch.ops torch._ops torch.classes torch._classes torch.library torch.hub
+        torch.compiler torch.cuda.jiterator transformers.dynamic_module_utils transformers.pipelines
+        transformers.pipeline transformers.utils.import_utils transformers.file_utils keras.src.utils.python_utils
         keras.utils.python_utils keras.config keras.src.saving.saving_lib keras.src.saving.saving_api
         keras.src.saving.serialization_lib keras.saving theano tvm execjs js2py dash gradio streamlit""",
     "loads another serialised object": """
         pickle _pickle cPickle pickletools dill cloudpickle marshal shelve dbm jsonpickle yaml ruamel _yaml
         joblib.externals.cloudpickle joblib.load pandas.io pandas.compat.pickle_compat pandas.core.io
         pandas.read_pickle torch.load torch.serialization.load torch.serialization._legacy_load
-        sklearn.externals.joblib.load sklearn.datasets xmlrpc plistlib srsly catalogue hickle klepto numpy.lib.npyio
-        numpy.lib._npyio_impl scipy.io keras.models keras.src.legacy.saving skops.io safetensors.torch.load_file
-        tensorflow.keras.models tensorflow.saved_model spacy.load datasets.load_dataset datasets.load_from_disk
-        onnxruntime.InferenceSession numba.core.serialize tensorflow.compat h5py.File tensorflow.io
-        tensorflow.python.lib.io tensorflow.python.ops.script_ops
-        datasets.utils tensorflow_hub.load torchaudio.load diffusers.utils gensim.utils.unpickle""",
+        sklearn.externals.joblib.load sklearn.datasets xmlrpc plistlib srsly catalogue hickle klepto
+        numpy.lib.npyio numpy.lib._npyio_impl scipy.io keras.models keras.src.legacy.saving skops.io
+        safetensors.torch.load_file tensorflow.keras.models tensorflow.saved_model spacy.load datasets.load_dataset
+        datasets.load_from_disk onnxruntime.InferenceSession numba.core.serialize tensorflow.compat h5py.File
+        tensorflow.io tensorflow.python.lib.io tensorflow.python.ops.script_ops datasets.utils tensorflow_hub.load
+        torchaudio.load diffusers.utils gensim.utils.unpickle""",
     "reads or writes files": """
         io _io shutil tempfile glob fileinput fnmatch filecmp linecache zipfile tarfile gzip bz2 lzma mmap sqlite3
         _sqlite3 csv netrc configparser mailbox posixpath ntpath genericpath codecs tokenize distlib wheel fsspec
-        cv2 imageio decord skimage.io matplotlib.pyplot matplotlib.image onnx.load onnx.load_model onnx.save onnx.external_data_helper
-        nltk.data nltk.downloader _pyio torch.utils.file_baton torch.serialization._open_file pyarrow.memory_map
-        smart_open s3fs gcsfs PIL.ImageShow logging.config logging.handlers torchvision.io torch.utils.tensorboard
-        numpy.memmap sklearn.externals sklearn.utils._testing sklearn.conftest sklearn._build_utils""",
+        cv2 imageio decord skimage.io matplotlib.pyplot matplotlib.image onnx.load onnx.load_model onnx.save
+        onnx.external_data_helper nltk.data nltk.downloader _pyio torch.utils.file_baton
+        torch.serialization._open_file pyarrow.memory_map smart_open s3fs gcsfs PIL.ImageShow logging.config
+        logging.handlers torchvision.io torch.utils.tensorboard numpy.memmap sklearn.externals
+        sklearn.utils._testing sklearn.conftest sklearn._build_utils""",
     "opens network connections": """
         socket _socket ssl _ssl http urllib urllib2 urllib3 urlparse httplib requests aiohttp httpx httplib2 pycurl
         smtplib smtpd imaplib poplib nntplib ftplib telnetlib socketserver SocketServer SimpleHTTPServer
@@ -63,8 +65,8 @@ _MODULES: dict[str, str] = {
     "reaches into native memory or the interpreter": """
         ctypes _ctypes gc _weakref faulthandler atexit site sitecustomize usercustomize sysconfig builtins.globals
         _frozen_importlib _frozen_importlib_external _interpreters _xxsubinterpreters _xxinterpchannels
-        numpy.ctypeslib numpy.core._internal._ctypes torch._C._jit cupy.RawKernel cupy.cuda pycuda pyopencl readline
-        rlcompleter tracemalloc warnings winreg _winreg nis syslog crypt spwd grp pwd termios tty fcntl""",
+        numpy.ctypeslib numpy.core._internal._ctypes torch._C._jit cupy.RawKernel cupy.cuda pycuda pyopencl
+        readline rlcompleter tracemalloc warnings winreg _winreg nis syslog crypt spwd grp pwd termios tty fcntl""",
     "belongs to a security tool, which a hostile file may try to switch off": """
         picklescan fickling modelscan modelaudit hayward skops redan aisbom bandit""",
 }

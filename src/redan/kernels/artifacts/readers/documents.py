@@ -23,13 +23,23 @@ LARGEST_PARSED_BYTES = 1 << 20
 """A larger document is parsed only if one of the keys that matter stands in it."""
 
 _TELLING = re.compile(
-    rb'"(?:auto_map|chat_template|_target_?|target|class_name|__loader__|weight_map|custom_pipelines)"|\\u00[2-7]'
+    rb'"(?:auto_map|\w*(?:template|prompt)\w*|_target_?|target|class_name|__loader__|weight_map|custom_pipelines)"|\\u00[2-7]'
 )
 
 _ACTED_ON = frozenset(
     {"auto_map", "chat_template", "_target_", "_target", "target", "class_name", "config", "module", "weight_map"}
 )
 """Keys whose value decides what a loader does."""
+
+
+_FILE_KEYS = ("vocab_file", "tokenizer_file", "merges_file", "spm_file", "vocab_path", "sp_model_file", "source_spm")
+"""Keys of a tokenizer's settings that name a file of its folder."""
+
+_SYSTEM_FILE = re.compile(r"/(?:etc|proc|sys|dev)/")
+
+_PIPELINE_LIBRARIES = frozenset(
+    ["diffusers", "transformers", "stable_diffusion", "onnxruntime", "optimum", "peft", "flax", "onnx", "k_diffusion"]
+)
 
 
 def read_document(source: Source) -> str | None:
@@ -103,7 +113,7 @@ def _walk(source: Source, document: object) -> None:
 def _check(source: Source, item: dict[str, object]) -> None:
     if "class_name" in item and "config" in item:
         keras_config.check_object(source, item)
-    _check_templates(source, item.get("chat_template"))
+    _check_templates_of(source, item)
     for key in ("_target_", "_target", "target"):
         value = item.get(key)
         if isinstance(value, str) and (key != "target" or "params" in item):
@@ -111,17 +121,51 @@ def _check(source: Source, item: dict[str, object]) -> None:
     for key in ("auto_map", "custom_pipelines"):
         if item.get(key):
             read_named_code(source, item[key], key)
+    _check_pipeline(source, item)
+    _check_files(source, item)
+
+
+def _check_files(source: Source, item: dict[str, object]) -> None:
+    for key in _FILE_KEYS:
+        value = item.get(key)
+        # an absolute path of the machine that saved the settings is what honest ones carry too
+        if isinstance(value, str) and (_SYSTEM_FILE.match(value) or (".." in value and escapes(value))):
+            source.unsafe("path-traversal", f"{key!r} names {value[:120]!r}, outside the model's folder")
     weights = item.get("weight_map")
     for name in set(map(str, weights.values())) if isinstance(weights, dict) else ():
         if escapes(name):
             source.unsafe("path-traversal", f"the index takes weights from {name!r}, outside the model's folder")
 
 
-def _check_templates(source: Source, template: object) -> None:
+def _check_pipeline(source: Source, item: dict[str, object]) -> None:
+    """A diffusers pipeline names each part as [library, class]; another library is a file of its folder."""
+    if "_diffusers_version" not in item:
+        return
+    for key, value in item.items():
+        if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str):
+            continue
+        if value[0] not in _PIPELINE_LIBRARIES:
+            file = f"{value[0]}.py" if key == "_class_name" else f"{key}/{value[0]}.py"
+            read_named_code(source, f"{file.removesuffix('.py')}.{value[1]}", key)
+
+
+def _check_templates_of(source: Source, item: dict[str, object]) -> None:
+    for key, value in item.items():
+        if "template" in key or "prompt" in key:
+            _check_templates(source, value, key)
+
+
+def _check_templates(source: Source, template: object, key: str) -> None:
     """Check one template, or several with names."""
     if isinstance(template, str):
-        check_template(source, template, "the chat template")
+        check_template(source, template, f"the template {key!r}")
+    elif isinstance(template, dict):
+        for name, text in template.items():
+            if isinstance(text, str):
+                check_template(source, text, f"the template {name!r}")
     elif isinstance(template, list):
         for entry in template:
-            if isinstance(entry, dict) and isinstance(entry.get("template"), str):
-                check_template(source, entry["template"], f"the chat template {entry.get('name')!r}")
+            text = entry.get("template") if isinstance(entry, dict) else entry
+            if isinstance(text, str):
+                name = entry.get("name") if isinstance(entry, dict) else key
+                check_template(source, text, f"the template {name!r}")

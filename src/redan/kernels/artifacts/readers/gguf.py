@@ -102,10 +102,32 @@ def read_gguf(source: Source) -> str:
 def _read_pair(source: Source, cursor: _Cursor) -> None:
     key = cursor.string()
     kind = cursor.uint32()
-    if kind == _STRING and "chat_template" in key:
-        check_template(source, cursor.string(), key)
+    if kind == _STRING:
+        _check_text(source, key, cursor.string())
+    elif kind == _ARRAY and "template" in key:
+        _read_list(source, cursor, key)
     else:
         cursor.skip(kind, 0)
+
+
+def _check_text(source: Source, key: str, text: str) -> None:
+    if "template" in key or "{{" in text or "{%" in text:
+        check_template(source, text, key)
+
+
+def _read_list(source: Source, cursor: _Cursor, key: str) -> None:
+    """Check every text of a list of templates."""
+    start = cursor.pos
+    kind, n_items = cursor.uint32(), cursor.uint64()
+    if kind != _STRING:
+        cursor.pos = start
+        cursor.skip(_ARRAY, 0)
+        return
+    if n_items > (len(source.data) - cursor.pos) // 8:
+        raise _MalformedError(f"an array claims {n_items} items")
+    source.ledger.nodes(n_items, source.where)
+    for _ in range(n_items):
+        _check_text(source, key, cursor.string())
 
 
 def _read_tensors(source: Source, cursor: _Cursor, n_tensors: int) -> None:

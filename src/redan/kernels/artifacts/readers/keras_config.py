@@ -29,6 +29,12 @@ _LOADERS = {
     "JaxLayer": "carries a function",
     "FlaxLayer": "carries a function",
 }
+_CODE_KEYS = ("function", "output_shape", "mask", "arguments")
+"""What a Lambda layer gives as byte code."""
+
+_NO_MODEL_PARTS = frozenset({"callbacks", "saving", "config", "datasets", "export", "wrappers", "distribution"})
+"""Modules of Keras that no saved model's objects come from."""
+
 _FUNCTION_MODULES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints", "ops")
 _FILE_KEYS = (
     "vocabulary",
@@ -53,7 +59,8 @@ def check(source: Source, document: dict[str, object]) -> None:
         elif isinstance(item, dict):
             if "class_name" in item:
                 check_object(source, item)
-            _check_function(source, item.get("function"))
+            for key in _CODE_KEYS:
+                _check_function(source, item.get(key))
             pending.extend(part for part in item.values() if isinstance(part, dict | list))
 
 
@@ -62,6 +69,9 @@ def check_object(source: Source, item: dict[str, object]) -> None:
     name, module = item.get("class_name"), item.get("module")
     if not isinstance(name, str) or name in _MARKERS or name in _MARKERS_MORE:
         return
+    registered = item.get("registered_name")
+    if isinstance(registered, str) and registered.rpartition(">")[2] in _CODE:
+        name = registered.rpartition(">")[2]
     if name in _CODE:
         _check_code(source, name, item.get("config"))
         return
@@ -73,7 +83,7 @@ def check_object(source: Source, item: dict[str, object]) -> None:
         _check_named_function(source, module, item.get("config"))
     elif module and module.split(".")[0] not in _ROOTS and not module.startswith("tensorflow.keras"):
         _check_foreign(source, module, name)
-    elif module and name[:1].islower() and not _is_listed(name):
+    elif module and ((name[:1].islower() and not _is_listed(name)) or _NO_MODEL_PARTS & {*module.split(".")}):
         source.unsafe("denied-target", f"a configuration calls {module}.{name}, which is no part of a model")
     elif not _is_listed(name):
         source.unknown(
@@ -84,6 +94,8 @@ def check_object(source: Source, item: dict[str, object]) -> None:
 
 def _check_code(source: Source, name: str, config: object) -> None:
     function = config.get("function") if isinstance(config, dict) else None
+    for key in _CODE_KEYS:
+        _check_function(source, config.get(key) if isinstance(config, dict) else None)
     if name in ("TFOpLambda", "SlicingOpLambda"):
         # These wrap an operator of TensorFlow by its name and carry no code.
         target = str(config.get("function", "")) if isinstance(config, dict) else ""
@@ -93,13 +105,23 @@ def _check_code(source: Source, name: str, config: object) -> None:
     if isinstance(function, str) and text_shape(function) is not None:
         source.unsafe("lambda-layer", f"a {name} layer is given {text_shape(function)}")
         return
-    if isinstance(function, str):
-        source.unknown("lambda-layer", f"a {name} layer calls the function {function[:80]!r}")
-        return
     if isinstance(function, dict) and function.get("class_name") == "function":
+        _check_named_function(source, str(function.get("module") or ""), function.get("config"))
         source.unknown("lambda-layer", f"a {name} layer calls a named function")
         return
+    if isinstance(function, str):
+        module = config.get("module") if isinstance(config, dict) else None
+        _check_lambda_name(source, name, module if isinstance(module, str) else "", function)
+        return
     source.unsafe("lambda-layer", f"a {name} object carries Python byte code that loading runs")
+
+
+def _check_lambda_name(source: Source, layer: str, module: str, function: str) -> None:
+    is_denied = denylist.denial(module or "builtins", function) is not None
+    if is_denied or denylist.sounds_powerful(function):
+        source.unsafe("denied-target", f"a {layer} layer calls {module or 'builtins'}.{function[:80]}")
+    else:
+        source.unknown("lambda-layer", f"a {layer} layer calls the function {function[:80]!r}")
 
 
 def _check_function(source: Source, function: object) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from redan.kernels.artifacts.judgement.arguments import ADDRESS, text_shape
+from redan.kernels.artifacts.judgement.denylist import sounds_powerful
 from redan.kernels.artifacts.readers.paths import escapes
 from redan.kernels.artifacts.readers.protobuf import Field, MalformedMessageError, fields, text
 
@@ -28,7 +31,8 @@ _DOMAINS = frozenset(
         "pkg.onnxscript.torch_lib.common",
     ]
 )
-_PYTHON_OPERATORS = frozenset({"PyOp", "PythonOp", "PythonOpGrad", "PyCustomOp", "PyFunc", "PyTorchCustomOp"})
+_PYTHON_OPERATORS = re.compile(r"Py(?:thon\w*|\w*Op|Func\w*)(?:Grad)?")
+_LIBRARY = re.compile(r"\.(?:so|dll|dylib)(?:\.\d+)*$")
 
 DEEPEST_GRAPH = 20
 """Subgraphs within subgraphs that are followed."""
@@ -38,6 +42,7 @@ _MODEL_GRAPH, _MODEL_FUNCTIONS, _MODEL_OPSETS, _MODEL_TRAINING = 7, 25, 8, 20
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
 _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
 _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_SPARSE = (5, 10), (6, 11), (22, 23)
+_ATTRIBUTE_TEXT = 4
 _TENSOR_EXTERNAL = 13
 _FUNCTION_NODE, _FUNCTION_DOMAIN = 7, 10
 
@@ -95,6 +100,7 @@ class _Walk:
 
     def node(self, node: Field, depth: int) -> None:
         operator = domain = ""
+        words: list[str] = []
         for field in fields(self.source, node.start, node.end):
             if field.number == _NODE_OPERATOR:
                 operator = text(self.source, field)
@@ -102,11 +108,34 @@ class _Walk:
                 domain = text(self.source, field)
             elif field.number == _NODE_ATTRIBUTE:
                 self.attribute(field, depth)
-        if operator in _PYTHON_OPERATORS:
+                words += self._texts(field, _ATTRIBUTE_TEXT)
+        if _PYTHON_OPERATORS.fullmatch(operator):
             self.source.unsafe("python-operator", f"operator {operator!r} runs Python code", node.start)
+        elif operator == "EPContext":
+            self.native_context(words, node.start)
         elif domain and domain not in _DOMAINS and domain not in self.own_domains:
+            self.custom(operator, domain, words, node.start)
+
+    def custom(self, operator: str, domain: str, words: list[str], at: int) -> None:
+        """An operator that a library brings along, judged by its name and by the texts it is given."""
+        shape = next((found for word in words if (found := text_shape(word)) not in (None, ADDRESS)), None)
+        if sounds_powerful(operator):
+            self.source.unsafe("powerful-name", f"operator {operator!r} of domain {domain!r} says what it does", at)
+        elif shape is not None:
+            self.source.unsafe("attack-argument", f"operator {operator!r} of domain {domain!r} is given {shape}", at)
+        elif any(map(_LIBRARY.search, words)):
+            self.source.unsafe("native-code", f"operator {operator!r} of domain {domain!r} names a library to load", at)
+        else:
             message = f"operator {operator!r} of domain {domain!r} needs a library that the file cannot vouch for"
-            self.source.unknown("custom-operator", message, node.start)
+            self.source.unknown("custom-operator", message, at)
+
+    def native_context(self, words: list[str], at: int) -> None:
+        """A node that hands compiled code, inside the model or in a file, to a hardware vendor's library."""
+        path = next((word for word in words if escapes(word)), None)
+        if path is not None:
+            self.source.unsafe("path-traversal", f"a compiled context lies at {path!r}, outside the model's folder", at)
+        else:
+            self.source.unknown("custom-operator", "operator 'EPContext' runs a compiled context", at)
 
     def attribute(self, attribute: Field, depth: int) -> None:
         for field in fields(self.source, attribute.start, attribute.end):
@@ -132,6 +161,8 @@ class _Walk:
             if key == "location" and (escapes(value) or "\0" in value or "://" in value):
                 message = f"a tensor's data lies at {value!r}, outside the model's folder"
                 self.source.unsafe("path-traversal", message, field.start)
+            elif key in ("offset", "length") and not value.isdigit():
+                self.source.unknown("out-of-bounds", f"a tensor's data has the {key} {value[:40]!r}", field.start)
 
     def _texts(self, message: Field, number: int) -> list[str]:
         found = fields(self.source, message.start, message.end)

@@ -8,6 +8,7 @@ Source: Jinja's template designer documentation.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ LONGEST_KEY = 40
 
 LARGEST_TEMPLATE = 1 << 20
 """Characters of a template that are read."""
+
+LONGEST_NUMBER = 7
+"""Digits of a number that a template may count to."""
+
+MOST_ROUNDS = 10**9
+"""Turns of all loops over ranges, one within the other."""
 
 _DEPTH = {"[": 1, "(": 1, "{": 1, "]": -1, ")": -1, "}": -1}
 _OPENING = re.compile(r"\{[{%#]")
@@ -72,8 +79,26 @@ _OBJECTS = frozenset(
 )
 _OPERATORS = frozenset(["in", "and", "or", "not", "if", "else", "is", "set", "for", "elif"])
 _ATTRIBUTES = frozenset(
-    ["popen", "system", "mro", "func_globals", "gi_frame", "gi_code", "cr_frame", "f_globals", "f_builtins", "f_back"]
+    [
+        "popen",
+        "system",
+        "environ",
+        "mro",
+        "func_globals",
+        "gi_frame",
+        "gi_code",
+        "cr_frame",
+        "f_globals",
+        "f_builtins",
+        "f_back",
+    ]
 )
+
+_WORDS = frozenset(["system", "type", "object", "handler"])
+"""Objects whose names honest templates give to variables."""
+_APPLYING = frozenset(["map", "select", "reject", "selectattr", "rejectattr"])
+"""Filters that take another filter's name."""
+_MULTIPLYING = frozenset(["*", "range", "center", "ljust", "rjust", "zfill", "batch", "lipsum", "indent", "slice"])
 
 
 def check_template(source: Source, text: str, what: str) -> None:
@@ -88,9 +113,16 @@ def check_template(source: Source, text: str, what: str) -> None:
         source.unknown("limit", f"{what} is longer than {LARGEST_TEMPLATE} characters")
         text = text[:LARGEST_TEMPLATE]
     n_blocks = 0
+    n_rounds = 1
+    own: set[str] = set()
     for at, opening, expression in _blocks(text):
         n_blocks += 1
-        found = _danger(expression.strip("-+ \t\n"), is_tag=opening == "{%")
+        tokens = [token for token in _TOKEN.findall(expression.strip("-+ \t\n")) if not token.isspace()]
+        n_rounds *= _n_rounds(tokens)
+        own.update(_assigned(tokens))
+        found = _danger(tokens, own, is_tag=opening == "{%")
+        if found is None and n_rounds > MOST_ROUNDS:
+            found = "counts beyond reason"
         if found is not None:
             source.unsafe("template-injection", f"{what} {found}, which no message formatting needs", at)
             return
@@ -110,22 +142,31 @@ def _blocks(text: str) -> Iterator[tuple[int, str, str]]:
         pos = end + 2
 
 
-def _danger(expression: str, *, is_tag: bool) -> str | None:
-    tokens = [token for token in _TOKEN.findall(expression) if not token.isspace()]
+def _assigned(tokens: list[str]) -> set[str]:
+    """Ordinary words that a tag makes variables of the template's own."""
+    return {tokens[1]} & _WORDS if len(tokens) > 1 and tokens[0] in ("set", "for") else set()
+
+
+def _danger(tokens: list[str], own: set[str], *, is_tag: bool) -> str | None:
     if is_tag and tokens and tokens[0] in _TAGS:
         return f"uses the tag {tokens[0]!r}"
     texts = ""
     for i, token in enumerate(tokens):
         before = tokens[i - 1] if i else ""
         if token[0] in "\"'":
-            texts += _unescape(token[1:-1])
+            text = _unescape(token[1:-1])
+            if before == "[" and text in _ATTRIBUTES:
+                return f"reaches for {text!r}"
+            if text == "attr" and before == "(" and i > 1 and tokens[i - 2] in _APPLYING:
+                return "uses the filter 'attr'"
+            texts += text
             continue
         if not (token[0].isalpha() or token[0] == "_"):
             continue
-        found = _danger_of_name(token, before, tokens[i + 1] if i + 1 < len(tokens) else "")
+        found = None if token in own else _danger_of_name(token, before, tokens[i + 1] if i + 1 < len(tokens) else "")
         if found is not None:
             return found
-    if _INTERNAL.search(texts):
+    if _INTERNAL.search(texts) or _INTERNAL.search(texts[::-1]):
         return "spells the name of an interpreter's internal in text"
     if any(tokens[i] == "[" and _is_computed_key(tokens, i) for i in range(1, len(tokens))):
         return "computes the name that it looks up"
@@ -145,12 +186,20 @@ def _is_computed_key(tokens: list[str], start: int) -> bool:
             break
         inside.append(token)
     has_text = any(token[0] in "\"'" for token in inside)
-    return has_text and any(token in ("~", "+", "*", "|", "%") for token in inside)
+    has_method = any(a[0] in "\"'" and b in (".", "[") for a, b in pairwise(inside))
+    return "~" in inside or has_method or (has_text and any(token in ("+", "*", "|", "%") for token in inside))
 
 
 def _is_endless(tokens: list[str]) -> bool:
-    numbers = [token for token in tokens if token.isdigit()]
-    return "**" in tokens or ("range" in tokens and any(len(number) > 7 for number in numbers))
+    is_long = any(token.isdigit() and len(token) > LONGEST_NUMBER for token in tokens)
+    return "**" in tokens or (is_long and not _MULTIPLYING.isdisjoint(tokens))
+
+
+def _n_rounds(tokens: list[str]) -> int:
+    """How often a loop over a range turns; one for every other tag."""
+    if "range" not in tokens:
+        return 1
+    return max([int(token) for token in tokens if token.isdigit() and len(token) <= LONGEST_NUMBER], default=1) or 1
 
 
 def _danger_of_name(name: str, before: str, after: str) -> str | None:
