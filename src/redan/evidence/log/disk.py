@@ -94,7 +94,8 @@ class Disk:
         try:
             for path, data in files.items():
                 aside = _aside(path)
-                aside.unlink(missing_ok=True)
+                if aside.exists():
+                    self.remove(aside)
                 handles.append(self.create(aside))
                 self.append(handles[-1], data)
             if len(handles) <= SYNC_THREADS:

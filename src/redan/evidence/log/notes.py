@@ -171,8 +171,8 @@ def _parsed(data: bytes) -> Checkpoint:
     if not blank or len(lines) < 3 or not all(lines):
         raise ValueError("expected origin, size, root, an empty line and signatures")
     origin, size, digest, *extensions = lines
-    root = b64decode(digest, validate=True)
-    if not _NUMBER.fullmatch(size) or len(root) != 32 or b64encode(root).decode() != digest:
+    root = strict_base64(digest)
+    if not _NUMBER.fullmatch(size) or len(root) != 32:
         raise ValueError("size or root is malformed")
     return Checkpoint(
         origin=origin,
@@ -181,6 +181,18 @@ def _parsed(data: bytes) -> Checkpoint:
         signatures=tuple(parse_signatures(tail)),
         extensions=tuple(extensions),
     )
+
+
+def strict_base64(text: str) -> bytes:
+    """Decode base64 in the one form that encoding gives.
+
+    Raises:
+        ValueError: another form, so that two texts would mean the same.
+    """
+    data = b64decode(text, validate=True)
+    if b64encode(data).decode() != text:
+        raise ValueError("base64 with stray bits")
+    return data
 
 
 def parse_signatures(text: str) -> list[NoteSignature]:
@@ -195,7 +207,7 @@ def parse_signatures(text: str) -> list[NoteSignature]:
     found = []
     for line in lines:
         name, _, blob = line.removeprefix(_DASH).partition(" ")
-        data = b64decode(blob, validate=True)
+        data = strict_base64(blob)
         if not line.startswith(_DASH) or not _name_fits(name) or len(data) <= 4:
             raise ValueError("a signature line is malformed")
         found.append(NoteSignature(name=name, hash=data[:4], signature=data[4:]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,7 +89,7 @@ def _parsed(data: bytes) -> Proof:
     said = _NUMBER.fullmatch(lines[0]) if lines else None
     if not blank or said is None or (said[1] == "index") != inclusion or len(lines) > proofs.MOST_HASHES:
         raise ValueError(f"expected {HEADER} and an index, or an old size, then hashes and a checkpoint")
-    path = tuple(b64decode(line, validate=True) for line in lines[1:])
+    path = tuple(notes.strict_base64(line) for line in lines[1:])
     if any(len(h) != hashes.HASH_BYTES for h in path):
         raise ValueError("a hash has another length than 32 bytes")
     return Proof(kind=said[1], number=int(said[2]), path=path, checkpoint=notes.parse(note.encode()))

@@ -89,13 +89,19 @@ class _Tree:
     def __init__(self) -> None:
         self.levels: list[list[bytes]] = []
 
-    def add(self, hash_: bytes, level: int = 1) -> None:
-        while len(self.levels) <= level:
-            self.levels.append([])
-        self.levels[level].append(hash_)
-        if len(self.levels[level]) == tiles.WIDTH:
-            full, self.levels[level] = self.levels[level], []
-            self.add(root(full), level + 1)
+    def add(self, hash_: bytes) -> list[bytes]:
+        """Take the root of a full tile of leaves; return the roots of the tiles above that became full, upwards."""
+        filled: list[bytes] = []
+        while True:
+            level = len(filled) + 1
+            while len(self.levels) <= level:
+                self.levels.append([])
+            self.levels[level].append(hash_)
+            if len(self.levels[level]) < tiles.WIDTH:
+                return filled
+            hash_ = root(self.levels[level])
+            self.levels[level] = []
+            filled.append(hash_)
 
     def root(self, partial: list[bytes]) -> bytes:
         found = [root(partial)] if partial else []
@@ -118,9 +124,11 @@ def _walk(reader: LogReader, sizes: list[int], problems: list[Problem]) -> tuple
         start, hashes = n * tiles.WIDTH, found
         roots |= {size: tree.root(hashes[: size - start]) for size in sizes if start < size <= start + len(hashes)}
         if len(hashes) == tiles.WIDTH:
-            tree.add(root(hashes))
+            top = root(hashes)
+            _below(reader, n, top, problems)
+            for level, filled in enumerate(tree.add(top), 1):
+                _stored(reader, level, start // tiles.WIDTH ** (level + 1), filled, problems)
             hashes = []
-            _upper(reader, tree, start + tiles.WIDTH, problems)
     _right_edge(reader, tree, problems)
     return tree.root(hashes), roots
 
@@ -211,17 +219,16 @@ def _difference(start: int, found: list[bytes], expected: list[bytes]) -> Proble
     return Problem(kind="changed", index=index, message=said)
 
 
-def _upper(reader: LogReader, tree: _Tree, end: int, problems: list[Problem]) -> None:
-    """Compare each tile above the leaves with what the entries give, as soon as it is full."""
-    level = 1
-    while end % tiles.WIDTH ** (level + 1) == 0:
-        n = end // tiles.WIDTH ** (level + 1) - 1
-        expected = tree.levels[level + 1][-1] if len(tree.levels) > level + 1 and tree.levels[level + 1] else None
-        _stored(reader, level, n, expected, problems)
-        level += 1
+def _below(reader: LogReader, n: int, top: bytes, problems: list[Problem]) -> None:
+    """Compare the root of a full tile of leaves with what the tile above keeps of it."""
+    if not problems and _parent(reader, n) not in {None, top}:
+        start = n * tiles.WIDTH
+        above = tiles.path(1, n // tiles.WIDTH)
+        said = f"entries {start} to {start + tiles.WIDTH - 1} do not fit {above}: one of them was rewritten"
+        problems.append(Problem(kind="changed", index=start, message=said))
 
 
-def _stored(reader: LogReader, level: int, n: int, expected: bytes | None, problems: list[Problem]) -> None:
+def _stored(reader: LogReader, level: int, n: int, expected: bytes, problems: list[Problem]) -> None:
     start = n * tiles.WIDTH ** (level + 1)
     try:
         found = root(tiles.hashes(reader.tile(level, n)))
@@ -229,7 +236,7 @@ def _stored(reader: LogReader, level: int, n: int, expected: bytes | None, probl
         said = f"hashes over the entries from {start} on: {err.message}"
         problems.append(Problem(kind="hashes", index=start, message=said))
         return
-    if expected is not None and found != expected and not problems:
+    if found != expected and not problems:
         said = f"{tiles.path(level, n)} does not fit the entries from {start} on: one of them was rewritten"
         problems.append(Problem(kind="hashes", index=start, message=said))
 

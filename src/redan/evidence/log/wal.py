@@ -139,7 +139,7 @@ def faults(found: list[Segment]) -> list[str]:
         last = place == len(found) - 1
         name = f"wal/{segment.path.name}"
         if segment.damaged or (segment.torn and not last):
-            said.append(f"{name} is damaged after entry {segment.end - 1}: bytes were changed after they were written")
+            said.append(f"{name} is damaged at entry {segment.end}: bytes were changed after they were written")
         elif not last and found[place + 1].first != segment.end:
             following = found[place + 1].first
             said.append(f"{name} ends before entry {segment.end}, but the next file begins with entry {following}")
