@@ -11,6 +11,10 @@ from redan.kernels.packages.limits import MOST_DOTS
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'")
 
 
+_MOST_STEPS = 200_000
+"""Lines that are looked at again, all searches of one file together; a hostile file could ask for millions."""
+
+
 class UnreadableError(ValueError):
     """A file that is not what its name says, or more than is read."""
 
@@ -63,16 +67,17 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
-        self._starts: dict[str, int] = {}
         self._next = 0
+        self._left = 8 * len(self._lines) + _MOST_STEPS
 
     def of(self, *words: str) -> int:
-        """Return the first line, from 1, that holds every word; 0 when there is none.
+        """Return the first line, from 1, that holds every word; 0 when there is none, or when too much was searched.
 
         The search goes on where the last one ended and wraps round, so that a file in order is read once.
         """
         n_lines = len(self._lines)
-        for step in range(n_lines):
+        for step in range(min(n_lines, self._left)):
+            self._left -= 1
             at = (self._next + step) % n_lines
             if all(w in self._lines[at] for w in words):
                 self._next = at

@@ -12,6 +12,8 @@ DEEPEST = 12
 """Levels of indentation that are followed."""
 MOST_LINES = 20_000
 """Lines that are read."""
+LONGEST_LINE = 10_000
+"""Characters of one line."""
 
 _KEY = re.compile(r"(\"[^\"]*\"|'[^']*'|[^\s#\"'\[\]{},&*!|>%@`-][^#\"'\[\]{},]*?|-[^\s#:][^#:]*?)\s*:(?:\s+(.*))?$")
 _BLOCK = re.compile(r"[|>][+-]?\d?")
@@ -51,6 +53,8 @@ def _lines(text: str) -> list[_Line]:
             if number and any(line.text for line in found) and raw.strip() == "---":
                 raise UnreadableYamlError("several documents")
             continue
+        if len(raw) > LONGEST_LINE:
+            raise UnreadableYamlError(f"line {number + 1} is longer than {LONGEST_LINE} characters")
         indent = len(raw) - len(raw.lstrip(" "))
         if "\t" in raw[: indent + 1]:
             raise UnreadableYamlError("a tab indents a line")
