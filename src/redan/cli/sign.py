@@ -76,7 +76,9 @@ def command(
     if digests_only == bool(key) or (digests and (digests_only or cache)):
         raise UsageError("expected --key, or --digests-only without it", hint="redan sign MODEL --key signing.key")
     target = output or signature_path(model)
-    left_out = (*ignore, *filter(None, [name_inside(model, target)]))
+    # digests are made before anybody knows where the signature will lie, so its usual place is left out as well
+    own = {name_inside(model, path) for path in ((target, signature_path(model)) if digests_only else (target,))}
+    left_out = (*ignore, *sorted(own - {""}))
     found: tuple[FileDigest, ...] = ()
     if digests is not None:
         manifest = precomputed.load(digests, name=model.resolve().name, ignored=left_out)

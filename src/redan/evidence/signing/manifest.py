@@ -82,7 +82,8 @@ class Manifest:
             serialization["shard_size"] = self.shard_bytes
         if self.ignored:
             serialization["ignore_paths"] = list(self.ignored)
-        resources = [{"name": r.label, "algorithm": self.algorithm, "digest": r.digest} for r in self.resources]
+        algorithm = _algorithms(self.algorithm, self.shard_bytes)[0]
+        resources = [{"name": r.label, "algorithm": algorithm, "digest": r.digest} for r in self.resources]
         document = {
             "_type": TYPE,
             "subject": [{"name": self.name, "digest": {"sha256": self.root_digest}}],
@@ -205,9 +206,7 @@ def _manifest(name: str, predicate: dict[str, Any]) -> Manifest:
     if method not in ("files", "shards") or algorithm not in SIZES_BYTES:
         raise ValueError(f"method {method!r} with {algorithm!r} digests")
     if method == "shards":
-        shard_bytes = how["shard_size"]
-        if type(shard_bytes) is not int or shard_bytes <= 0:
-            raise ValueError(f"shard_size {shard_bytes!r}")
+        shard_bytes = _whole(how["shard_size"])
     if type(how["allow_symlinks"]) is not bool:
         raise ValueError(f"allow_symlinks {how['allow_symlinks']!r}")
     resources = tuple(_resource(each, algorithm, shard_bytes) for each in predicate["resources"])
@@ -223,9 +222,25 @@ def _manifest(name: str, predicate: dict[str, Any]) -> Manifest:
     )
 
 
+def _whole(number: Any) -> int:
+    # model-signing passes the number through a protobuf Struct, which knows floating point only
+    if type(number) not in (int, float) or number != int(number) or number <= 0:
+        raise ValueError(f"shard_size {number!r}")
+    return int(number)
+
+
+def _algorithms(algorithm: str, shard_bytes: int | None) -> tuple[str, ...]:
+    """Return how a resource names its algorithm: as model-signing 1.1 writes and wants it, then as specified."""
+    return (algorithm,) if shard_bytes is None else (f"{algorithm}-sharded-{shard_bytes}", algorithm)
+
+
 def _resource(each: dict[str, Any], algorithm: str, shard_bytes: int | None) -> Resource:
     label, digest = each["name"], each["digest"]
-    if each["algorithm"] != algorithm or len(digest) != 2 * SIZES_BYTES[algorithm] or not _HEX.issuperset(digest):
+    if (
+        each["algorithm"] not in _algorithms(algorithm, shard_bytes)
+        or len(digest) != 2 * SIZES_BYTES[algorithm]
+        or not _HEX.issuperset(digest)
+    ):
         raise ValueError(f"the digest of {label!r} is not {algorithm}")
     name, start, stop = label, None, None
     if shard_bytes is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -93,13 +94,14 @@ def _entry(name: str, path: str, follow: bool) -> Entry:
     try:
         name.encode()
         found = os.lstat(path)
-        if follow and stat.S_ISLNK(found.st_mode):
-            target = os.stat(path)  # noqa: PTH116 - this runs once a file, and a Path costs more than the call
-            found = target if stat.S_ISREG(target.st_mode) else found
     except UnicodeEncodeError as err:
         raise Unreadable(f"the name {name!r} is not UTF-8, so no manifest can hold it", hint="rename the file") from err
     except OSError as err:
         raise Unreadable(f"cannot read {path!r}: {err.strerror}") from err
+    if follow and stat.S_ISLNK(found.st_mode):
+        with suppress(OSError):  # what leads nowhere, or in a circle, stays a link
+            target = os.stat(path)  # noqa: PTH116 - once a file, and a Path costs more than the call
+            found = target if stat.S_ISREG(target.st_mode) else found
     return Entry(name=name, path=path, kind=_kind(found.st_mode), facts=facts_of(found))
 
 
