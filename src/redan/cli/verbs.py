@@ -8,6 +8,8 @@ VERBS = {
     "attack": "Measure how weak a model is",
     "key": "Make key pairs for signing",
     "sign": "Sign a model folder or file, file by file",
+    "seal": "Sign what reports state about a model",
+    "verify": "Decide whether a model may be used, by its statements and a policy",
     "report": "Show a run again, or in another format",
     "diff": "Compare two runs: new, fixed, worse, better, or noise",
     "explain": "Explain a rule or probe: what, why, how to fix, sources",

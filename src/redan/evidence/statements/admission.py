@@ -14,7 +14,7 @@ from typing import Literal
 from redan.core.errors import UsageError
 from redan.evidence.dsse import Envelope
 from redan.evidence.statements.decision import Decision, Failure, Verdict
-from redan.evidence.statements.judging import failures_of, label
+from redan.evidence.statements.judging import bound, failures_of, label
 from redan.evidence.statements.policy import AdmissionPolicy, Required
 from redan.evidence.statements.predicates.decisions import Approval, Revocation
 from redan.evidence.statements.resource import Resource
@@ -42,6 +42,7 @@ def admission(
     *,
     at: datetime,
     signature: ModelSignature | None = None,
+    notes: Sequence[str] = (),
 ) -> Decision:
     """Decide about a model.
 
@@ -51,6 +52,7 @@ def admission(
         policy: what is required, with the keys that count.
         at: time to judge by, with its time zone.
         signature: what was found of the model's own signature.
+        notes: what a reader of the decision should know besides.
 
     Raises:
         UsageError: ``at`` has no time zone.
@@ -60,7 +62,9 @@ def admission(
     sorted_out = verified(model, envelopes, policy.verifiers, at=at)
     standing, revoked = _standing(sorted_out.known, policy)
     failures = [*_of_signature(policy, signature or ModelSignature()), *revoked]
-    met: list[str] = []
+    met = (
+        [f"signature of the model: {signature.why}"] if signature is not None and signature.state == "verified" else []
+    )
     for required in policy.required:
         short, sentence = _of_requirement(required, replace(sorted_out, known=standing), at)
         failures += short
@@ -72,7 +76,7 @@ def admission(
         at=at.astimezone(UTC).isoformat(timespec="seconds"),
         failures=tuple(dict.fromkeys(failures)),
         met=tuple(met),
-        notes=(*_seen(policy, standing), *(_note(each) for each in sorted_out.ignored)),
+        notes=(*_seen(policy, standing), *(_note(each) for each in sorted_out.ignored), *notes),
     )
 
 
@@ -165,6 +169,8 @@ def _lacking(required: Required, n_found: int, kept: Sequence[Known], ignored: S
     expected = f"a statement by {_keys(required.signed_by)}"
     if requirement.signers > 1:
         expected = f"statements by {requirement.signers} different keys of {_keys(required.signed_by)}"
+    if requirement.claim:
+        expected = f"{bound(requirement)}, in {expected}"
     verb = '--approve "WHO: WHY"' if requirement.statement == "approval" else "REPORT"
     return Failure(
         requirement=label(requirement),

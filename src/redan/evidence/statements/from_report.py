@@ -64,7 +64,7 @@ def results_of(reports: Sequence[Sourced], model: Model, *, sealed: datetime) ->
     for each in reports:
         for threat in dict.fromkeys(p.threat for p in each.report.probes if p.probe):
             if why := _unstatable(each.report, threat, model):
-                left_out.append(f"{kind_of_threat(threat)} is not stated: {why}")
+                left_out.append(f"{kind_of_threat(threat) or repr(threat[:60])} is not stated: {why}")
             else:
                 by_kind.setdefault(kind_of_threat(threat), []).append((each, threat))
     if reports and not by_kind:
@@ -113,6 +113,8 @@ def _joined(model: Model) -> Iterable[str]:
 
 def _unstatable(report: Report, threat: str, model: Model) -> str:
     """Say why the part of a report about one threat cannot be stated, or return an empty string."""
+    if not kind_of_threat(threat):
+        return "a threat of that name cannot be told from another kind of statement"
     if all(p.outcome == "skipped" for p in report.probes if p.threat == threat):
         return "every probe was skipped"
     if threat != SCANNING:

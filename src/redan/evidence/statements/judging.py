@@ -109,7 +109,7 @@ def _claims(requirement: Requirement, content: object) -> Iterator[Failure]:
         there = sorted({_shown_claim(c) for c in named or claims})
         yield Failure(
             requirement=label(requirement),
-            expected=_bound(requirement),
+            expected=bound(requirement),
             found=f"no such number; there is {'; '.join(there[:5]) or 'none at all'}",
             fix="measure it with exactly these parameters and seal the report",
         )
@@ -117,7 +117,7 @@ def _claims(requirement: Requirement, content: object) -> Iterator[Failure]:
         if why := _short_of(requirement, claim):
             yield Failure(
                 requirement=label(requirement),
-                expected=_bound(requirement),
+                expected=bound(requirement),
                 found=why,
                 fix="harden the model, or measure on more samples where the interval is what fails",
             )
@@ -151,7 +151,8 @@ def _short_of(requirement: Requirement, claim: Claim) -> str:
     return "" if enough and allowed else number
 
 
-def _bound(requirement: Requirement) -> str:
+def bound(requirement: Requirement) -> str:
+    """Say in words what a claim's number must be."""
     parts = []
     if requirement.at_least is not None:
         parts.append(f"at least {requirement.at_least:g}")

@@ -7,6 +7,8 @@ reader knows exactly the versions listed here.
 
 from __future__ import annotations
 
+import re
+
 BASE = "https://github.com/redan-security/redan/predicates"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 BOM = "https://cyclonedx.org/bom"
@@ -15,6 +17,8 @@ REVOCATION = f"{BASE}/revocation/v1"
 
 _STANDARD = {"provenance": PROVENANCE, "bom": BOM}
 _OF_THREATS = {"supply_chain": "scan", "evasion": "robustness", "bias": "fairness"}
+_TAKEN = frozenset({*_STANDARD, *_OF_THREATS.values(), "approval", "revocation"})
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def type_of(kind: str) -> str:
@@ -32,5 +36,10 @@ def kind_of(predicate_type: str) -> str:
 
 
 def kind_of_threat(threat: str) -> str:
-    """Return the kind of statement that the measurements of a threat become."""
-    return _OF_THREATS.get(threat, threat)
+    """Return the kind of statement that the measurements of a threat become; empty where its name cannot be one.
+
+    A threat of a plugin must not pass for another kind: a report would then make an approval or a revocation.
+    """
+    if threat in _OF_THREATS:
+        return _OF_THREATS[threat]
+    return threat if _NAME.fullmatch(threat) and threat not in _TAKEN else ""

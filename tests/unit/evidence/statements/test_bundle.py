@@ -135,12 +135,13 @@ def test_a_folder_is_known_by_all_its_files(tmp_path: Path) -> None:
     assert list(before.files) == ["a.bin", "sub.bin", "sub/b.bin"]
     (model / ".git").mkdir()
     (model / ".git" / "HEAD").write_bytes(b"x")
+    (model / "model.sig").write_bytes(b"x")
     assert describe(model) == before
     (model / "__pycache__").mkdir()
     (model / "__pycache__" / "m.pyc").write_bytes(b"x")
     assert describe(model).digest != before.digest
     (model / "link").symlink_to("a.bin")
-    with pytest.raises(Unreadable, match="'link' is a link"):
+    with pytest.raises(Unreadable, match="'link' is a symbolic link"):
         describe(model)
 
 

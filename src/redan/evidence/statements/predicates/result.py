@@ -119,6 +119,14 @@ class Result:
         document: dict[str, Any] = encode(self)
         return document
 
+    def summary(self) -> str:
+        """Return one line: how many numbers and open findings, and what must not be taken for clean."""
+        words = [f"{len(self.claims)} number{'' if len(self.claims) == 1 else 's'}"]
+        words += [f"{n} {severity} {status}" for status, by in self.counts.items() for severity, n in by.items()]
+        words += [f"{p.name} {p.outcome}" for p in self.probes if p.outcome != "ran"]
+        words += [f"gate {s.gate.verdict}" for s in self.sources]
+        return ", ".join(dict.fromkeys(words))
+
 
 def read_result(predicate: Mapping[str, Any]) -> Result:
     """Read the predicate of a measurement.

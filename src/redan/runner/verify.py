@@ -1,0 +1,83 @@
+"""From a model on disk, its statements and redan.toml to a decision: what is read and asked before it is judged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from redan.core import config as configuration
+from redan.core.errors import EvidenceError, MissingDependency, SubjectError
+from redan.core.settings import Admission
+from redan.evidence.keys import Verifier, load_verifier
+from redan.evidence.statements import Bundle, beside, describe, read
+from redan.evidence.statements.admission import ModelSignature, admission
+from redan.evidence.statements.decision import Decision
+from redan.evidence.statements.policy import AdmissionPolicy, policy_of
+
+
+def verify(
+    model: str | Path,
+    *,
+    statements: Sequence[str | Path] = (),
+    keys: Sequence[Verifier | str | Path] = (),
+    policy: str | Path | AdmissionPolicy | None = None,
+    at: datetime | None = None,
+) -> Decision:
+    """Decide whether a model on disk may be used.
+
+    Args:
+        model: file or folder.
+        statements: bundles; the one beside the model when empty.
+        keys: public keys that count beside those of the policy.
+        policy: a redan.toml, or a policy whose keys are read; the nearest redan.toml when None.
+        at: time to judge by; now when None.
+
+    Raises:
+        Unreadable: the model, a bundle or a key cannot be read.
+        ConfigError: the policy does not fit.
+        UsageError: ``at`` has no time zone.
+    """
+    verifiers = [key if isinstance(key, Verifier) else load_verifier(Path(key)) for key in keys]
+    rules = policy if isinstance(policy, AdmissionPolicy) else _read_policy(policy, verifiers)
+    moment = at or datetime.now(UTC)
+    path = Path(model)
+    bundles = [_bundle(Path(each)) for each in statements] or [read(beside(path))]
+    envelopes = [envelope for bundle in bundles for envelope in bundle.envelopes]
+    lines = tuple(line for bundle in bundles for line in bundle.ignored)
+    signature = model_signature(path, rules, at=moment)
+    return admission(describe(path), envelopes, rules, at=moment, signature=signature, notes=lines)
+
+
+def model_signature(model: Path, policy: AdmissionPolicy, *, at: datetime) -> ModelSignature:
+    """Check the model's own signature, where it has one and the policy does not ignore it."""
+    from redan.evidence.signing import signature_path
+    from redan.evidence.signing import verify as verify_signature
+
+    path = signature_path(model)
+    if policy.signature == "ignored" or not path.exists():
+        return ModelSignature()
+    if not policy.verifiers:
+        return ModelSignature(state="unchecked", why=f"there is {path.name!r} and no key to check it with")
+    try:
+        found = verify_signature(model, path, keys=policy.verifiers, at=at)
+    except (EvidenceError, SubjectError) as err:
+        return ModelSignature(state="refused", why=err.message)
+    except MissingDependency as err:
+        return ModelSignature(state="unchecked", why=err.message)
+    return ModelSignature(state="verified", why=f"signed by {found.signer}, {found.n_files} files")
+
+
+def _bundle(path: Path) -> Bundle:
+    if not path.exists():
+        raise EvidenceError(f"there are no statements at {str(path)!r}", hint="name the bundle that redan seal wrote")
+    return read(path)
+
+
+def _read_policy(given: str | Path | None, keys: Sequence[Verifier]) -> AdmissionPolicy:
+    file = Path(given) if given is not None else configuration.find(Path.cwd())
+    if file is None:
+        return policy_of(Admission(), Path.cwd(), keys=keys)
+    config = configuration.load(file=file, root=file.parent, environ=os.environ)
+    return policy_of(config.settings.admission, config.root, keys=keys)
