@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from redan.core.inputs import Dataset, Inputs
     from redan.core.report import Report
     from redan.runner.scan import scan
+    from redan.runner.seal import seal
+    from redan.runner.verify import verify
     from redan.workbench import attack, check, harden, open_report, subject
 
 __version__ = "0.1.0"
@@ -45,7 +47,9 @@ _LAZY = {
     "harden": "redan.workbench",
     "open_report": "redan.workbench",
     "scan": "redan.runner.scan",
+    "seal": "redan.runner.seal",
     "subject": "redan.workbench",
+    "verify": "redan.runner.verify",
 }
 
 __all__ = [
@@ -65,7 +69,9 @@ __all__ = [
     "harden",
     "open_report",
     "scan",
+    "seal",
     "subject",
+    "verify",
 ]
 
 

@@ -1,0 +1,221 @@
+"""From a scan to a sealed model and a decision, and every way in which the road ends earlier."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Cli
+
+import redan
+from redan.evidence.keys import generate, save
+from redan.evidence.statements import beside, parse, read
+from redan.runner.verify import verify
+
+POLICY = """
+[admission]
+keys = ["ml.key.pub"]
+[[admission.require]]
+statement = "scan"
+claim = "unexamined_files"
+at_most = 0
+"""
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """Two key pairs and a policy that trusts the first."""
+    for name in ("ml.key", "other.key"):
+        save(generate(), tmp_path / name)
+    (tmp_path / "redan.toml").write_text(POLICY, encoding="utf-8")
+    return tmp_path
+
+
+def scanned(cli: Cli, model: Path) -> Path:
+    cli("scan", model, "-o", "scan.json")
+    return model.parent / "scan.json"
+
+
+def sealed(cli: Cli, model: Path, *words: object) -> None:
+    ended = cli("seal", scanned(cli, model), "--model", model, "--key", "ml.key", *words)
+    assert ended.code == 0, ended.err
+
+
+def test_a_scanned_and_sealed_model_is_admitted(cli: Cli, keys: Path, benign: Path) -> None:
+    sealed(cli, benign)
+    ended = cli("verify", benign)
+    assert ended.code == 0, ended.out
+    assert ended.out.startswith("ADMITTED  benign.pkl")
+    assert ended.err == ""
+    document = json.loads(cli("verify", benign, "--format", "json").out)
+    assert (document["schema"], document["admitted"], document["failures"]) == ("redan/admission/1", True, [])
+
+
+def test_a_model_changed_after_sealing_is_refused(cli: Cli, keys: Path, benign: Path) -> None:
+    sealed(cli, benign)
+    benign.write_bytes(benign.read_bytes() + b"\n")
+    ended = cli("verify", benign)
+    assert ended.code == 1
+    assert "about another model" in ended.out
+    refused = cli("seal", "scan.json", "--model", benign, "--key", "ml.key")
+    assert refused.code == 1
+    assert "RDN-E510: the report is about another model" in refused.err
+    assert refused.out == ""
+
+
+def test_a_hostile_model_can_be_sealed_and_is_refused(cli: Cli, keys: Path, hostile: Path) -> None:
+    ended = cli("seal", scanned(cli, hostile), "-m", hostile, "-k", "ml.key")
+    assert ended.code == 0
+    assert "gate fail" in ended.out
+    ended = cli("verify", hostile)
+    assert ended.code == 1
+    assert "findings that nobody set aside: 1 critical" in ended.out
+
+
+def test_a_folder_is_sealed_as_one_and_any_change_is_noticed(cli: Cli, keys: Path) -> None:
+    model = keys / "model"
+    model.mkdir()
+    for name in ("a.pkl", "b.pkl"):
+        (model / name).write_bytes(pickle.dumps([name]))
+    sealed(cli, model)
+    assert (keys / "model.intoto.jsonl").is_file()
+    assert cli("verify", model).code == 0
+    (model / "c.pkl").write_bytes(pickle.dumps([1]))
+    assert cli("verify", model).code == 1
+    (model / "c.pkl").unlink()
+    assert cli("verify", model).code == 0
+    (model / "a.pkl").rename(model / "c.pkl")
+    assert cli("verify", model).code == 1
+
+
+def test_the_models_own_signature_is_checked_where_there_is_one(cli: Cli, keys: Path) -> None:
+    model = keys / "model"
+    model.mkdir()
+    (model / "a.pkl").write_bytes(pickle.dumps([1]))
+    sealed(cli, model)
+    assert cli("sign", model, "--key", "ml.key").code == 0
+    ended = cli("verify", model)
+    assert (ended.code, "signature of the model: signed by key" in ended.out) == (0, True)
+    assert cli("sign", model, "--key", "other.key").code == 0
+    ended = cli("verify", model)
+    assert ended.code == 1
+    assert "signed with another key" in " ".join(ended.out.split())
+    (model / "model.sig").write_text("{}", encoding="utf-8")
+    assert cli("verify", model).code == 1
+
+
+def test_without_a_policy_keys_verify_and_nothing_is_undecided(cli: Cli, keys: Path, benign: Path) -> None:
+    sealed(cli, benign)
+    (keys / "redan.toml").unlink()
+    ended = cli("verify", benign, "--key", "ml.key.pub")
+    assert (ended.code, ended.out.split()[0]) == (0, "VERIFIED")
+    assert cli("verify", benign, "--key", "other.key.pub").code == 1
+    assert cli("verify", benign).code == 3
+    beside(benign).unlink()
+    assert cli("verify", benign, "--key", "ml.key.pub").code == 3
+
+
+def test_a_policy_elsewhere_finds_its_keys_beside_it(cli: Cli, keys: Path, benign: Path) -> None:
+    sealed(cli, benign)
+    folder = keys / "policy"
+    folder.mkdir()
+    for name in ("redan.toml", "ml.key.pub"):
+        (keys / name).rename(folder / name)
+    assert cli("verify", benign, "--policy", folder / "redan.toml").code == 0
+    (folder / "ml.key.pub").unlink()
+    assert cli("verify", benign, "--policy", folder / "redan.toml").code == 3
+
+
+def test_age_is_judged_at_the_time_asked_for(cli: Cli, keys: Path, benign: Path) -> None:
+    sealed(cli, benign)
+    late = cli("verify", benign, "--at", "2100-01-01")
+    assert late.code == 1
+    assert "at most 90 days old" in late.out
+    early = cli("verify", benign, "--at", "2020-01-01T00:00:00+02:00")
+    assert early.code == 1
+    assert cli("verify", benign, "--at", "tomorrow").code == 2
+
+
+def test_approval_and_revocation_are_statements_too(cli: Cli, keys: Path, benign: Path) -> None:
+    more = '[[admission.require]]\nstatement = "approval"\nnot_sealer = true\nsigned_by = ["other.key.pub"]\n'
+    (keys / "redan.toml").write_text(POLICY + more, encoding="utf-8")
+    sealed(cli, benign)
+    assert cli("verify", benign).code == 1
+    words = ("seal", "-m", benign, "-k", "other.key")
+    assert cli(*words, "--approve", "Ada").code == 2
+    assert cli(*words, "--approve", "Ada: read the report").code == 0
+    assert cli("verify", benign).code == 0
+    assert cli(*words, "--revoke", "poisoned data", "-o", "revoked.jsonl").code == 0
+    both = ("-s", beside(benign), "-s", "revoked.jsonl")
+    ended = cli("verify", benign, *both)
+    assert ended.code == 1
+    assert "poisoned data" in ended.out
+    assert cli(*words).code == 2
+    assert cli("verify", benign, "-s", "absent.jsonl").code == 3
+
+
+def test_a_bill_of_materials_is_sealed_with_the_model_it_lists(cli: Cli, keys: Path, benign: Path) -> None:
+    sealed(cli, benign)
+    digest = next(iter(parse(read(beside(benign)).envelopes[0].payload).subjects)).digest["sha256"]
+    part = {"type": "machine-learning-model", "name": "m", "hashes": [{"alg": "SHA-256", "content": digest}]}
+    bom = {"bomFormat": "CycloneDX", "metadata": {"timestamp": "2026-01-01T00:00:00Z"}, "components": [part]}
+    path = keys / "bom.json"
+    words = ("seal", "-m", benign, "-k", "ml.key", "--bom", path)
+    path.write_text(json.dumps(bom), encoding="utf-8")
+    assert "sealed  bom" in cli(*words).out
+    part["hashes"] = [{"alg": "SHA-256", "content": "00" * 32}]
+    path.write_text(json.dumps(bom), encoding="utf-8")
+    assert cli(*words).code == 1
+    for text in ("[]", "{}", '{"bomFormat": "CycloneDX"}', '{"bomFormat": 1, "bomFormat": "CycloneDX"}', "not json"):
+        path.write_text(text, encoding="utf-8")
+        assert cli(*words).code == 3
+    assert len(read(beside(benign)).envelopes) == 2
+
+
+def test_nothing_is_written_when_one_part_cannot_be_sealed(cli: Cli, keys: Path, benign: Path) -> None:
+    report = scanned(cli, benign)
+    assert cli("seal", report, "-m", benign, "-k", "ml.key", "--bom", "absent.json").code == 3
+    assert cli("seal", report, "-m", benign, "-k", "ml.key", "--approve", "nobody").code == 2
+    assert not beside(benign).exists()
+    assert cli("seal", report, "-m", keys, "-k", "ml.key", "-o", keys / "inside.jsonl").code in (1, 2, 3)
+    assert not (keys / "inside.jsonl").exists()
+
+
+def test_a_large_file_must_have_been_digested(cli: Cli, keys: Path) -> None:
+    model = keys / "large.npy"
+    head = b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (20971520,), }"
+    model.write_bytes(head.ljust(127) + b"\n" + bytes(20 << 20))
+    cli("scan", model, "-o", "scan.json")
+    ended = cli("seal", "scan.json", "-m", model, "-k", "ml.key")
+    assert ended.code == 1
+    assert "--digest-all" in ended.err
+    cli("scan", model, "--digest-all", "-o", "scan.json")
+    assert cli("seal", "scan.json", "-m", model, "-k", "ml.key").code == 0
+
+
+def test_output_is_readable_at_forty_columns(
+    cli: Cli, keys: Path, benign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = cli("verify", benign).out.splitlines()
+    assert max(len(line) for line in lines if "sha256" not in line and not line.startswith("REFUSED")) <= 40
+
+
+def test_the_python_interface_does_the_same(
+    keys: Path, benign: Path, monkeypatch: pytest.MonkeyPatch, key_of: Callable[[str], Path]
+) -> None:
+    monkeypatch.chdir(keys)
+    report = redan.scan(benign)
+    done = redan.seal(benign, report, key=key_of("ml.key"), approve="Ada: read it")
+    assert done.kinds == ("scan", "approval")
+    found = redan.verify(benign)
+    assert found.admitted
+    assert redan.verify is verify
+
+
+@pytest.fixture
+def key_of(keys: Path) -> Callable[[str], Path]:
+    return lambda name: keys / name
