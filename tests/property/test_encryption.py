@@ -1,4 +1,4 @@
-"""Encryption at rest: whatever is not exactly what was written, with the right key and for the right purpose, is refused."""
+"""Encryption at rest: whatever is not exactly what was written, with its key and for its purpose, is refused."""
 
 from __future__ import annotations
 

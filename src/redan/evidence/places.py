@@ -68,6 +68,19 @@ def place_of(url: str, *, root: Path) -> Place:
     return Remote(system=system, base=path.rstrip("/"), whole_on_close=kind in _WHOLE_ON_CLOSE)
 
 
+def pieces_of(place: Place, name: str) -> Iterator[bytes]:
+    """Return the bytes of an object piece by piece.
+
+    Raises:
+        EvidenceError: it is not there or cannot be read.
+    """
+    try:
+        with place.open(name) as file:
+            yield from iter(lambda: file.read(READ_BYTES), b"")
+    except OSError as err:
+        raise EvidenceError(f"the stored object {name} cannot be read: {err}") from err
+
+
 def durable_write(path: Path, pieces: Iterable[bytes], *, mode: int = 0o600) -> None:
     """Write a file beside its place, bring it to the disk, and rename it into its place.
 

@@ -20,7 +20,7 @@ from redan.core.finding import Evidence
 from redan.evidence.blobs import decoded
 from redan.evidence.encryption.stream import new_key, opened, sealed
 from redan.evidence.encryption.wrapping import holder
-from redan.evidence.places import READ_BYTES
+from redan.evidence.places import READ_BYTES, pieces_of
 from redan.evidence.store import tables
 from redan.evidence.store.clear import now_us
 from redan.evidence.store.database import insert_new
@@ -179,17 +179,15 @@ def plain_pieces(store: Store, row: Row[Any]) -> Iterator[bytes]:
         SignatureRefused: the encrypted bytes or their key were changed.
         EvidenceError: the bytes are missing, or the key is not at hand.
     """
-    data_key = None
-    if store.encrypted:
-        if row.key_id is None or row.wrapped_key is None:
-            raise refused_key(row.name)
-        data_key = holder(store.keys, row.key_id).unwrap(row.wrapped_key, wrap_context(row.object))
+    if not store.encrypted:
+        yield from pieces_of(store.place, row.object)
+        return
+    if row.key_id is None or row.wrapped_key is None:
+        raise refused_key(row.name)
+    data_key = holder(store.keys, row.key_id).unwrap(row.wrapped_key, wrap_context(row.object))
     try:
         with store.place.open(row.object) as file:
-            if data_key is None:
-                yield from iter(lambda: file.read(READ_BYTES), b"")
-            else:
-                yield from opened(file, data_key, context=row.object.encode())
+            yield from opened(file, data_key, context=row.object.encode())
     except OSError as err:
         raise EvidenceError(f"the stored object {row.object} cannot be read: {err}") from err
 

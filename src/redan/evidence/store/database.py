@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, literal, text
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from redan.core.errors import ConfigError, EvidenceError, MissingDependency, Unreadable
 
 BUSY_MS = 60_000
+PAGE_ROWS = 200
 _BEGIN = "redan_begin"
 
 
@@ -118,6 +119,14 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     # what comes back is counted, since drivers do not agree on the row count of several rows
     statement = make(table).on_conflict_do_nothing().returning(literal(1))
     return len(connection.execute(statement, [*rows]).all())
+
+
+def rows_by(connection: Connection, table: Table, key: str) -> Iterator[Row[Any]]:
+    """Return the rows of a table in the order of a unique column of text, a page at a time."""
+    column, after = table.c[key], ""
+    while page := connection.execute(select(table).where(column > after).order_by(column).limit(PAGE_ROWS)).all():
+        yield from page
+        after = page[-1]._mapping[key]
 
 
 def _parsed(url: str, root: Path) -> URL:

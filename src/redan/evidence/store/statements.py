@@ -43,14 +43,12 @@ def add(store: Store, data: bytes) -> Added:
         Unreadable: the bytes are no envelope around an in-toto statement.
         EvidenceError: the store cannot be written.
     """
-    envelope = from_json(data)
-    statement = _statement(envelope)
-    subjects, keys = list(subject_rows(statement)), sorted({searchable(s.key_id) for s in envelope.signatures})
+    predicate_type, subjects, keys = described(data)
     name = store.name(StoreBlobs(store).put_bytes(data))
     row = {
         "id": name[:ID_DIGITS],
         "envelope": name,
-        "predicate_type": searchable(statement["predicateType"]),
+        "predicate_type": predicate_type,
         "added_us": now_us(),
     }
     with store.database.writing() as connection:
@@ -110,8 +108,19 @@ def envelope(store: Store, statement: str) -> Envelope:
     return from_json(StoreBlobs(store).get_named(name))
 
 
-def subject_rows(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return what the database holds of a statement's subjects: one row for each digest."""
+def described(data: bytes) -> tuple[str, list[dict[str, Any]], list[str]]:
+    """Return what the database holds of an envelope: predicate type, a row for each digest, the claimed keys in order.
+
+    Raises:
+        Unreadable: the bytes are no envelope around an in-toto statement.
+    """
+    found = from_json(data)
+    statement = _statement(found)
+    keys = sorted({searchable(signature.key_id) for signature in found.signatures})
+    return searchable(statement["predicateType"]), list(_subject_rows(statement)), keys
+
+
+def _subject_rows(statement: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for position, subject in enumerate(statement["subject"]):
         for algorithm, digest in sorted(subject["digest"].items()):
             yield {
