@@ -79,6 +79,7 @@ def verify(folder: Path, key: NoteKey, *, against: Sequence[Checkpoint] = ()) ->
     for other in against:
         notes.signed_by(other, key)
         _compare(other, head, roots, problems)
+    problems += _partials(reader)
     unsigned = _tail(folder, reader, problems)
     return Verified(checkpoint=head, root=computed, unsigned=unsigned, problems=tuple(problems[:MOST_PROBLEMS]))
 
@@ -145,8 +146,6 @@ def _missing(reader: LogReader, first: int, problems: list[Problem]) -> None:
 def _bundle(reader: LogReader, n: int, problems: list[Problem]) -> list[bytes] | None:
     """Hash the entries of a bundle and compare them with the tile of their hashes."""
     start, width = n * tiles.WIDTH, reader.width(0, n)
-    for level in (0, tiles.ENTRIES):
-        problems += _copies(reader, level, n)
     try:
         entries = reader.stored(n)
     except EvidenceError as err:
@@ -174,15 +173,30 @@ def _culprit(reader: LogReader, n: int, hashes: list[bytes], stored: list[bytes]
     return _difference(start, hashes, stored)
 
 
-def _copies(reader: LogReader, level: int | str, n: int) -> Iterator[Problem]:
-    """Compare a partial file with the full one when both are there, since a reader may take either."""
-    names = reader.names(level, n)
-    paths = [reader.folder / name for name in names]
-    if len(paths) == 2 and all(p.is_file() for p in paths):
-        most = tiles.WIDTH * (tiles.LARGEST_ENTRY_BYTES + 2)
-        full, partial = (read_bounded(p, most) for p in paths)
-        if not full.startswith(partial):
-            yield Problem(kind="changed", index=n * tiles.WIDTH, message=f"{names[0]} does not begin like {names[1]}")
+def _partials(reader: LogReader) -> Iterator[Problem]:
+    """Compare each partial file with what took its place, since whoever holds an older checkpoint may take it."""
+    for path in sorted(reader.folder.glob("tile/**/*.p/*")):
+        level, *digits = path.relative_to(reader.folder / "tile").with_suffix("").parts
+        name = "".join(digits[:-1]).removesuffix(".p").replace("x", "")
+        if not (name.isdecimal() and path.name.isdecimal() and (level.isdecimal() or level == tiles.ENTRIES)):
+            continue
+        n, width = int(name), int(path.name)
+        start = n * tiles.WIDTH ** (1 + (int(level) if level.isdecimal() else 0))
+        if start < reader.size:
+            yield from _older(reader, path, level, n, width, start)
+
+
+def _older(reader: LogReader, path: Path, level: str, n: int, width: int, start: int) -> Iterator[Problem]:
+    of_entries = level == tiles.ENTRIES
+    if width > reader.width(0 if of_entries else int(level), n):
+        return  # left by a crash; no checkpoint speaks of it
+    try:
+        expected = tiles.bundle(reader.bundle(n)[:width]) if of_entries else reader.tile(int(level), n)[: width * 32]
+    except EvidenceError:
+        return  # told where the tiles are read
+    if read_bounded(path, max(len(expected), 1) * 2) != expected:
+        name = path.relative_to(reader.folder)
+        yield Problem(kind="changed", index=start, message=f"{name} does not agree with the newer file of that tile")
 
 
 def _parent(reader: LogReader, n: int) -> bytes | None:

@@ -1,6 +1,7 @@
 """A disk that remembers every call, and what would be left of it when the power goes at any moment.
 
-The model is harsh: what a completed sync covers is there; of everything else any subset may be there, in torn pieces.
+The model is harsh: what a completed sync covers is there; of everything else any subset may be there, in torn pieces;
+the length may have grown before the content came, so that there are zeros.
 Names in a folder (new, renamed, removed) are kept by a sync of that folder only.
 """
 
@@ -98,8 +99,9 @@ class File:
             if start < stop:
                 found.extend(bytes(max(0, at + start - len(found))))
                 found[at + start : at + stop] = data[start:stop]
-        if self.pending and rng.random() < 0.2:
-            found.extend(bytes(rng.randrange(5000)))
+        longest = max((at + len(data) for at, data in self.pending if data is not None), default=0)
+        if len(found) < longest and rng.random() < 0.3:
+            found.extend(bytes(rng.randrange(longest - len(found)) + 1))
         return bytes(found)
 
 
