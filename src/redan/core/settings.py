@@ -229,6 +229,23 @@ def age_s(text: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Where `redan store` keeps runs, statements and evidence."""
+
+    url: str = field(
+        default=".redan/store/redan.db", metadata=_help("SQLite file relative to redan.toml, or a postgresql:// URL.")
+    )
+    blobs: str = field(default=".redan/store/blobs", metadata=_help("Folder, or a URL that fsspec knows."))
+    keys: tuple[str, ...] = field(
+        default=(),
+        metadata=_help(
+            "Keys of an encrypted store: file:PATH, env:NAME, keyring:SERVICE/NAME, vault-transit:MOUNT/KEY or "
+            "vault-kv:MOUNT/PATH#FIELD."
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole of `redan.toml`."""
 
@@ -242,5 +259,6 @@ class Settings:
     gate: GateSettings = field(default_factory=GateSettings)
     admission: Admission = field(default_factory=Admission)
     run: RunSettings = field(default_factory=RunSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     plugins: Plugins = field(default_factory=Plugins)
     ignore: tuple[Ignore, ...] = ()
