@@ -18,7 +18,7 @@ from redan.evidence.statements.statement import LARGEST_BYTES
 
 SUFFIX = ".intoto.jsonl"
 LARGEST_BUNDLE_BYTES = 64 << 20
-MOST_LINES = 2000
+MOST_LINES = 1000
 _LARGEST_LINE_BYTES = 2 * LARGEST_BYTES
 
 

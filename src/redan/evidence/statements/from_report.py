@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
+from redan.core.codec import encode
 from redan.core.errors import SignatureRefused, UsageError
 from redan.core.finding import Finding
 from redan.core.report import Report
-from redan.core.subject import Component
 from redan.evidence.statements.predicates.result import Claim, Ended, Result, SetAside, Source
 from redan.evidence.statements.resource import Model
 from redan.evidence.statements.types import kind_of_threat
@@ -130,7 +131,12 @@ def _unstatable(report: Report, threat: str, model: Model) -> str:
 def _result(parts: Sequence[tuple[Sourced, str]], sealed: datetime) -> Result:
     reports = [(each.report, threat) for each, threat in parts]
     sources = tuple(
-        Source(sha256=s.sha256, run=s.report.run, gate=s.report.gate, finished=_text(finished(s.report)))
+        Source(
+            sha256=s.sha256,
+            run=encode(s.report.run),
+            gate=encode(s.report.gate),
+            finished=_text(finished(s.report)),
+        )
         for s, _ in parts
     )
     findings = [f for report, threat in reports for f in report.findings if f.threat == threat]
@@ -154,8 +160,8 @@ def _result(parts: Sequence[tuple[Sourced, str]], sealed: datetime) -> Result:
     )
 
 
-def _measured(reports: Sequence[Report]) -> tuple[Component, ...]:
-    return tuple(dict.fromkeys(part for report in reports for part in report.subject.components))
+def _measured(reports: Sequence[Report]) -> tuple[dict[str, Any], ...]:
+    return tuple(encode(part) for part in dict.fromkeys(c for r in reports for c in r.subject.components))
 
 
 def _counts(findings: Iterable[Finding]) -> dict[str, dict[str, int]]:

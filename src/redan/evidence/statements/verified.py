@@ -22,7 +22,7 @@ from redan.evidence.statements.types import APPROVAL, BASE, BOM, PROVENANCE, REV
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far ahead of ours a signer's clock may be."""
-MOST_SIGNATURES = 8
+MOST_SIGNATURES = 4
 """In one envelope; each costs a check with every key."""
 
 

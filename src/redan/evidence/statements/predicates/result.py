@@ -13,24 +13,25 @@ from typing import Any
 from redan.core.codec import decode, encode
 from redan.core.errors import ConfigError, Unreadable
 from redan.core.finding import Better, Scalar, Severity, Status
-from redan.core.report import Gate, Outcome, Run, Tool
-from redan.core.subject import Component
+from redan.core.report import Outcome, Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A report that a statement was made from.
 
+    What it says of run and gate is for readers and decides nothing, so its fields may grow without a new version.
+
     Attributes:
         sha256: digest of the report's bytes.
-        run: how it was measured.
+        run: how it was measured, as the report says it.
         gate: what it decided, over all its threats.
         finished: UTC time at which the run ended, ISO 8601.
     """
 
     sha256: str
-    run: Run
-    gate: Gate
+    run: Mapping[str, Any]
+    gate: Mapping[str, Any]
     finished: str
 
 
@@ -95,7 +96,7 @@ class Result:
         finished: UTC time at which the oldest of the measurements ended; age and order are judged by it.
         sealed: UTC time at which the statement was made.
         sources: the reports.
-        measured: the parts of what was measured, with their digests.
+        measured: the parts of what was measured, as the report describes them, with their digests.
         probes: what ran, was skipped, failed or was cut short.
         counts: status → severity → number of findings.
         claims: the numbers.
@@ -107,7 +108,7 @@ class Result:
     finished: str
     sealed: str
     sources: tuple[Source, ...]
-    measured: tuple[Component, ...]
+    measured: tuple[Mapping[str, Any], ...]
     probes: tuple[Ended, ...]
     counts: Mapping[str, Mapping[str, int]]
     claims: tuple[Claim, ...] = ()
@@ -124,7 +125,7 @@ class Result:
         words = [f"{len(self.claims)} number{'' if len(self.claims) == 1 else 's'}"]
         words += [f"{n} {severity} {status}" for status, by in self.counts.items() for severity, n in by.items()]
         words += [f"{p.name} {p.outcome}" for p in self.probes if p.outcome != "ran"]
-        words += [f"gate {s.gate.verdict}" for s in self.sources]
+        words += [f"gate {s.gate.get('verdict')}" for s in self.sources]
         return ", ".join(dict.fromkeys(words))
 
 
