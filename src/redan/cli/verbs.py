@@ -10,6 +10,7 @@ VERBS = {
     "sign": "Sign a model folder or file, file by file",
     "seal": "Sign what reports state about a model",
     "verify": "Decide whether a model may be used, by its statements and a policy",
+    "store": "Keep runs, statements and evidence: encrypted, searched, backed up",
     "report": "Show a run again, or in another format",
     "diff": "Compare two runs: new, fixed, worse, better, or noise",
     "explain": "Explain a rule or probe: what, why, how to fix, sources",

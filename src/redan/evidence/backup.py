@@ -106,6 +106,19 @@ def backup(store: Store, path: Path) -> Backup:
     return Backup(manifest=manifest, sha256=whole.hexdigest(), size_bytes=size)
 
 
+def require_digest(path: Path, digest: str) -> None:
+    """Accept a backup of exactly this SHA-256.
+
+    Raises:
+        Unreadable: the file cannot be read.
+        SignatureRefused: it has another digest.
+    """
+    with _reading(path) as file:
+        found = _measured(iter(lambda: file.read(READ_BYTES), b"")).sha256
+    if found != digest.strip().lower():
+        raise SignatureRefused(f"the backup {path.name!r} has digest {found[:16]}…; expected {digest[:16]}…")
+
+
 def inspected(path: Path) -> Manifest:
     """Read a backup to its end and return what it holds.
 
