@@ -80,6 +80,9 @@ def audited(files):
             return
         if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
             return
+        if event == "compile" and arguments[1] == "<unknown>":
+            # a syntax tree of code that a model brings along; running it would be an event "exec"
+            return
         heard.append([current, event, repr(arguments)[:200]])
 
     sys.addaudithook(hook)

@@ -24,22 +24,25 @@ _MODULES = {
     "hdf5": "hdf5.read_hdf5",
     "safetensors": "safetensors.read_safetensors",
     "lightgbm": "lightgbm.read_lightgbm",
+    "7z": "seven_zip.read_7z",
+    "zstd": "zstd.read_zstd",
+    "tflite": "tflite.read_tflite",
+    "catboost": "catboost.read_catboost",
+    "arrow": "arrow.read_arrow",
+    "parquet": "arrow.read_parquet",
+    "ggml": "ggml.read_ggml",
 }
 
 _COMPRESSED = frozenset({"gzip", "bz2", "xz", "lzma", "zlib", "lz4"})
 
 _UNREAD = {
-    "zstd": "a Zstandard stream",
-    "ggml": "GGML",
-    "tflite": "TensorFlow Lite",
-    "arrow": "Arrow IPC",
-    "catboost": "a CatBoost binary",
+    "feather1": "the first version of Feather",
+    "orc": "ORC",
 }
 
-_NO_MODELS = frozenset({"image", "parquet", "pdf", "audio"})
+_NO_MODELS = frozenset({"image", "pdf", "audio"})
 
 _DISGUISES = {
-    "7z": "a 7z archive, which no model loader takes and scanners do not open",
     "rar": "a RAR archive, which no model loader takes and scanners do not open",
     "executable": "an executable or a shared library",
 }

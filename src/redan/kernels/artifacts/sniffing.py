@@ -23,6 +23,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
     (b"GGUF", "gguf"),
     (b"ggml", "ggml"),
+    (b"algg", "ggml"),
     (b"lmgg", "ggml"),
     (b"fmgg", "ggml"),
     (b"tjgg", "ggml"),
@@ -38,6 +39,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xca\xfe\xba\xbe", "executable"),
     (b"\xcf\xfa\xed\xfe", "executable"),
     (b"ARROW1", "arrow"),
+    (b"FEA1", "feather1"),
+    (b"ORC", "orc"),
     (b"CBM1", "catboost"),
     (b"ID3", "audio"),
     (b"OggS", "audio"),
@@ -70,6 +73,8 @@ def sniff(data: Buffer) -> str:
 
 
 def _by_structure(data: Buffer, head: bytes) -> str:
+    if head[:4] == b"\xff\xff\xff\xff" and 8 < int.from_bytes(head[4:8], "little") < len(data):
+        return "arrow"
     if head[4:8] == b"TFL3":
         return "tflite"
     if head[:4] == b"RIFF" and head[8:12] in (b"WEBP", b"WAVE"):

@@ -13,6 +13,7 @@ from redan.kernels.artifacts.readers.npy import holds_objects
 from redan.kernels.artifacts.readers.paths import escapes
 
 if TYPE_CHECKING:
+    from redan.kernels.artifacts.machine.values import Buffer
     from redan.kernels.artifacts.readers.zips import Directory, Member
     from redan.kernels.artifacts.source import Source
 
@@ -63,6 +64,9 @@ def _read_prefix(source: Source, directory: Directory) -> None:
     prefix = source.data[: min(directory.start, source.ledger.limits.header_bytes)]
     if any(prefix):
         slug = source.descend(bytes(prefix), "prefix")
+        if slug == "tflite":
+            # TensorFlow Lite packs files that belong to a model as a zip archive behind it.
+            return
         source.unknown("prefixed-archive", f"{directory.start} bytes of {slug} stand before the archive")
 
 
@@ -125,8 +129,7 @@ def _read_member(source: Source, member: Member, dialect: Dialect) -> None:
         source.unknown("truncated", f"member {member.name!r} reaches beyond the end", member.start)
     try:
         if dialect.runs_code and member.name.endswith(".py"):
-            stored = source.data[member.start : min(end, len(source.data))]
-            content = expand(source, stored, method) if method else stored
+            content = _content(source, member, method)
             inner = source.inside(content, member.name)
             if dialect.slug == "torchscript" and "code/" in member.name:
                 read_torchscript(inner)
@@ -139,6 +142,24 @@ def _read_member(source: Source, member: Member, dialect: Dialect) -> None:
     except LimitReached:
         # The limit is in the ledger; the other members may still be worth reading.
         return
+
+
+def _content(source: Source, member: Member, method: str) -> Buffer:
+    """A member's bytes, expanded by its method; empty for none.
+
+    Raises:
+        LimitReached: They are more than is left of `Limits.expanded_bytes`.
+    """
+    stored = source.data[member.start : min(member.start + member.n_stored_bytes, len(source.data))]
+    if method == "lzma":
+        from redan.kernels.artifacts.readers.raw_lzma import expand_zip_member
+
+        return expand_zip_member(source, stored, member.n_bytes)
+    if method == "zstd":
+        from redan.kernels.artifacts.readers.zstd import expand_zstd
+
+        return expand_zstd(source, stored)
+    return expand(source, stored, method) if method else stored
 
 
 def _read_stored(source: Source, member: Member, end: int) -> None:
@@ -159,6 +180,9 @@ def _read_stored(source: Source, member: Member, end: int) -> None:
 
 
 def _read_expanded(source: Source, member: Member, method: str) -> None:
+    if method in ("lzma", "zstd"):
+        source.descend(_content(source, member, method), member.name)
+        return
     stored = source.data[member.start : member.start + member.n_stored_bytes]
     head = expand_head(source, stored, method)
     if holds_objects(head) is False:

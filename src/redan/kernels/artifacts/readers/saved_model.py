@@ -44,6 +44,11 @@ _NODES_OF_GRAPH, _LIBRARY_OF_GRAPH = 1, 2
 _GRAPH_FIELDS = frozenset(range(1, 6))
 
 
+def operator_danger(name: str) -> str | None:
+    """What an operator does beyond its graph, or None."""
+    return next((what for what, pattern in _DANGERS if pattern.fullmatch(name)), None)
+
+
 def is_saved_model(source: Source) -> bool:
     """Whether the bytes are a SavedModel: a schema version and graphs in which nodes have a name and an operator."""
     if source.head(2) != b"\x08\x01":
@@ -175,11 +180,10 @@ def _read_node(source: Source, node: Field) -> None:
             operator = text(source, field)
         elif field.number == 5 and field.wire == 2:
             attributes.append(text(source, field))
-    for what, pattern in _DANGERS:
-        if pattern.fullmatch(operator):
-            source.unsafe("graph-operator", f"operator {operator!r} {what}", node.start)
-            return
-    if operator.startswith(("Print", "LogString")) and any("file://" in attribute for attribute in attributes):
+    danger = operator_danger(operator)
+    if danger is not None:
+        source.unsafe("graph-operator", f"operator {operator!r} {danger}", node.start)
+    elif operator.startswith(("Print", "LogString")) and any("file://" in attribute for attribute in attributes):
         source.unsafe("graph-operator", f"operator {operator!r} writes any file", node.start)
     elif ">" in operator:
         # A prefix before the sign is how libraries of custom operators name theirs.

@@ -33,7 +33,7 @@ FARTHEST_END = 66_000
 MOST_ENDS = 8
 """End records that are looked at, from the last one on."""
 
-METHODS = {0: "", 8: "deflate", 12: "bz2"}
+METHODS = {0: "", 8: "deflate", 12: "bz2", 14: "lzma", 20: "zstd", 93: "zstd"}
 """How members may be stored; another method is reported as unread."""
 
 
