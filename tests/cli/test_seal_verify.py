@@ -6,8 +6,10 @@ import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from tests.cli.conftest import Cli
 
 import redan
@@ -202,6 +204,39 @@ def test_output_is_readable_at_forty_columns(
     monkeypatch.setenv("COLUMNS", "40")
     lines = cli("verify", benign).out.splitlines()
     assert max(len(line) for line in lines if "sha256" not in line and not line.startswith("REFUSED")) <= 40
+
+
+ROBUST = """
+[admission]
+keys = ["ml.key.pub"]
+[[admission.require]]
+statement = "scan"
+[[admission.require]]
+statement = "robustness"
+claim = "robust_accuracy"
+rule = "RDN-EVA-001"
+params = {{ norm = "linf", eps = {eps} }}
+at_least = {least}
+"""
+
+
+def test_what_an_attack_measured_decides_whether_the_model_is_admitted(
+    cli: Cli, keys: Path, net: Path, data: Callable[..., Path]
+) -> None:
+    namespace: dict[str, Any] = {}
+    exec(net.read_text(encoding="utf-8"), namespace)
+    weights = keys / "three.pt"
+    torch.save(namespace["three"]().state_dict(), weights)
+    words = ("--weights", weights, "--data", data(3), "--bounds", 0, 1, "--norm", "linf", "--eps", 0.01)
+    ended = cli("attack", f"{net}:three", *words, "--threat", "evasion", "--format", "json", "-o", "attack.json")
+    assert ended.code == 0, ended.err
+    sealed(cli, weights)
+    assert cli("seal", "attack.json", "-m", weights, "-k", "ml.key").code == 0
+    for eps, least, code in ((0.01, 0.8, 0), (0.01, 0.95, 1), (0.1, 0.8, 1)):
+        (keys / "redan.toml").write_text(ROBUST.format(eps=eps, least=least), encoding="utf-8")
+        ended = cli("verify", weights)
+        assert ended.code == code, ended.out
+    assert "no such number; there is robust_accuracy (RDN-EVA-001, eps=0.01" in " ".join(ended.out.split())
 
 
 def test_the_python_interface_does_the_same(

@@ -100,7 +100,7 @@ def insist_about(report: Report, model: Model) -> None:
             raise SignatureRefused(
                 f"the report is about another model: it measured {part.uri!r} with SHA-256 {part.sha256[:12]}…, "
                 f"and no file of {model.name!r} has that digest",
-                hint="measure this model again, or name the model that the report is about",
+                hint="measure this very file or folder; what a factory makes is bound to a file by --weights FILE",
             )
 
 
