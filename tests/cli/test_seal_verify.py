@@ -22,6 +22,8 @@ POLICY = """
 keys = ["ml.key.pub"]
 [[admission.require]]
 statement = "scan"
+[[admission.require]]
+statement = "scan"
 claim = "unexamined_files"
 at_most = 0
 """

@@ -158,8 +158,9 @@ class Requirement:
         default=False, metadata=_help("Whether a key that sealed results of this model does not count; for approvals.")
     )
     max_age: str = field(default="", metadata=_help("Oldest that it may be: 30d, 12h; that of the table when empty."))
-    gate: Severity = field(
-        default=Severity.HIGH, metadata=_help("Severity from which a finding that nobody set aside refuses the model.")
+    gate: Severity | None = field(
+        default=None,
+        metadata=_help("Severity from which a finding left open refuses; high, or no such rule where a claim decides."),
     )
     claim: str = field(default="", metadata=_help("Name of a number that it must hold, such as robust_accuracy."))
     rule: str = field(default="", metadata=_help("Rule that must have measured it; any when empty."))

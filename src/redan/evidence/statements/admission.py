@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from redan.core.errors import UsageError
+from redan.core.errors import UsageError, nearest
 from redan.evidence.dsse import Envelope
 from redan.evidence.statements.decision import Decision, Failure, Verdict
 from redan.evidence.statements.judging import bound, failures_of, label
 from redan.evidence.statements.policy import AdmissionPolicy, Required
 from redan.evidence.statements.predicates.decisions import Approval, Revocation
 from redan.evidence.statements.resource import Resource
-from redan.evidence.statements.types import type_of
+from redan.evidence.statements.types import KINDS, type_of
 from redan.evidence.statements.verified import Ignored, Known, Verified, verified
 
 
@@ -171,14 +171,20 @@ def _lacking(required: Required, n_found: int, kept: Sequence[Known], ignored: S
         expected = f"statements by {requirement.signers} different keys of {_keys(required.signed_by)}"
     if requirement.claim:
         expected = f"{bound(requirement)}, in {expected}"
-    verb = '--approve "WHO: WHY"' if requirement.statement == "approval" else "REPORT"
     return Failure(
         requirement=label(requirement),
         expected=expected,
         found=f"{n_found or 'none'} that count{'s' if n_found == 1 else ''}"
         + (f" ({'; '.join(dict.fromkeys(reasons[:5]))})" if reasons else ""),
-        fix=f"redan seal {verb} --model MODEL --key KEY",
+        fix=_fix(requirement.statement),
     )
+
+
+def _fix(kind: str) -> str:
+    if kind not in KINDS and (near := nearest(kind, list(KINDS))):
+        return f"write statement = {near!r}, if that is meant"
+    what = {"approval": '--approve "WHO: WHY"', "bom": "--bom FILE"}.get(kind, "REPORT")
+    return f"redan seal {what} --model MODEL --key KEY"
 
 
 def _seen(policy: AdmissionPolicy, standing: Sequence[Known]) -> list[str]:

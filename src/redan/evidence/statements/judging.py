@@ -37,8 +37,9 @@ def failures_of(required: Required, known: Known, at: datetime) -> tuple[Failure
     """
     found = [*_too_old(required, known, at)]
     if isinstance(known.content, Result):
-        found += _findings(required.requirement, known.content, at)
         found += _unfinished(required.requirement, known.content)
+        gate = _gate(required.requirement)
+        found += [] if gate is None else _findings(label(required.requirement), gate, known.content, at)
     if required.requirement.claim:
         found += _claims(required.requirement, known.content)
     return tuple(found)
@@ -55,25 +56,37 @@ def _too_old(required: Required, known: Known, at: datetime) -> Iterator[Failure
         )
 
 
-def _findings(requirement: Requirement, result: Result, at: datetime) -> Iterator[Failure]:
-    names = [severity.word for severity in Severity if severity >= requirement.gate]
+def _gate(requirement: Requirement) -> Severity | None:
+    """Return the severity that refuses; where a number is asked for, it decides and not how its finding was rated."""
+    return requirement.gate if requirement.gate is not None or requirement.claim else Severity.HIGH
+
+
+def _findings(name: str, gate: Severity, result: Result, at: datetime) -> Iterator[Failure]:
+    names = [severity.word for severity in Severity if severity >= gate]
     against = {word: sum(result.counts.get(s, {}).get(word, 0) for s in _AGAINST) for word in names}
     shown = ", ".join(f"{number} {word}" for word, number in against.items() if number)
     if shown:
         yield Failure(
-            requirement=label(requirement),
-            expected=f"no finding at or above {requirement.gate.word}",
+            requirement=name,
+            expected=f"no finding at or above {gate.word}",
             found=f"findings that nobody set aside: {shown}",
             fix="mend them and measure again, or set them aside in redan.toml with a reason and a date",
         )
     for each in result.set_aside:
-        if each.severity >= requirement.gate and not _still(each.expires, at):
+        if each.severity >= gate and not _still(each.expires, at):
             yield Failure(
-                requirement=label(requirement),
+                requirement=name,
                 expected="findings that are set aside for now",
                 found=f"a {each.severity.word} finding of {each.rule} that was set aside until {each.expires!r}",
                 fix="mend it, or set it aside anew with a reason and seal a new report",
             )
+    if unsure := sum(result.counts.get("inconclusive", {}).values()):
+        yield Failure(
+            requirement=name,
+            expected="findings that could be decided",
+            found=f"{unsure} that could not",
+            fix="see the report for what was lacking, and measure again",
+        )
 
 
 def _still(expires: str, at: datetime) -> bool:
@@ -90,8 +103,6 @@ def _unfinished(requirement: Requirement, result: Result) -> Iterator[Failure]:
     reasons = [f"{p.name} {'failed' if p.outcome == 'failed' else 'was cut short'}: {p.why}" for p in bad]
     if not any(p.outcome in ("ran", "partial") for p in probes):
         reasons.append("nothing was measured")
-    if unsure := sum(result.counts.get("inconclusive", {}).values()):
-        reasons.append(f"{unsure} findings could not be decided")
     if reasons:
         yield Failure(
             requirement=label(requirement),

@@ -17,6 +17,8 @@ REVOCATION = f"{BASE}/revocation/v1"
 
 _STANDARD = {"provenance": PROVENANCE, "bom": BOM}
 _OF_THREATS = {"supply_chain": "scan", "evasion": "robustness", "bias": "fairness"}
+KINDS = ("scan", "robustness", "privacy", "fairness", "poisoning", "theft", "injection", *_STANDARD, "approval")
+"""What Redan itself states; the measurements of a plugin's threat are stated under the threat's own name."""
 _TAKEN = frozenset({*_STANDARD, *_OF_THREATS.values(), "approval", "revocation"})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 

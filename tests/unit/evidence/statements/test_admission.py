@@ -301,6 +301,11 @@ def test_every_failure_says_what_to_do() -> None:
     assert all(f.fix and f.expected and f.found for f in found.failures)
 
 
+def test_a_kind_that_was_misspelt_is_named_as_it_was_meant() -> None:
+    found = judged(policy=trusting(Requirement(statement="robustnes")))
+    assert found.failures[0].fix == "write statement = 'robustness', if that is meant"
+
+
 def test_hostile_names_in_envelopes_stay_short() -> None:
     long = dsse.seal(statement([OTHER], "https://example.org/" + "x" * 100_000, {}), STRANGER)
     odd = replace(long, signatures=(Signature(key_id="k" * 100_000, signature=b"x"),))

@@ -79,6 +79,13 @@ def test_findings_of_the_policys_own_gate_refuse() -> None:
     assert not judged(medium, policy=trusting(replace(SCAN, gate=Severity.MEDIUM))).admitted
 
 
+def test_a_number_that_is_enough_decides_whatever_its_finding_was_rated() -> None:
+    rated = stated(result(claim(0.5), counts={"open": {"critical": 1}, "inconclusive": {"low": 1}}))
+    assert judged(rated).admitted
+    assert not judged(rated, policy=trusting(replace(ROBUST, gate=Severity.HIGH))).admitted
+    assert not judged(rated, policy=trusting(Requirement(statement="robustness"))).admitted
+
+
 @pytest.mark.parametrize("expires", ["2026-06-01", "soon", ""])
 def test_a_finding_set_aside_counts_again_from_its_date(expires: str) -> None:
     aside = SetAside(rule="RDN-SUP-001", fingerprint="0" * 16, severity=Severity.HIGH, reason="r", expires="2026-06-02")
@@ -95,7 +102,7 @@ def test_a_finding_set_aside_counts_again_from_its_date(expires: str) -> None:
         ({"probes": (Ended(probe="A", name="artifacts", outcome="partial", why="budget"),)}, "cut short: budget"),
         ({"probes": (Ended(probe="A", name="artifacts", outcome="skipped", why="-"),)}, "nothing was measured"),
         ({"probes": ()}, "nothing was measured"),
-        ({"counts": {"inconclusive": {"low": 1}}}, "could not be decided"),
+        ({"counts": {"inconclusive": {"low": 1}}}, "1 that could not"),
     ],
 )
 def test_what_did_not_run_is_never_read_as_clean(more: dict[str, object], words: str) -> None:
