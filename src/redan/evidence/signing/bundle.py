@@ -84,7 +84,7 @@ def from_json(data: bytes, name: str = "this") -> Bundle:
         material = document["verificationMaterial"]
         if "certificate" in material:
             raise Unreadable(
-                f"{name} was signed without a key of its own (Sigstore), which needs the network to check",
+                f"{name} was signed without a lasting key (Sigstore), which takes the network to check",
                 hint="model_signing verify sigstore; Redan checks keys and certificates",
             )
         chain: tuple[bytes, ...] = ()

@@ -313,7 +313,7 @@ def test_what_is_no_bundle_or_statement_is_told(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("material", "match"),
     [
-        ({"certificate": {"rawBytes": "AA=="}}, "needs the network"),
+        ({"certificate": {"rawBytes": "AA=="}}, "takes the network"),
         ({}, "no Sigstore bundle"),
         ({"publicKey": None}, "no Sigstore bundle"),
         ({"x509CertificateChain": {"certificates": [{"rawBytes": "%"}]}}, "no Sigstore bundle"),
