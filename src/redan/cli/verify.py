@@ -37,8 +37,8 @@ def command(
 ) -> int:  # click passes flags by name
     """Decide whether MODEL may be used: who signed it, what they state about it, and whether that is enough.
 
-    Exit code 0 when it is admitted (or, without a policy, when known keys signed statements about it), 1 when it is
-    refused, 3 when nothing could be decided.
+    Exit code 0 when it is admitted (or, without a policy, when known keys made statements and none speaks against
+    it), 1 when it is refused, 3 when nothing could be decided.
 
     \b
     redan verify net.pt --key signing.key.pub
@@ -62,7 +62,7 @@ def _moment(words: str) -> datetime:
 
 _MEANINGS = {
     "admitted": "all that the policy asks for is there",
-    "verified": "known keys signed statements about it; no policy says what is required",
+    "verified": "known keys state nothing against it; no policy says what is required",
     "refused": "it must not be used",
     "undecided": "no policy, and nothing to judge by",
 }

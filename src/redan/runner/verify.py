@@ -15,6 +15,7 @@ from redan.evidence.statements import Bundle, beside, describe, read
 from redan.evidence.statements.admission import ModelSignature, admission
 from redan.evidence.statements.decision import Decision
 from redan.evidence.statements.policy import AdmissionPolicy, policy_of
+from redan.kernels.digests import Entry, Facts
 
 
 def verify(
@@ -46,12 +47,26 @@ def verify(
     bundles = [_bundle(Path(each)) for each in statements] or [read(beside(path))]
     envelopes = [envelope for bundle in bundles for envelope in bundle.envelopes]
     lines = tuple(line for bundle in bundles for line in bundle.ignored)
-    signature = model_signature(path, rules, at=moment)
-    return admission(describe(path), envelopes, rules, at=moment, signature=signature, notes=lines)
+    memory = _OneReading()
+    about = describe(path, memory=memory)
+    signature = _model_signature(path, rules, memory, moment)
+    return admission(about, envelopes, rules, at=moment, signature=signature, notes=lines)
 
 
-def model_signature(model: Path, policy: AdmissionPolicy, *, at: datetime) -> ModelSignature:
-    """Check the model's own signature, where it has one and the policy does not ignore it."""
+class _OneReading:
+    """Whole-file SHA-256 digests of this very call, so that two checks of a model read it once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Facts, tuple[str, ...]] = {}
+
+    def recall(self, entry: Entry) -> tuple[str, ...] | None:
+        return self._known.get(entry.facts)
+
+    def learn(self, entry: Entry, digests: tuple[str, ...], read_at_ns: int) -> None:
+        self._known[entry.facts] = digests
+
+
+def _model_signature(model: Path, policy: AdmissionPolicy, memory: _OneReading, at: datetime) -> ModelSignature:
     from redan.evidence.signing import signature_path
     from redan.evidence.signing import verify as verify_signature
 
@@ -61,7 +76,13 @@ def model_signature(model: Path, policy: AdmissionPolicy, *, at: datetime) -> Mo
     if not policy.verifiers:
         return ModelSignature(state="unchecked", why=f"there is {path.name!r} and no key to check it with")
     try:
-        found = verify_signature(model, path, keys=policy.verifiers, at=at)
+        found = verify_signature(
+            model,
+            path,
+            keys=policy.verifiers,
+            at=at,
+            memory_for=lambda algorithm, shard: memory if (algorithm, shard) == ("sha256", None) else _OneReading(),
+        )
     except (EvidenceError, SubjectError) as err:
         return ModelSignature(state="refused", why=err.message)
     except MissingDependency as err:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from redan.core.errors import UsageError, nearest
+from redan.core.settings import Requirement
 from redan.evidence.dsse import Envelope
 from redan.evidence.statements.decision import Decision, Failure, Verdict
 from redan.evidence.statements.judging import bound, failures_of, label
@@ -65,7 +66,7 @@ def admission(
     met = (
         [f"signature of the model: {signature.why}"] if signature is not None and signature.state == "verified" else []
     )
-    for required in policy.required:
+    for required in policy.required or _implied(standing):
         short, sentence = _of_requirement(required, replace(sorted_out, known=standing), at)
         failures += short
         met += [sentence] if sentence else []
@@ -76,7 +77,7 @@ def admission(
         at=at.astimezone(UTC).isoformat(timespec="seconds"),
         failures=tuple(dict.fromkeys(failures)),
         met=tuple(met),
-        notes=(*_seen(policy, standing), *(_note(each) for each in sorted_out.ignored), *notes),
+        notes=(*(_note(each) for each in sorted_out.ignored), *notes),
     )
 
 
@@ -187,11 +188,13 @@ def _fix(kind: str) -> str:
     return f"redan seal {what} --model MODEL --key KEY"
 
 
-def _seen(policy: AdmissionPolicy, standing: Sequence[Known]) -> list[str]:
-    """Name the statements that count where no policy asks for any."""
-    if policy.required:
-        return []
-    return [f"{each.kind} by {_keys(each.signers)}, {each.made:%Y-%m-%d}" for each in standing]
+def _implied(standing: Sequence[Known]) -> tuple[Required, ...]:
+    """Require, where no policy does, that nothing which a known key states speaks against the model."""
+    stated = {(each.kind, key) for each in standing if not isinstance(each.content, Revocation) for key in each.signers}
+    return tuple(
+        Required(requirement=Requirement(statement=kind), signed_by=frozenset({key}), max_age_s=None)
+        for kind, key in sorted(stated)
+    )
 
 
 def _note(each: Ignored) -> str:

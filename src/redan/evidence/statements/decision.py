@@ -11,7 +11,7 @@ from redan.evidence.statements.resource import Resource
 
 SCHEMA = "redan/admission/1"
 Verdict = Literal["admitted", "verified", "refused", "undecided"]
-"""``verified`` means that signed statements about the model were found and no policy said what is required."""
+"""``verified`` means that no policy says what is required, and known keys stated something and nothing against it."""
 
 _EXIT_CODES: dict[Verdict, int] = {"admitted": 0, "verified": 0, "refused": 1, "undecided": 3}
 

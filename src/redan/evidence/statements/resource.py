@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from redan.core.errors import Unreadable
-from redan.kernels.digests import tree
+from redan.kernels.digests import Memory, tree
 
 FILE_DIGEST = "sha256"
 FOLDER_DIGEST = "dirHash"
@@ -52,8 +52,12 @@ class Model(Resource):
     files: Mapping[str, str]
 
 
-def describe(path: Path) -> Model:
+def describe(path: Path, *, memory: Memory | None = None) -> Model:
     """Digest a file or folder.
+
+    Args:
+        path: the file or folder.
+        memory: asked before a file is read, told after.
 
     Raises:
         Unreadable: missing, empty of files, a link or special file inside, a name with a line break, or changed
@@ -62,7 +66,8 @@ def describe(path: Path) -> Model:
     root = path.resolve()
     if not root.exists():
         raise Unreadable(f"there is no model at {str(path)!r}", hint="check the path; it is relative to this folder")
-    files = {each.name: each.digest for each in tree(root, ignored=_LEFT_OUT if root.is_dir() else frozenset())}
+    ignored = _LEFT_OUT if root.is_dir() else frozenset()
+    files = {each.name: each.digest for each in tree(root, ignored=ignored, memory=memory)}
     if root.is_file():
         return Model(name=root.name, digest={FILE_DIGEST: files[root.name]}, files=files)
     if not files:

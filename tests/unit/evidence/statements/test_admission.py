@@ -269,7 +269,11 @@ def test_without_a_policy_a_model_is_verified_at_most() -> None:
     nothing = trusting()
     found = judged(robust(0.1), policy=nothing)
     assert (found.verdict, found.admitted, found.exit_code) == ("verified", False, 0)
-    assert found.notes[0].startswith("robustness by key")
+    assert found.met[0].startswith("robustness: key")
+    against = stated(result(counts={"open": {"high": 1}}), kind="scan")
+    assert judged(against, robust(0.9), policy=nothing).exit_code == 1
+    one_of_two = (stated(result(), kind="scan", by=CI), against)
+    assert judged(*one_of_two, policy=trusting(keys=BOTH)).exit_code == 1
     assert judged(policy=nothing).verdict == "undecided"
     assert judged(robust(0.1), policy=trusting(keys=())).exit_code == 3
     assert judged(robust(0.1, by=STRANGER), policy=nothing).exit_code == 1
