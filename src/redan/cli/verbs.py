@@ -11,6 +11,7 @@ VERBS = {
     "seal": "Sign what reports state about a model",
     "verify": "Decide whether a model may be used, by its statements and a policy",
     "store": "Keep runs, statements and evidence: encrypted, searched, backed up",
+    "log": "Keep an append-only signed log, prove what is in it, find what was changed",
     "report": "Show a run again, or in another format",
     "diff": "Compare two runs: new, fixed, worse, better, or noise",
     "explain": "Explain a rule or probe: what, why, how to fix, sources",
