@@ -123,14 +123,21 @@ class Ledger:
         return any(reason.verdict == UNSAFE and reason.kind in CREDIBLE for reason in self.reasons)
 
     def fork(self) -> Ledger:
-        """An empty ledger with what is left of the opcode and expansion limits, for a reading that may be discarded."""
+        """An empty ledger with what is left of the limits on work, for a reading that may be discarded."""
         left = replace(
             self.limits,
             opcodes=max(0, self.limits.opcodes - self.n_opcodes),
             judged=max(0, self.limits.judged - self.n_judged),
+            evidence_chars=max(0, self.limits.evidence_chars - self.n_evidence_chars),
             expanded_bytes=max(0, self.limits.expanded_bytes - self.n_expanded_bytes),
         )
         return Ledger(left)
+
+    def spend(self, other: Ledger) -> None:
+        """Count the work on a reading that was discarded."""
+        self.n_opcodes += other.n_opcodes
+        self.n_judged += other.n_judged
+        self.n_evidence_chars += other.n_evidence_chars
 
     def absorb(self, other: Ledger) -> None:
         """Take over everything that `other` found."""
@@ -141,8 +148,7 @@ class Ledger:
         self.calls.extend(other.calls[: self.limits.calls - len(self.calls)])
         self.members.extend(other.members)
         self.n_members += other.n_members
-        self.n_opcodes += other.n_opcodes
-        self.n_judged += other.n_judged
+        self.spend(other)
         self.n_bytes_read += other.n_bytes_read
         self.n_expanded_bytes += other.n_expanded_bytes
         self.complete = self.complete and other.complete

@@ -96,7 +96,7 @@ _LOADER = re.compile(
 
 def attack_shape(arguments: Value, callable_name: str, ledger: Ledger) -> str | None:
     """What makes the arguments of an unlisted callable those of an attack, or None."""
-    for item in _literals(arguments):
+    for item in _literals(arguments, ledger):
         if not ledger.searches(min(len(item), LONGEST_SEARCHED)):
             return None
         shape = text_shape(item) if isinstance(item, str) else _bytes_shape(item)
@@ -132,17 +132,18 @@ def text_shape(text: str) -> str | None:
     return ADDRESS if re.search(_URL, text) else None
 
 
-def _literals(value: Value) -> Iterator[str | bytes]:
+def _literals(value: Value, ledger: Ledger) -> Iterator[str | bytes]:
     pending = [(value, 0)]
     n = 0
     while pending and n < MOST_SEARCHED:
         item, depth = pending.pop()
         n += 1
+        ledger.n_judged += n % 4 == 0
         if isinstance(item, str | bytes):
             yield item
         elif depth < DEEPEST_SEARCHED:
             if isinstance(item, tuple | list):
-                pending.extend((part, depth + 1) for part in reversed(item))
+                pending.extend((part, depth + 1) for part in reversed(item[: MOST_SEARCHED - n]))
             elif type(item) is Result:
                 pending.append((item.arguments, depth + 1))
             elif isinstance(item, dict):

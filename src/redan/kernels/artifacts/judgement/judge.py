@@ -55,9 +55,10 @@ class Judge:
 
     def keep_unsafe(self, trial: Judge) -> None:
         """Take over what a fork found if that is unsafe and no accident."""
-        self.ledger.n_opcodes += trial.ledger.n_opcodes
         if trial.ledger.is_credible():
             self.ledger.absorb(trial.ledger)
+        else:
+            self.ledger.spend(trial.ledger)
 
     def descend(self) -> None:
         """Enter a nested pickle.

@@ -51,6 +51,9 @@ _TEMPLATE = re.compile(
     r"    return (?:\([\w ,]*\), [\w ,]+|self\._argcheck_rvs\([\w ,=]*\))\n)+"
 )
 
+LONGEST_TEMPLATE = 4096
+"""Characters of such a part; the true ones have a few hundred."""
+
 LARGEST_ALLOCATION_BYTES = 1 << 31
 """A size that a literal may ask an allocating builtin for."""
 
@@ -78,7 +81,9 @@ def check_state(judge: Judge, target: Result, offset: int) -> None:
 
 
 def _template_is_plain(template: Value) -> bool:
-    return template is None or (type(template) is str and _TEMPLATE.fullmatch(template) is not None)
+    if template is None:
+        return True
+    return type(template) is str and len(template) <= LONGEST_TEMPLATE and _TEMPLATE.fullmatch(template) is not None
 
 
 def _partial(judge: Judge, function: Global, args: Value, offset: int) -> Value:

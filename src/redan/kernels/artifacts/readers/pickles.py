@@ -140,8 +140,7 @@ def _next_trial(source: Source, pos: int) -> int | None:
             outcome = Machine(source.data, trial, OPCODES).run(at, trial.ledger)
         except LimitReached:
             return at
-        source.ledger.n_opcodes += outcome.n_opcodes
-        source.ledger.n_judged += trial.ledger.n_judged
+        source.ledger.spend(trial.ledger)
         if trial.ledger.is_credible() or (outcome.stopped and _is_meant(outcome, trial)):
             return at
         candidate = _CANDIDATE.search(source.data, at + 1)
@@ -184,6 +183,7 @@ def try_pickle(source: Source, *, known: bool) -> bool:
         outcome = Machine(source.data, judge, OPCODES).run(0, judge.ledger)
     except LimitReached:
         return True
+    source.ledger.n_judged += judge.ledger.n_judged
     if judge.ledger.is_credible():
         return True
     if known:
