@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import asdict
 from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from redan.cli.output import emit, form_of, format_options, render
+from redan.cli.stored import KINDS, fitting, print_rows
 from redan.core import config as configuration
 from redan.core.errors import MissingDependency, UnknownName, UsageError
 from redan.core.finding import Severity
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
-KINDS = ("runs", "findings", "statements")
-MOST = 100_000
+MOST_ROWS = 100_000
 
 
 @click.group("store")
@@ -65,11 +64,11 @@ def _places(function: Function) -> Function:
 
 
 def _require_libraries() -> None:
-    try:
-        import alembic
-        import sqlalchemy  # noqa: F401  # only whether they are there
-    except ImportError as err:
-        raise MissingDependency.of(err.name or "sqlalchemy", "store", "the store") from err
+    from importlib.util import find_spec
+
+    for name in ("sqlalchemy", "alembic"):
+        if find_spec(name) is None:
+            raise MissingDependency.of(name, "store", "the store")
 
 
 def _opened(config: Config) -> closing[Store]:
@@ -82,7 +81,9 @@ def _opened(config: Config) -> closing[Store]:
 @command.command("init")
 @_places
 def init(config: Config) -> int:
-    """Make an empty store; the first key encrypts it. A key file or keyring entry that is not there is made.
+    """Make an empty store; the first key encrypts it.
+
+    A key file or keyring entry that is not there is made.
 
     \b
     redan store init --key file:store.key
@@ -92,6 +93,7 @@ def init(config: Config) -> int:
     from redan.evidence.store.opening import create_store
 
     given = config.settings.store
+    _leave_out_of_git(config)
     for source in given.keys:
         if make_key(source, root=config.root):
             sys.stderr.write(
@@ -108,11 +110,23 @@ def init(config: Config) -> int:
     return 0
 
 
+def _leave_out_of_git(config: Config) -> None:
+    """Mark the folder of runs and evidence as `redan check` does, when the store lies in it."""
+    folder = config.path(config.settings.run.folder)
+    ignore = folder / ".gitignore"
+    if config.path(config.settings.store.url).is_relative_to(folder) and not ignore.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        ignore.write_text("*\n", encoding="utf-8")
+
+
 @command.command("add")
 @click.argument("documents", nargs=-1, required=True, metavar="RUN…")
 @_places
 def add(config: Config, documents: tuple[str, ...]) -> int:
-    """Keep runs (folder, JSON report or `latest`) with their evidence, and statements (files of signed envelopes).
+    """Keep runs and statements in the store.
+
+    A run is its folder, a JSON report or `latest`, and is kept with its evidence. Statements come in files of signed
+    envelopes (.intoto.jsonl, .dsse). What is there already stays as it is.
 
     \b
     redan store add latest
@@ -170,11 +184,13 @@ def _read(file: Path) -> bytes:
 @click.option("--type", "predicate_type", help="Predicate type (statements).")
 @click.option("--key-id", help="Key that the envelope names (statements).")
 @click.option("--since", metavar="TIME", help="Not before this time, UTC, such as 2026-05-01.")
-@click.option("--limit", type=click.IntRange(1, MOST), default=100, show_default=True, help="Most rows.")
+@click.option("--limit", type=click.IntRange(1, MOST_ROWS), default=100, show_default=True, help="Most rows.")
 @click.option("-f", "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @_places
 def list_(config: Config, kind: str, since: str | None, limit: int, form: str, **wanted: str | None) -> int:
-    """List runs, findings or statements, the newest first; needs no key.
+    """List runs, findings or statements.
+
+    The newest come first. No key is needed: what is searched lies in the database in clear.
 
     \b
     redan store list findings --rule RDN-SUP-001 --since 2026-01-01
@@ -183,63 +199,16 @@ def list_(config: Config, kind: str, since: str | None, limit: int, form: str, *
     from redan.evidence.store import findings, runs, statements
     from redan.evidence.store.clear import read_us
 
-    given = {name: value for name, value in wanted.items() if value is not None}
-    fits = _FILTERS[kind]
-    for name in given:
-        if name not in fits:
-            raise UsageError(f"--{name.replace('_', '-')} does not fit {kind}", hint=f"use {', '.join(fits)}")
-    words: dict[str, Any] = {**given, "limit": limit, "since_us": read_us(since, "--since") if since else None}
-    if "severity" in given:
-        words["severity"] = Severity.of(given["severity"])
-    search: Callable[..., list[Any]] = {
+    words = {**fitting(kind, wanted), "limit": limit, "since_us": read_us(since, "--since") if since else None}
+    searches: dict[str, Callable[..., list[Any]]] = {
         "runs": runs.listed,
         "findings": findings.search,
         "statements": statements.search,
-    }[kind]
+    }
     with _opened(config) as store:
-        rows = [_row(asdict(row)) for row in search(store, **words)]
-    _print(rows, kind, form)
+        found = searches[kind](store, **words)
+    print_rows(found, kind, form)
     return 0
-
-
-_FILTERS = {
-    "runs": ("subject", "digest"),
-    "findings": ("run", "rule", "severity", "subject", "fingerprint"),
-    "statements": ("digest", "predicate_type", "key_id"),
-}
-_COLUMNS = {
-    "runs": (("id", 16), ("started", 20), ("verdict", 9), ("n_findings", 5), ("subject", 0)),
-    "findings": (("run", 16), ("severity", 8), ("rule", 11), ("status", 8), ("fingerprint", 16), ("subject", 0)),
-    "statements": (("id", 16), ("added", 20), ("predicate_type", 0)),
-}
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """Turn times and severities into words; blobs' names concern nobody outside."""
-    from redan.evidence.store.clear import shown_time
-
-    words: dict[str, Any] = {}
-    for name, value in row.items():
-        if name.endswith("_us"):
-            words[name.removesuffix("_us")] = shown_time(value)
-        elif name in ("severity", "gate"):
-            words[name] = Severity(value).word
-        elif name not in ("report", "envelope"):
-            words[name] = value
-    return words
-
-
-def _print(rows: list[dict[str, Any]], kind: str, form: str) -> None:
-    from redan.reports.visible import visible
-
-    if form == "json":
-        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
-        return
-    for row in rows:
-        cells = (f"{visible(str(row[name])):<{wide}}" for name, wide in _COLUMNS[kind])
-        sys.stdout.write(" ".join(cells).rstrip() + "\n")
-    if not rows:
-        sys.stderr.write(f"no {kind} in the store fit\n")
 
 
 @command.command("show")
@@ -247,7 +216,9 @@ def _print(rows: list[dict[str, Any]], kind: str, form: str) -> None:
 @format_options
 @_places
 def show(config: Config, document: str, form: str | None, output: Path | None, quiet: bool) -> int:
-    """Show a run (its id, the beginning of its id, or `latest`) in any format, or a statement's envelope.
+    """Show a run in any format, or the envelope of a statement.
+
+    ID is that of a run or statement, the beginning of a run's id, or `latest`.
 
     \b
     redan store show latest --format html -o report.html
@@ -287,7 +258,10 @@ def migrate(config: Config) -> int:
 )
 @_places
 def rotate(config: Config, source: str) -> int:
-    """Encrypt every data key under a new key; blobs stay as they are. Run it again if it was broken off.
+    """Turn an encrypted store to a new key.
+
+    Every data key is encrypted again under the new key; blobs stay as they are. A rotation that was broken off is
+    finished by the same command, as long as both keys are named.
 
     \b
     redan store rotate --to file:new.key
@@ -296,7 +270,11 @@ def rotate(config: Config, source: str) -> int:
     from redan.evidence.store.rotation import rotate as turn
 
     with _opened(config) as store:
-        if store.encrypted and make_key(source, root=config.root):
+        if not store.encrypted:
+            raise UsageError(
+                "the store is not encrypted, so it has no key to turn from", hint="redan store init --key …"
+            )
+        if make_key(source, root=config.root):
             sys.stderr.write(f"made a new key at {source}\n")
         done = turn(store, key_from(source, root=config.root))
     sys.stderr.write(
@@ -310,9 +288,10 @@ def rotate(config: Config, source: str) -> int:
 @click.argument("file", type=PATH)
 @_places
 def backup(config: Config, file: Path) -> int:
-    """Write the whole store to FILE, as of one moment; what is encrypted stays encrypted. Others may go on writing.
+    """Write the whole store to one file.
 
-    Prints the SHA-256 of FILE: kept elsewhere, it proves later that the backup is this one.
+    It is the store of one moment, while others may go on writing; what is encrypted stays encrypted. Prints the
+    SHA-256 of FILE: kept elsewhere, it proves later that the backup is this one.
     """
     from redan.evidence.backup import backup as write
 
@@ -333,7 +312,10 @@ def backup(config: Config, file: Path) -> int:
 @click.option("--sha256", "digest", help="What `redan store backup` printed; anything else is refused.")
 @_places
 def restore(config: Config, file: Path, digest: str | None) -> int:
-    """Make the store of a backup again, where there is none. A backup that is not exactly what was made is refused."""
+    """Make the store of a backup again, where there is none.
+
+    The database need not be of the kind it was. A backup that is not exactly what was made is refused.
+    """
     from redan.evidence.backup import require_digest
     from redan.evidence.backup import restore as read
     from redan.evidence.places import place_of
@@ -353,7 +335,7 @@ def restore(config: Config, file: Path, digest: str | None) -> int:
 @click.argument("file", type=PATH, required=False, metavar="[BACKUP]")
 @_places
 def verify(config: Config, file: Path | None) -> int:
-    """Check every blob and row of the store, or every byte of a BACKUP.
+    """Check every blob and row, or every byte of a backup.
 
     Exit code 0 when all is as it was put, 1 when something is not, 3 when the key is missing that opens the blobs.
     """
@@ -366,7 +348,8 @@ def verify(config: Config, file: Path | None) -> int:
         return 0
     tally, count = Tally(), 0
     with _opened(config) as store:
-        for count, damage in enumerate(damages(store, tally), 1):
+        for damage in damages(store, tally):
+            count += 1
             sys.stdout.write(f"{damage.what}: {damage.why}\n")
         locked = store.encrypted and store.names_key is None
     sys.stderr.write(f"{tally.n_blobs} blobs, {tally.n_runs} runs, {tally.n_statements} statements; damaged: {count}\n")

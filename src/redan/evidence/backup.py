@@ -9,7 +9,6 @@ writing.
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -179,7 +178,7 @@ def _empty(connection: Connection) -> Manifest:
     return Manifest(
         schema=SCHEMA,
         store=row.id,
-        revision=migrating.newest(),
+        revision=migrating.NEWEST,
         key_id=row.key_id or "",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         rows={},
@@ -284,7 +283,7 @@ def _compare(wanted: dict[str, Part], found: dict[str, Part]) -> None:
 
 def _prepare(database: Database, revision: str) -> None:
     """Make the tables as they were when the backup was made."""
-    if not re.fullmatch(r"r\d{4}", revision) or not migrating.known(revision):
+    if revision not in migrating.REVISIONS:
         raise EvidenceError(
             f"the backup is of version {revision!r}, which this release does not know", hint="install a newer release"
         )

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 
 from redan.core.errors import EvidenceError
 from redan.evidence.store.database import Database
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+REVISIONS = ("r0001", "r0002")
+"""Every version that this release knows, in order; said here so that opening a store need not import Alembic."""
+NEWEST = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x726564616E  # any number that no other user of the database takes for its lock
-
-
-def newest() -> str:
-    """Return the version that this release of Redan works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
 
 
 def version(database: Database) -> str | None:
     """Return the version of a database, or None when there is no store in it."""
     with database.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _version(connection)
 
 
-def known(revision: str) -> bool:
-    """Tell whether this release knows a version."""
-    try:
-        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
-    except CommandError:
-        return False
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def migrate(database: Database, *, to: str = "head") -> tuple[str | None, str]:
@@ -48,16 +42,18 @@ def migrate(database: Database, *, to: str = "head") -> tuple[str | None, str]:
     Raises:
         EvidenceError: the database is newer than this release.
     """
+    from alembic import command
+
     config = _config()
     with database.writing() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        before = MigrationContext.configure(connection).get_current_revision()
-        if before is not None and not known(before):
+        before = _version(connection)
+        if before is not None and before not in REVISIONS:
             raise _newer(before)
         config.attributes["connection"] = connection
         command.upgrade(config, to)
-        after = MigrationContext.configure(connection).get_current_revision()
+        after = _version(connection)
     assert after is not None
     return before, after
 
@@ -71,11 +67,11 @@ def require_newest(database: Database) -> None:
     found = version(database)
     if found is None:
         raise EvidenceError(f"there is no store in {database.shown}", hint="redan store init")
-    if not known(found):
+    if found not in REVISIONS:
         raise _newer(found)
-    if found != newest():
+    if found != NEWEST:
         raise EvidenceError(
-            f"the store in {database.shown} has version {found}; this release works with {newest()}",
+            f"the store in {database.shown} has version {found}; this release works with {NEWEST}",
             hint="redan store backup, then redan store migrate",
         )
 
@@ -88,6 +84,8 @@ def _newer(found: str) -> EvidenceError:
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config

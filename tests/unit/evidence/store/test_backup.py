@@ -254,7 +254,7 @@ def test_a_backup_of_an_older_release_is_brought_up_to_date(
 
     database, place = new_database("sqlite"), Folder(tmp_path / "place")
     restore(rewritten(small, change), database, place)
-    assert migrating.version(database) == migrating.newest()
+    assert migrating.version(database) == migrating.NEWEST
     assert [*damages(opened(database, place, [KEY]), Tally())] == []
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import insert, select, text
 
 from redan.core.errors import ConfigError, EvidenceError, Unreadable, UsageError
@@ -74,10 +76,17 @@ def test_foreign_keys_hold(database: Database) -> None:
 
 
 def test_migrations_make_exactly_the_tables(database: Database) -> None:
-    assert migrating.migrate(database) == (None, migrating.newest())
-    assert migrating.migrate(database) == (migrating.newest(), migrating.newest())
+    assert migrating.migrate(database) == (None, migrating.NEWEST)
+    assert migrating.migrate(database) == (migrating.NEWEST, migrating.NEWEST)
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+
+
+def test_every_migration_is_known_in_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrating.MIGRATIONS))
+    found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(found)) == migrating.REVISIONS
 
 
 def test_an_older_store_keeps_its_rows_when_it_is_migrated(database: Database, tmp_path: Path) -> None:
@@ -87,7 +96,7 @@ def test_an_older_store_keeps_its_rows_when_it_is_migrated(database: Database, t
     with pytest.raises(EvidenceError, match="has version r0001; this release works with") as refused:
         opened(database, Folder(tmp_path), [])
     assert "redan store migrate" in refused.value.hint
-    assert migrating.migrate(database) == ("r0001", migrating.newest())
+    assert migrating.migrate(database) == ("r0001", migrating.NEWEST)
     assert opened(database, Folder(tmp_path), []).id == "x"
 
 
