@@ -13,7 +13,7 @@ from redan.core.errors import Unreadable
 from redan.evidence.signing.manifest import ALWAYS_IGNORED, Manifest, manifest_from, manifest_of, plain_name
 from redan.kernels.digests import SIZES_BYTES, FileDigest
 
-LARGEST_DIGESTS_BYTES = 256 << 20
+LARGEST_DIGESTS_BYTES = 64 << 20
 _LINE = re.compile(r"([0-9a-f]{64}|[0-9a-f]{128}) [ *](?:\./)*([^/].*)")
 _ALGORITHMS = {2 * SIZES_BYTES[algorithm]: algorithm for algorithm in ("sha256", "blake2b")}
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from redan.core.errors import UsageError
 from redan.evidence import dsse
 from redan.evidence.keys import Signer
-from redan.evidence.signing.bundle import Bundle, hint_of
+from redan.evidence.signing.bundle import LARGEST_BUNDLE_BYTES, Bundle, hint_of
 from redan.evidence.signing.manifest import Manifest, measure
 
 if TYPE_CHECKING:
@@ -100,11 +100,17 @@ def write(target: Path, bundle: Bundle) -> None:
     """Write a signature file as a whole or not at all.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: it cannot be written, or would be too large to be read again.
     """
+    data = bundle.to_json()
+    if len(data) > LARGEST_BUNDLE_BYTES:
+        raise UsageError(
+            f"the signature would have {len(data) >> 20} MiB; at most {LARGEST_BUNDLE_BYTES >> 20} can be read again",
+            hint="sign an archive of the files, or its parts one by one",
+        )
     fresh = target.with_name(f"{target.name}.{os.getpid()}.new")
     try:
-        fresh.write_bytes(bundle.to_json())
+        fresh.write_bytes(data)
         fresh.replace(target)
     except OSError as err:
         raise UsageError(f"cannot write {str(target)!r}: {err.strerror}") from err

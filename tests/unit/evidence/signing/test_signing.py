@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from redan.core.errors import SignatureRefused, Unreadable, UsageError
 from redan.evidence import dsse
 from redan.evidence.keys import Signer, generate
 from redan.evidence.signing import Verified, manifest_of, measure, seal, sign, signature_path, verify
-from redan.evidence.signing.bundle import MEDIA_TYPE, from_json
+from redan.evidence.signing.bundle import LARGEST_BUNDLE_BYTES, MEDIA_TYPE, from_json, load
 from redan.kernels.digests.cache import DigestCache
 
 
@@ -331,6 +332,29 @@ def test_bundles_without_what_is_needed_are_told(material: object, match: str, s
     document["mediaType"] = "application/vnd.dev.sigstore.bundle.v0.9+json"
     with pytest.raises(Unreadable, match="expected"):
         from_json(json.dumps(document).encode())
+
+
+def test_a_bundle_made_to_fill_the_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    data = b'{"mediaType":"' + MEDIA_TYPE.encode() + b'","x":[' + b"[]," * 3_000_000 + b"[]]}"
+    tracemalloc.start()
+    with pytest.raises(Unreadable, match="more than 10,000 values"):
+        from_json(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(data)
+    (tmp_path / "s").write_bytes(b"")
+    os.truncate(tmp_path / "s", LARGEST_BUNDLE_BYTES + 1)
+    with pytest.raises(Unreadable, match="larger than 64 MiB"):
+        load(tmp_path / "s")
+
+
+def test_a_signature_too_large_to_be_read_again_is_not_written(
+    model: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redan.evidence.signing.sign.LARGEST_BUNDLE_BYTES", 100)
+    with pytest.raises(UsageError, match="can be read again"):
+        sign(model, signer)
+    assert sorted(path.name for path in model.iterdir()) == ["README.md", "sub", "weights.bin"]
 
 
 def test_old_bundles_with_the_key_itself_in_them_are_read(model: Path, signer: Signer) -> None:
