@@ -71,7 +71,7 @@ def command(
     redan sign model/ --digests-only > digests.json
     """
     from redan.evidence.signing import measure, precomputed, seal, signature_path
-    from redan.evidence.signing.sign import name_inside, write
+    from redan.evidence.signing.signature import name_inside, write
 
     if digests_only == bool(key) or (digests and (digests_only or cache)):
         raise UsageError("expected --key, or --digests-only without it", hint="redan sign MODEL --key signing.key")
@@ -111,7 +111,7 @@ def cache_for(
         UsageError: they lie inside the model and would be signed with it.
         SignatureRefused: they were changed or written by somebody else.
     """
-    from redan.evidence.signing.sign import name_inside
+    from redan.evidence.signing.signature import name_inside
     from redan.kernels.digests.cache import DigestCache
 
     inside = name_inside(model, folder)
@@ -124,7 +124,7 @@ def cache_for(
 
 
 def _no_secrets_inside(model: Path, key: Path | None, ignored: tuple[str, ...]) -> None:
-    from redan.evidence.signing.sign import name_inside
+    from redan.evidence.signing.signature import name_inside
 
     inside = name_inside(model, key) if key is not None else ""
     if inside and not _covers(ignored, inside):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from redan.evidence.signing.differences import Difference
 from redan.evidence.signing.manifest import SHARD_BYTES, Manifest, manifest_of, measure
-from redan.evidence.signing.sign import seal, sign, signature_path
-from redan.evidence.signing.verify import Verified, verify
+from redan.evidence.signing.signature import seal, sign, signature_path
+from redan.evidence.signing.verification import Verified, verify
 
 __all__ = [
     "SHARD_BYTES",

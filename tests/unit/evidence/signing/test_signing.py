@@ -351,7 +351,7 @@ def test_a_bundle_made_to_fill_the_memory_is_refused_before_it_is_read(tmp_path:
 def test_a_signature_too_large_to_be_read_again_is_not_written(
     model: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("redan.evidence.signing.sign.LARGEST_BUNDLE_BYTES", 100)
+    monkeypatch.setattr("redan.evidence.signing.signature.LARGEST_BUNDLE_BYTES", 100)
     with pytest.raises(UsageError, match="can be read again"):
         sign(model, signer)
     assert sorted(path.name for path in model.iterdir()) == ["README.md", "sub", "weights.bin"]

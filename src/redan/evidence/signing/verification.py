@@ -14,7 +14,7 @@ from redan.evidence.keys import Verifier
 from redan.evidence.signing.bundle import Bundle, hint_of, load
 from redan.evidence.signing.differences import Difference, differences
 from redan.evidence.signing.manifest import ALWAYS_IGNORED, ONE_FILE, Manifest, manifest_of, plain_name
-from redan.evidence.signing.sign import name_inside, signature_path
+from redan.evidence.signing.signature import name_inside, signature_path
 from redan.kernels.digests import FileDigest, Memory, digested, entries
 
 if TYPE_CHECKING:
