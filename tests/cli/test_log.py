@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -158,3 +159,19 @@ def test_a_witness_over_http_signs_what_continues(
             os.kill(server.pid, signal.SIGINT)
         assert server.wait(20) == 130
     assert len([p for p in Path("seen").iterdir() if p.suffix == ".checkpoint"]) == 1
+
+
+def test_the_page_about_the_log_works_word_for_word(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/log.md").read_text(encoding="utf-8")
+    script = "".join(re.findall(r"^```bash\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL))
+    program = re.search(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    assert program is not None
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "report.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "second.json").write_text("[]", encoding="utf-8")
+    (tmp_path / "program.py").write_text(program[1], encoding="utf-8")
+    words = f'redan() {{ {sys.executable} -m redan.cli "$@"; }}\nset -e\n{script}\n{sys.executable} program.py\n'
+    ended = subprocess.run(["bash", "-c", words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "as 1 checkpoint(s) kept elsewhere say" in ended.stdout
+    assert "b'durable when this returns' 3 c2sp.org/tlog-proof@v1" in ended.stdout

@@ -88,7 +88,8 @@ class Log:
     @property
     def size(self) -> int:
         """Durable entries."""
-        return self._base + len(self._fresh)
+        with self._state:
+            return self._base + len(self._fresh)
 
     @property
     def pending(self) -> int:
