@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from redan.evidence import dsse
 from redan.evidence.keys import Signer
 from redan.evidence.signing.bundle import LARGEST_BUNDLE_BYTES, Bundle, hint_of
 from redan.evidence.signing.manifest import Manifest, measure
+from redan.kernels.digests.writing import replace_whole
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -108,9 +108,7 @@ def write(target: Path, bundle: Bundle) -> None:
             f"the signature would have {len(data) >> 20} MiB; at most {LARGEST_BUNDLE_BYTES >> 20} can be read again",
             hint="sign an archive of the files, or its parts one by one",
         )
-    fresh = target.with_name(f"{target.name}.{os.getpid()}.new")
     try:
-        fresh.write_bytes(data)
-        fresh.replace(target)
+        replace_whole(target, data)
     except OSError as err:
         raise UsageError(f"cannot write {str(target)!r}: {err.strerror}") from err

@@ -6,7 +6,7 @@ all stand on them.
 
 from __future__ import annotations
 
-from redan.kernels.digests.entries import Entry, Facts, entries
+from redan.kernels.digests.listing import Entry, Facts, entries
 from redan.kernels.digests.reading import SIZES_BYTES, FileDigest, Memory, digested, file, tree
 
 __all__ = ["SIZES_BYTES", "Entry", "Facts", "FileDigest", "Memory", "digested", "entries", "file", "tree"]

@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from redan.core.errors import SignatureRefused, Unreadable, UsageError
-from redan.kernels.digests.entries import Entry, Facts
+from redan.kernels.digests.listing import Entry, Facts
+from redan.kernels.digests.writing import replace_whole
 
 FORMAT = "redan-digests/1"
 RACY_NS = 2_000_000_000
 LARGEST_CACHE_BYTES = 256 << 20
 _SECRET_BYTES = 32
 _MAC_LENGTH = 64
+_HINT = "name a folder that only you can read: export XDG_STATE_HOME=…"
 
 
 class DigestCache:
@@ -87,12 +89,9 @@ class DigestCache:
             return
         entries = {name: [*facts, *digests] for name, (facts, digests) in self._next.items()}
         body = json.dumps({"about": self._about, "entries": entries}, separators=(",", ":")).encode()
-        fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-                file.write(self._mac(body) + b"\n" + body)
-            fresh.replace(self._path)
+            replace_whole(self._path, self._mac(body) + b"\n" + body, mode=0o600)
         except OSError as err:
             raise UsageError(f"cannot write the digest cache {str(self._path)!r}: {err.strerror}") from err
 
@@ -121,9 +120,17 @@ class DigestCache:
 
 
 def default_secret() -> Path:
-    """Return where this user's secret lies: among the state of programs, never beside the cache."""
-    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
-    return Path(state) / "redan" / "digests.secret"
+    """Return where this user's secret lies: among the state of programs, never beside the cache.
+
+    Raises:
+        UsageError: the user has no home.
+    """
+    state = os.environ.get("XDG_STATE_HOME")
+    try:
+        folder = Path(state) if state else Path.home() / ".local" / "state"
+    except RuntimeError as err:
+        raise UsageError("this user has no home to keep the secret of the digest cache in", hint=_HINT) from err
+    return folder / "redan" / "digests.secret"
 
 
 def _secret(path: Path) -> bytes:
@@ -147,7 +154,7 @@ def _secret(path: Path) -> bytes:
 
 def _make_secret(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
         file.write(os.urandom(_SECRET_BYTES))
     # a link fails where a rename would replace the secret that another process has just made

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from redan.core.errors import MissingDependency, UnknownName, Unreadable
-from redan.kernels.digests.entries import Entry, entries, facts_of
+from redan.kernels.digests.listing import Entry, entries, facts_of
 
 SIZES_BYTES = {"sha256": 32, "blake2b": 64, "blake3": 32}
 """Length of each algorithm's digest; the names are those of the OpenSSF Model Signing algorithm registry."""

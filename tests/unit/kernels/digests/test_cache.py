@@ -189,3 +189,15 @@ def test_the_secret_never_lies_beside_the_cache(monkeypatch: pytest.MonkeyPatch,
     assert default_secret() == tmp_path / "redan" / "digests.secret"
     monkeypatch.delenv("XDG_STATE_HOME")
     assert default_secret().is_relative_to(Path.home())
+
+
+def test_somebody_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(UsageError, match="has no home") as told:
+        default_secret()
+    assert "XDG_STATE_HOME" in told.value.hint
