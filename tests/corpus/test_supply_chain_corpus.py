@@ -133,11 +133,11 @@ def test_inspection_imports_runs_writes_and_connects_nothing(cases):
     assert {"compile", "exec", "os.remove"} <= set(result["control"])
 
 
-@pytest.mark.parametrize("hash_seed", ["0", "4711"])
-def test_readings_do_not_depend_on_what_is_installed(cases, readings, hash_seed):
+@pytest.mark.parametrize(("flags", "hash_seed"), [(("-S",), "0"), (("-S",), "4711"), (("-I", "-S"), "0")])
+def test_readings_do_not_depend_on_what_is_installed(cases, readings, flags, hash_seed):
     import numpy  # noqa: F401  this process has frameworks, the other has none
 
-    result = run_script("bare", cases, "-S", PYTHONHASHSEED=hash_seed)
+    result = run_script("bare", cases, *flags, PYTHONHASHSEED=hash_seed)
     assert result["foreign"] == []
     other = {file: (one["verdict"], one["format"], one["reasons"]) for file, one in result["readings"].items()}
     assert other == {

@@ -211,3 +211,25 @@ def test_a_shape_that_no_file_can_have_ends_in_words(shape):
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape},), }}".encode()
     data = b"\x93NUMPY\x02\x00" + struct.pack("<I", len(header)) + header
     assert read(data).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [[("a", "<f4"), ("b", "U5")], [("a", "<i8", (2, 3)), ("n", [("x", "S7"), ("t", "M8[ns]")])], "V12", "m8[s]",
+     np.dtype([("a", "i1"), ("b", "f8")], align=True)],
+)  # fmt: skip
+def test_structured_array_is_accounted_for_to_its_last_byte(dtype):
+    file = io.BytesIO()
+    np.save(file, np.zeros((3, 2), dtype))
+    data = file.getvalue()
+    assert (inspect_bytes(data, "a.npy").verdict, inspect_bytes(data, "a.npy").reasons) == ("safe", ())
+    for other, kind in ((data + b"\x80\x02cos\nsystem\n.", "trailing-bytes"), (data[:-1], "truncated")):
+        reading = inspect_bytes(other, "a.npy")
+        assert (reading.verdict, reading.reasons[0].kind) == ("unknown", kind)
+
+
+@pytest.mark.parametrize("descr", ["[('a', '<f4'), 3]", "[('a', ['<f4'])]", "[('a', '<f4', -1)]", "[[[]]]", "[('a',)]"])
+def test_strange_structured_header_is_not_safe(descr):
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (1,), }}\n".encode()
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(4)
+    assert inspect_bytes(data, "a.npy").verdict != "safe"

@@ -259,3 +259,28 @@ def test_honest_settings_are_safe():
     assert read(pipe, "model_index.json").verdict == "safe"
     assert read({"model_type": "x", "_name_or_path": "/home/me/models/x", "vocab_size": 3}).verdict == "safe"
     assert read({"tokenizer_class": "T", "vocab_file": "vocab.txt", "name_or_path": "/content/x"}).verdict == "safe"
+
+
+VOCABULARY = {f"word{i}": i for i in range(90_000)} | {"prompt": 90_000, "template": 90_001, "target": 90_002}
+
+
+def test_large_vocabulary_with_telling_words_is_safe_and_not_parsed():
+    text = json.dumps({"model": {"vocab": VOCABULARY}, "version": "1.0"})
+    assert len(text) > 1 << 20
+    reading = inspect_bytes(text.encode(), "tokenizer.json")
+    assert (reading.verdict, reading.format) == ("safe", "json")
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [{"chat_template": "{{ ''.__class__ }}"}, {"_target_": "os.system"}, {"auto_map": {"AutoModel": "a/b--c.D"}},
+     {"weight_map": {"a": "../../x"}}, {"class_name": "Lambda", "config": {"function": ["4wEAAAAAAAAAAAAAAAAAAAAA"]}},
+     {"prompt_template": [{"name": "x", "template": "{{ cycler.__init__ }}"}]}],
+)  # fmt: skip
+@pytest.mark.parametrize("escaped", [False, True])
+def test_what_matters_is_found_anywhere_in_a_large_document(hidden, escaped):
+    text = json.dumps({"a": VOCABULARY, "b": [{"c": hidden}], "d": 1})
+    if escaped:
+        for key in hidden:
+            text = text.replace(f'"{key}"', '"' + "".join(f"\\u{ord(c):04x}" for c in key) + '"')
+    assert inspect_bytes(text.encode(), "tokenizer.json").verdict == "unsafe"

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
 LARGEST_PARSED_BYTES = 1 << 20
-"""A larger document is parsed only if one of the keys that matter stands in it."""
+"""Of a larger document only the values of the keys that matter are parsed."""
 
-_TELLING = re.compile(
-    rb'"(?:auto_map|\w*(?:template|prompt)\w*|_target_?|target|class_name|__loader__|weight_map|custom_pipelines)"|\\u00[2-7]'
+_ACTED_ON_KEY = re.compile(
+    rb'"(auto_map|[\w.]*(?:template|prompt)\w*|_target_?|target|weight_map|custom_pipelines|vocab_file|tokenizer_file'
+    rb'|merges_file|spm_file|vocab_path|sp_model_file|source_spm)"\s*:\s*(?=["\[{])'
 )
+_WHOLE = re.compile(rb'"(?:class_name|__loader__|_class_name)"\s*:\s*["\[]|\\u00(?:5[fF]|6|7[0-9aA])')
+"""Objects that only make sense as a whole, and letters of a key that are written as escapes."""
 
 _ACTED_ON = frozenset(
     {"auto_map", "chat_template", "_target_", "_target", "target", "class_name", "config", "module", "weight_map"}
@@ -46,7 +49,8 @@ def read_document(source: Source) -> str | None:
     """Read a JSON document; None where the bytes are none."""
     n_bytes = len(source.data)
     is_wide = b"\0" in source.head(4)
-    if n_bytes > LARGEST_PARSED_BYTES and not is_wide and not _TELLING.search(source.data):
+    if n_bytes > LARGEST_PARSED_BYTES and not is_wide and not _WHOLE.search(source.data):
+        _read_pieces(source)
         return "xgboost" if source.data.find(b'"learner"', 0, 4096) >= 0 else "json"
     if n_bytes > source.ledger.limits.header_bytes:
         raise source.ledger.limit("header_bytes", source.where)
@@ -59,6 +63,23 @@ def read_document(source: Source) -> str | None:
     except ValueError:
         return None
     return _read(source, document)
+
+
+def _read_pieces(source: Source) -> None:
+    """Check the values of the keys that matter in a document that is too large to be parsed as a whole."""
+    decoder = json.JSONDecoder()
+    for match in _ACTED_ON_KEY.finditer(source.data):
+        piece = bytes(source.data[match.end() : match.end() + LARGEST_PARSED_BYTES])
+        source.ledger.nodes(1, source.where)
+        try:
+            value, _ = decoder.raw_decode(piece.decode("utf-8", "ignore"))
+        except (ValueError, RecursionError):
+            source.unknown(
+                "limit", f"the value of {match[1].decode()!r} is too large, too deep or broken", match.start()
+            )
+            continue
+        key = match[1].decode()
+        _walk(source, {key: value, "params": {}} if key == "target" else {key: value})
 
 
 def _merged(source: Source, pairs: list[tuple[str, object]]) -> dict[str, object]:

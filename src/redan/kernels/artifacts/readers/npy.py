@@ -5,9 +5,10 @@ Source: NumPy NEP 1 and `numpy/lib/format.py`.
 
 from __future__ import annotations
 
+import ast
 import re
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from redan.kernels.artifacts.readers.pickles import read_pickles
 
@@ -20,12 +21,14 @@ _DESCR = re.compile(rb"""["']descr["']\s*:""")
 _OTHER_KEY = re.compile(rb"""["'](?:fortran_order|shape)["']""")
 _OBJECT = re.compile(rb"""["'][<>|=]?O\d*["']""")
 _PLAIN = re.compile(rb"""["'][<>|=]?[?bhilqpBHILQPefdgFDGSUVMmiufca]\d*(?:\[\w+\])?["']""")
-_SIZED = re.compile(rb"""["'][<>|=]?([?bhilqpBHILQPefdgFDGSUVMmiufc])(\d*)(?:\[\w+\])?["']""")
-_SHAPE = re.compile(rb"""["']shape["']\s*:\s*\(([\d\s,]*)\)""")
+_SIZED = re.compile(r"[<>|=]?([?bhilqpBHILQPefdgFDGSUVMmiufca])(\d{0,18})(?:\[\w+\])?")
 _MOST_SIDES = 64
 """NumPy's own limit."""
-_MOST_DIGITS = 18
-_BEYOND_ANY_FILE = 1 << 62
+_DEEPEST_FIELD = 16
+
+LONGEST_HEADER = 1 << 16
+"""Bytes of a header whose types are added up; version 1 of the format cannot have more."""
+
 _TEXT_BYTES = 4
 """A character of a U string takes four bytes; every other numbered type counts bytes."""
 _HEADER = re.compile(rb"""\{[\w\s"'<>|=?,:()\[\]{}.+-]*\}\s*""")
@@ -56,29 +59,53 @@ def holds_objects(head: bytes) -> bool | None:
 
 
 def _n_content(header: bytes) -> int | None:
-    """Bytes of a plain array's content, or None for structured and unnumbered types, whose size is not told here."""
-    key, shape = _DESCR.search(header), _SHAPE.search(header)
-    kind = _SIZED.match(header[key.end() :].lstrip()) if key else None
-    if kind is None or shape is None:
+    """Bytes of an array's content, or None where its header does not tell."""
+    if len(header) > LONGEST_HEADER:
         return None
-    if not kind[2] and kind[1] not in b"?":
+    try:
+        described = ast.literal_eval(header.decode("ascii").strip())
+        n_item = _n_item(described["descr"], 0)
+        sides = described["shape"]
+    except (ValueError, SyntaxError, TypeError, LookupError, RecursionError, MemoryError):
         return None
-    sides = [part.strip() for part in shape[1].split(b",") if part.strip()]
-    numbers = (*sides, kind[2] or b"1")
-    if len(sides) > _MOST_SIDES or not all(n.isdigit() and len(n) <= _MOST_DIGITS for n in numbers):
-        return _BEYOND_ANY_FILE
-    n_item = int(kind[2] or b"1") * (_TEXT_BYTES if kind[1] == b"U" else 1)
-    # a datetime is written M8[ns]: eight bytes whatever its unit
-    return n_item * prod(map(int, sides))
+    return None if n_item is None or not _are_sides(sides) else n_item * prod(sides)
+
+
+def _n_item(descr: object, depth: int) -> int | None:
+    """Bytes of one item of a type: a code such as `<f4`, or a list of fields, each with a name, a type and a shape."""
+    if isinstance(descr, str):
+        kind = _SIZED.fullmatch(descr)
+        if kind is None or (not kind[2] and kind[1] != "?"):
+            return None
+        # a datetime is written M8[ns]: eight bytes whatever its unit
+        return int(kind[2] or "1") * (_TEXT_BYTES if kind[1] == "U" else 1)
+    if not isinstance(descr, list) or depth > _DEEPEST_FIELD:
+        return None
+    total = 0
+    for field in descr:
+        n_bytes = _n_item(field[1], depth + 1)
+        sides = field[2] if len(field) > 2 else ()
+        sides = (sides,) if isinstance(sides, int) else sides
+        if n_bytes is None or not _are_sides(sides):
+            return None
+        total += n_bytes * prod(sides)
+    return total
+
+
+def _are_sides(sides: object) -> TypeGuard[tuple[int, ...]]:
+    return isinstance(sides, tuple) and len(sides) <= _MOST_SIDES and all(type(n) is int and n >= 0 for n in sides)
 
 
 def _check_end(source: Source, header: bytes, start: int) -> None:
     """Account for the whole file: content that is missing, and bytes behind it that nobody read, are not safe."""
     n_content = _n_content(header)
-    end = start if n_content is None else start + n_content
+    if n_content is None:
+        source.unknown("malformed-header", "the array's header does not tell how long its content is")
+        return
+    end = start + n_content
     if end > len(source.data):
         source.unknown("truncated", "the array ends before its content", len(source.data))
-    elif n_content is not None and end < len(source.data):
+    elif end < len(source.data):
         source.unknown("trailing-bytes", f"{len(source.data) - end} bytes behind the array were not read", end)
 
 
