@@ -141,6 +141,8 @@ def tables(record: type = Settings, prefix: str = "") -> Iterator[tuple[str, typ
             yield from tables(hint, f"{prefix}{item.name}.")
         elif get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
             yield f"[[{prefix}{item.name}]]", get_args(hint)[0]
+        elif get_origin(hint) is Mapping and is_dataclass(get_args(hint)[1]):
+            yield f"[{prefix}{item.name}.NAME]", get_args(hint)[1]
 
 
 def attribute_docs(record: type) -> dict[str, str]:
@@ -159,6 +161,7 @@ _KINDS: dict[Any, str] = {
     tuple[float, ...]: "list of numbers",
     tuple[float, float]: "two numbers",
     Mapping[str, Any]: "table",
+    Mapping[str, str]: "table of strings",
     Severity: "one of " + ", ".join(f"`{severity.word}`" for severity in Severity),
 }
 """What TOML calls a kind of value."""
@@ -169,7 +172,7 @@ def _kind(hint: Any) -> str:
         return "one of " + ", ".join(f"`{word}`" for word in get_args(hint))
     if get_origin(hint) is UnionType:
         (hint,) = (option for option in get_args(hint) if option is not type(None))
-    if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
+    if get_origin(hint) in (tuple, Mapping) and any(is_dataclass(inner) for inner in get_args(hint)):
         return "tables of its own"
     return _KINDS[hint]
 
@@ -189,13 +192,22 @@ def commands_page() -> str:
     intro = "What `--help` prints. Exit codes and the road of a run are on the page about [verbs](verbs.md).\n"
     lines = [NOTE + "# Commands\n", intro]
     context = click.Context(redan, info_name="redan")
-    for verb in ["", *redan.list_commands(context)]:
-        words = [verb, "--help"] if verb else ["--help"]
+    for verb in ["", *_verbs(context)]:
+        words = [*verb.split(), "--help"]
         result = CliRunner().invoke(redan, words, prog_name="redan", terminal_width=100, max_content_width=100)
         if result.exit_code:
             raise RuntimeError(f"redan {' '.join(words)} ended with {result.exit_code}: {result.output}")
         lines += [f"## `redan {verb}`\n" if verb else "## `redan`\n", "```text", result.output.rstrip(), "```\n"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _verbs(context: click.Context) -> Iterator[str]:
+    """Return every verb, and after a group each verb below it."""
+    for verb in redan.list_commands(context):
+        yield verb
+        command = redan.get_command(context, verb)
+        if isinstance(command, click.Group):
+            yield from (f"{verb} {below}" for below in command.list_commands(context))
 
 
 def _cell(text: str) -> str:
