@@ -169,7 +169,7 @@ _KINDS: dict[Any, str] = {
 
 def _kind(hint: Any) -> str:
     if get_origin(hint) is Literal:
-        return "one of " + ", ".join(f"`{word}`" for word in get_args(hint))
+        return "one of " + ", ".join(f"`{word}`" for word in get_args(hint) if word)
     if get_origin(hint) is UnionType:
         (hint,) = (option for option in get_args(hint) if option is not type(None))
     if get_origin(hint) in (tuple, Mapping) and any(is_dataclass(inner) for inner in get_args(hint)):

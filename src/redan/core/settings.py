@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from redan.core.errors import ConfigError
+from redan.core.card import Card
 from redan.core.finding import Severity
 from redan.core.policy import Ignore
 
@@ -254,6 +255,7 @@ class Settings:
     model: Model = field(default_factory=Model)
     endpoint: Endpoint = field(default_factory=Endpoint)
     data: Data = field(default_factory=Data)
+    card: Card = field(default_factory=Card)
     scan: Scan = field(default_factory=Scan)
     attack: Attack = field(default_factory=Attack)
     exposure: Exposure = field(default_factory=Exposure)
