@@ -29,7 +29,7 @@ from redan.kernels.merkle import tiles
 MOST_IN_GROUP = 1000
 GROUP_BYTES = 4 << 20
 SEGMENT_BYTES = 16 << 20
-MOST_WAL_BYTES = 512 << 20
+MOST_WAL_BYTES = 256 << 20
 _MAGIC = b"RDNWAL1\n"
 _HEADER = struct.Struct(">8sQ8sI")
 _FRAME = struct.Struct(">8sQIII")

@@ -15,7 +15,7 @@ from redan.evidence.log.disk import Disk
 
 
 class RecordingDisk(Disk):
-    """Does everything for real and keeps a trace; a completed sync is written down after it completed.
+    """Does everything but syncing, and keeps a trace; what a sync is worth is up to `Machine`.
 
     Args:
         root: the log; the trace names what lies below it.
@@ -49,9 +49,7 @@ class RecordingDisk(Disk):
         super().truncate(handle, size_bytes)
 
     def sync(self, handle: int) -> None:
-        path = self._paths[handle]
-        super().sync(handle)
-        self._note("sync", path)
+        self._note("sync", self._paths[handle])
 
     def rename(self, old: Path, new: Path) -> None:
         self._note("rename", old, new)
@@ -71,7 +69,6 @@ class RecordingDisk(Disk):
         super().remove_folder(path)
 
     def sync_folder(self, path: Path) -> None:
-        super().sync_folder(path)
         self._note("sync folder", path)
 
 

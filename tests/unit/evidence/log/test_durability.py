@@ -18,7 +18,6 @@ from tests.unit.evidence.log.crashing import Machine, RecordingDisk
 from redan.core.errors import EvidenceError
 from redan.evidence.keys import Signer, save
 from redan.evidence.log import LogReader, notes, open_log, wal
-from redan.evidence.log.disk import Disk
 from redan.evidence.log.notes import NoteKey
 from redan.evidence.log.verifying import verify
 from redan.evidence.log.writing import Log
@@ -71,7 +70,7 @@ def crash_twice(initial: Path, trace: list[tuple[object, ...]], signer: Signer, 
     disk = RecordingDisk(left)
     found = recovered(left, signer, acked, disk)
     replay(before, disk.trace[: rng.randrange(len(disk.trace) + 1)], again, rng)
-    twice = recovered(again, signer, acked, Disk())
+    twice = recovered(again, signer, acked, RecordingDisk(again))
     assert twice[: len(found)] == found[: len(twice)]
     for path in (left, again, before):
         shutil.rmtree(path)
@@ -82,7 +81,7 @@ def crash_often(initial: Path, trace: list[tuple[object, ...]], signer: Signer, 
         crash_twice(initial, trace, signer, random.Random(seed))
 
 
-def recovered(folder: Path, signer: Signer, acked: int, disk: Disk) -> list[bytes]:
+def recovered(folder: Path, signer: Signer, acked: int, disk: RecordingDisk) -> list[bytes]:
     """Open what a crash left and return the entries, after checking that they are a beginning of what was handed in."""
     with open_log(folder, signer, disk=disk, checkpoint_every_s=60) as log:
         found = list(log.entries())
@@ -257,3 +256,34 @@ def test_an_empty_segment_left_by_a_crash_is_removed(make: Make, signer: Signer)
         (folder / "wal" / name).write_bytes(data)
         with open_log(folder, signer) as log:
             assert log.append(b"x") >= 3
+
+
+TRACED = """
+import os, sys
+from pathlib import Path
+from redan.evidence.keys import load_signer
+from redan.evidence.log import open_log
+with open_log(Path(sys.argv[1]), load_signer(Path(sys.argv[2]))) as log:
+    for i in range(20):
+        index = log.append(b"traced entry %d." % i)
+        os.write(1, b"acknowledged %d." % index)
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_the_system_is_asked_to_sync_before_each_acknowledgement(make: Make, signer: Signer, tmp_path: Path) -> None:
+    """What the replay believes of our own calls is true of the system's."""
+    folder = make([])
+    save(signer, tmp_path / "key")
+    words = [sys.executable, "-c", TRACED, str(folder), str(tmp_path / "key")]
+    trace = ["strace", "-f", "-y", "-s", "4096", "-e", "trace=write,fdatasync,fsync", "-o", str(tmp_path / "calls")]
+    ended = subprocess.run([*trace, *words], capture_output=True, text=True, check=False)
+    if "ptrace" in ended.stderr or "PTRACE" in ended.stderr:
+        pytest.skip(f"strace may not trace here: {ended.stderr.strip()[:80]}")
+    assert ended.returncode == 0, ended.stderr
+    calls = (tmp_path / "calls").read_text(errors="replace").splitlines()
+    for i in range(20):
+        written = next(n for n, c in enumerate(calls) if ".wal>" in c and f"traced entry {i}." in c)
+        said = next(n for n, c in enumerate(calls) if f"acknowledged {i}." in c)
+        synced = [c for c in calls[written:said] if "fdatasync" in c and (".wal>" in c or "resumed" in c)]
+        assert any(c.rstrip().endswith("= 0") for c in synced), calls[written : said + 1]

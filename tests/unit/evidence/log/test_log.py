@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
@@ -19,7 +20,7 @@ import pytest
 from redan.core.errors import EvidenceError, SignatureRefused, Unreadable, UsageError
 from redan.evidence import dsse
 from redan.evidence.keys import Signer, generate
-from redan.evidence.log import LogReader, create_log, notes, open_log, proving, statements
+from redan.evidence.log import Log, LogReader, create_log, notes, open_log, proving, statements
 from redan.evidence.log.disk import Disk
 from redan.evidence.log.notes import NoteKey
 from redan.evidence.log.verifying import verify
@@ -377,3 +378,20 @@ def test_partial_files_stay_until_the_full_one_is_there(make: Make, signer: Sign
         assert not (folder / "tile/entries/000.p").exists()
         assert not (folder / "tile/0/000.p").exists()
         assert len(tiles.entries((folder / "tile/entries/000").read_bytes())) == 256
+
+
+def test_an_event_loop_can_wait_for_many_entries_at_once(make: Make, signer: Signer) -> None:
+    async def append(log: Log, entry: bytes) -> int:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        ticket = log.append_async(entry)
+        ticket.then(lambda: loop.call_soon_threadsafe(done.set_result, None))
+        await done
+        return ticket.index()
+
+    async def all_of_them(log: Log) -> list[int]:
+        return await asyncio.gather(*[append(log, entry) for entry in some(2000)])
+
+    with open_log(make([]), signer) as log:
+        assert asyncio.run(all_of_them(log)) == list(range(2000))
+        assert list(log.entries()) == some(2000)
