@@ -26,6 +26,11 @@ EXTRAS = (
     ("onnx", "onnxruntime", "ONNX models"),
     ("data", "pyarrow", "Parquet data"),
     ("data", "pillow", "images in folders"),
+    ("store", "sqlalchemy", "redan store: runs and evidence in a database"),
+    ("store", "psycopg", "a store in PostgreSQL"),
+    ("store", "fsspec", "a store's blobs in S3 and the like"),
+    ("store", "keyring", "a store's key in the system's keyring"),
+    ("store", "hvac", "a store's key in Vault"),
 )
 _MODULES = {"scikit-learn": "sklearn", "pillow": "PIL"}
 
