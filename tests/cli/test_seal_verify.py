@@ -64,6 +64,7 @@ def test_a_model_changed_after_sealing_is_refused(cli: Cli, keys: Path, benign: 
     ended = cli("verify", benign)
     assert ended.code == 1
     assert "about another model" in ended.out
+    assert "a statement by ml.key.pub " in " ".join(ended.out.split())
     refused = cli("seal", "scan.json", "--model", benign, "--key", "ml.key")
     assert refused.code == 1
     assert "RDN-E510: the report is about another model" in refused.err

@@ -67,7 +67,7 @@ def admission(
         [f"signature of the model: {signature.why}"] if signature is not None and signature.state == "verified" else []
     )
     for required in policy.required or _implied(standing):
-        short, sentence = _of_requirement(required, replace(sorted_out, known=standing), at)
+        short, sentence = _of_requirement(required, replace(sorted_out, known=standing), policy, at)
         failures += short
         met += [sentence] if sentence else []
     verdict = _verdict(policy, standing, bool(failures), bool(envelopes))
@@ -118,14 +118,16 @@ def _standing(known: Sequence[Known], policy: AdmissionPolicy) -> tuple[tuple[Kn
                 Failure(
                     requirement="revocation",
                     expected="a model that nobody took back",
-                    found=f"it was revoked on {each.made:%Y-%m-%d} by {_keys(each.signers)}: {each.content.why}",
+                    found=f"it was revoked on {each.made:%Y-%m-%d} by {policy.named(each.signers)}: {each.content.why}",
                     fix="use another version of the model; a revocation is not taken back",
                 )
             )
     return tuple(each for each in known if each.statement.sha256 not in taken), tuple(failures)
 
 
-def _of_requirement(required: Required, found: Verified, at: datetime) -> tuple[list[Failure], str]:
+def _of_requirement(
+    required: Required, found: Verified, policy: AdmissionPolicy, at: datetime
+) -> tuple[list[Failure], str]:
     requirement = required.requirement
     wanted = type_of(requirement.statement)
     kept = [k for k in found.known if k.statement.predicate_type == wanted]
@@ -139,12 +141,12 @@ def _of_requirement(required: Required, found: Verified, at: datetime) -> tuple[
     enough = [key for key, failures in judged.items() if not failures]
     if len(enough) >= requirement.signers:
         made = min(each.made for key in enough for each in newest[key])
-        against = [f"{_keys([key])} says {failures[0].found}" for key, failures in judged.items() if failures]
+        against = [f"{policy.named([key])} says {failures[0].found}" for key, failures in judged.items() if failures]
         otherwise = f"; but {'; '.join(against)}" if against else ""
-        return [], f"{label(requirement)}: {_keys(enough)}, {made:%Y-%m-%d}{otherwise}"
+        return [], f"{label(requirement)}: {policy.named(enough)}, {made:%Y-%m-%d}{otherwise}"
     failures = [f for key in judged for f in judged[key]]
     if len(judged) < requirement.signers:
-        failures.append(_lacking(required, len(judged), kept, found.ignored))
+        failures.append(_lacking(required, policy, len(judged), kept, found.ignored))
     return failures, ""
 
 
@@ -159,17 +161,19 @@ def _sealers(known: Sequence[Known]) -> frozenset[str]:
     return frozenset(key for each in results for key in each.signers)
 
 
-def _lacking(required: Required, n_found: int, kept: Sequence[Known], ignored: Sequence[Ignored]) -> Failure:
+def _lacking(
+    required: Required, policy: AdmissionPolicy, n_found: int, kept: Sequence[Known], ignored: Sequence[Ignored]
+) -> Failure:
     requirement = required.requirement
     others = {key for each in kept for key in each.signers} - required.signed_by
     reasons = [i.why for i in ignored if i.kind == requirement.statement]
     if others:
-        reasons.append(f"one is by {_keys(others)}, which does not count for it")
+        reasons.append(f"one is by {policy.named(others)}, which does not count for it")
     if requirement.not_sealer and any(each.signers & required.signed_by for each in kept):
         reasons.append("a key that sealed results of this model does not count here")
-    expected = f"a statement by {_keys(required.signed_by)}"
+    expected = f"a statement by {policy.named(required.signed_by)}"
     if requirement.signers > 1:
-        expected = f"statements by {requirement.signers} different keys of {_keys(required.signed_by)}"
+        expected = f"statements by {requirement.signers} different keys of {policy.named(required.signed_by)}"
     if requirement.claim:
         expected = f"{bound(requirement)}, in {expected}"
     return Failure(
@@ -199,7 +203,3 @@ def _implied(standing: Sequence[Known]) -> tuple[Required, ...]:
 
 def _note(each: Ignored) -> str:
     return f"a {each.kind or 'nameless'} statement does not count: {each.why}"
-
-
-def _keys(key_ids: Sequence[str] | frozenset[str] | set[str]) -> str:
-    return "key " + ", ".join(f"{key[:16]}…" for key in sorted(key_ids)) if key_ids else "no key"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -39,12 +39,19 @@ class AdmissionPolicy:
         verifiers: every key that counts for anything, each once.
         revoked_by: identifiers of the keys whose revocations count.
         signature: what is asked of the model's own signature.
+        names: what the policy calls its keys, by identifier; for sentences alone.
     """
 
     required: tuple[Required, ...] = ()
     verifiers: tuple[Verifier, ...] = ()
     revoked_by: frozenset[str] = frozenset()
     signature: Literal["required", "if present", "ignored"] = "if present"
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def named(self, key_ids: Iterable[str]) -> str:
+        """Name keys for a reader: as the policy does, with the beginning of each identifier."""
+        shown = (f"{self.names.get(key_id, 'key')} {key_id[:16]}…" for key_id in sorted(key_ids))
+        return ", ".join(shown) or "no key"
 
 
 def policy_of(admission: Admission, root: Path, *, keys: Sequence[Verifier] = ()) -> AdmissionPolicy:
@@ -68,6 +75,7 @@ def policy_of(admission: Admission, root: Path, *, keys: Sequence[Verifier] = ()
         verifiers=tuple(ring.known.values()),
         revoked_by=revoking or frozenset(ring.known),
         signature=admission.signature,
+        names=ring.names,
     )
 
 
@@ -93,6 +101,7 @@ class _Ring:
         self._root = root
         self._by_name: dict[str, Verifier] = {}
         self.known: dict[str, Verifier] = {key.key_id: key for key in keys}
+        self.names: dict[str, str] = {}
 
     def ids(self, names: Iterable[str]) -> frozenset[str]:
         return frozenset(self._key(name).key_id for name in names)
@@ -103,6 +112,7 @@ class _Ring:
         if name not in self._by_name:
             key = load_verifier(self._root / name)
             self._by_name[name] = self.known.setdefault(key.key_id, key)
+            self.names.setdefault(key.key_id, name)
         return self._by_name[name]
 
 
