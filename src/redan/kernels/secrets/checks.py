@@ -9,6 +9,7 @@ import math
 import re
 import zlib
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -77,3 +78,11 @@ def random_like(body: str) -> bool:
     if _FILLER.search(body):
         return False
     return len(set(body)) >= min(8, len(body) // 2)
+
+
+def scrambled(text: str) -> bool:
+    """Tell whether letters and digits, or capitals and small letters, change places as no word has them."""
+    if any(sign.isdigit() for sign in text):
+        return not text.isdigit()
+    changes = sum(one.isupper() != other.isupper() for one, other in pairwise(text))
+    return changes * 4 >= len(text)

@@ -43,7 +43,7 @@ def private_keys(text: str) -> Iterator[Secret]:
                     title=opened.group(1).lower(),
                     start=at,
                     end=stop,
-                    value=text[at:stop],
+                    value=text[at:stop].replace("\\n", "\n"),
                     confidence="confirmed" if closed else "likely",
                 )
         at = text.find("-----BEGIN ", after)

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from redan.kernels.secrets.checks import entropy
+from redan.kernels.secrets.checks import entropy, scrambled
 
 Strength = Literal["password", "token", "key", ""]
 
@@ -36,7 +36,8 @@ ASSIGNED = re.compile(
     r"""(?P<name>[\w.\-]{2,90}+(?:[ ](?:key|token|secret|password)\b)?)["'`\])*]{0,4}+[ \t]{0,8}+"""
     r"""(?P<sign>:[ ]?[A-Za-z][\w\[\]|. ]{0,30}?=|:=|=>|->|={1,2}|:|\||>|,|["']?[ ]{1,3}value[ ]?="""
     r"""|\bis\b|[ \t]{1,20}+|(?<=[ \t]))"""
-    r"""[ \t*]{0,20}+\n?[ \t]{0,20}+(?:[rbfuRBFU]{0,2}(?P<quote>\\?["'`])(?P<quoted>[^\n"'`]{4,300}+)(?P=quote)"""
+    r"""[ \t*]{0,20}+\n?[ \t]{0,20}+"""
+    r"""(?:(?:[A-Za-z_.]{0,30}+\(\s{0,20}+)?+[rbfuRBFU]{0,2}(?P<quote>\\?["'`])(?P<quoted>[^\n"'`]{4,300}+)(?P=quote)"""
     r"""|(?P<bare>[^\s"'`<>{}()\[\],;|\\&=]{6,300}+={0,2}+)(?P<after>.?))"""
 )
 BEARER = re.compile(
@@ -45,6 +46,7 @@ BEARER = re.compile(
 NETRC = re.compile(r"(?i)login[ \t\n]{1,20}+\S{1,100}+[ \t\n]{1,20}+password[ \t\n]{1,20}+(?P<value>\S{4,200})")
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SPELT = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 _PASSWORDS = ("password", "passwd", "pwd", "passphrase", "passcode", "passw", "pw")
 _STRONG = ("secret", "token", "apikey", "accesskey", "secretkey", "credential", "credentials", "creds", "bearer")
 # fmt: off
@@ -104,8 +106,8 @@ def is_secret(value: str, promised: Strength) -> bool:
         return promised == "token"
     if promised == "key" and (_HEX.fullmatch(value) or len(value) < 24):
         return False
-    digits = sum(sign.isdigit() for sign in value)
-    return len(value) >= 16 and digits >= 2 and digits < len(value) and entropy(value) >= 3.0 and _dense(value)
+    most = 12 if promised == "token" and _mixed(value) else 16
+    return len(value) >= most and scrambled(value) and entropy(value) >= 3.0 and _dense(value)
 
 
 def _mixed(value: str) -> bool:
@@ -117,7 +119,5 @@ def _mixed(value: str) -> bool:
 
 
 def _dense(value: str) -> bool:
-    """Tell whether a value is not made of words: ``bert-base-uncased-v2``, ``com.example.token1``."""
-    parts = re.split(r"[_\-.:/ ]", value)
-    words = sum(len(part) for part in parts if part.isalpha() and (part.islower() or part.istitle() or part.isupper()))
-    return words * 2 <= len(value)
+    """Tell whether a value is not made of words: ``bert-base-uncased-v2``, ``Token2WavModel``."""
+    return sum(len(word) for word in _SPELT.findall(value)) * 2 <= len(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from redan.core.record import dataclass
+from redan.kernels.secrets.checks import scrambled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def shape_of(value: str, before: str) -> Shape | None:
         value: the run.
         before: the text before it, in lower case; heads and neighbours of a cell.
     """
-    if not any(sign.isdigit() for sign in value) or value.isdigit():
+    if not scrambled(value):
         return None
     asked = [found.start() for found in _ASKING.finditer(before)]
     if not asked or _OTHERWISE.search(before, asked[-1]):
