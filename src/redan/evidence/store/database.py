@@ -100,7 +100,7 @@ def connect(url: str, *, root: Path, create: bool = False) -> Database:
         engine = create_engine(parsed, hide_parameters=True)
     except ImportError as err:
         raise MissingDependency.of("psycopg", "store", "a store in PostgreSQL") from err
-    database = Database(engine=engine, shown=parsed.render_as_string(hide_password=True))
+    database = Database(engine=engine, shown=_shown(parsed))
     if database.is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -145,6 +145,11 @@ def _parsed(url: str, root: Path) -> URL:
     raise ConfigError(
         f"the store's database cannot be of kind {kind!r}", hint="give the path of a SQLite file, or postgresql://…"
     )
+
+
+def _shown(url: URL) -> str:
+    """Return the URL without its password, wherever it stands."""
+    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
 
 
 def _sqlite_file(path: Path, *, create: bool) -> None:

@@ -136,7 +136,7 @@ def test_other_databases_are_refused_without_telling_the_password(tmp_path: Path
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
-    database = connect(f"postgresql://redan:secret@/x?host={tmp_path}", root=tmp_path)
+    database = connect(f"postgresql://redan:secret@/x?host={tmp_path}&password=secret", root=tmp_path)
     with pytest.raises(EvidenceError) as refused, database.reading():
         pass
     assert "the database postgresql+psycopg://redan:***@/x" in refused.value.message
