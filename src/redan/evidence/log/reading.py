@@ -47,13 +47,20 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return notes.parse(read_bounded(path, notes.LARGEST_NOTE_BYTES))
 
 
+def _in_folder(path: Path) -> Path:
+    """Return the path of a file in a log's folder, where nothing else than a file may lie: a pipe would never end."""
+    if path.exists() and not path.is_file():
+        raise Unreadable(f"{str(path)!r} is no regular file", hint="a log's folder holds files and folders only")
+    return path
+
+
 def own_key(folder: Path) -> NoteKey:
     """Read the key that a log's folder itself names: good against accidents, worth nothing against its operator.
 
     Raises:
         Unreadable: there is none.
     """
-    return notes.parse_key(read_bounded(folder / KEY, 1024).decode(errors="replace"))
+    return notes.parse_key(read_bounded(_in_folder(folder / KEY), 1024).decode(errors="replace"))
 
 
 class LogReader:
@@ -71,7 +78,7 @@ class LogReader:
 
     def __init__(self, folder: Path, checkpoint: Checkpoint | None = None) -> None:
         self.folder = folder
-        self.checkpoint = read_checkpoint(folder / CHECKPOINT) if checkpoint is None else checkpoint
+        self.checkpoint = read_checkpoint(_in_folder(folder / CHECKPOINT)) if checkpoint is None else checkpoint
         self._cache: OrderedDict[tuple[int | str, int], bytes] = OrderedDict()
         self.nodes = tiles.nodes(self.tile)
 

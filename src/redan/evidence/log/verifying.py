@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ Kind = Literal[
     "changed", "deleted", "inserted", "reordered", "missing", "hashes", "signature", "rollback", "fork", "wal"
 ]
 MOST_PROBLEMS = 100
+_PARTIAL = re.compile(r"tile/([0-9]|[1-5][0-9]|6[0-3]|entries)/((?:x[0-9]{3}/){0,5}[0-9]{3})\.p/([1-9][0-9]{0,2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +178,11 @@ def _culprit(reader: LogReader, n: int, hashes: list[bytes], stored: list[bytes]
 def _partials(reader: LogReader) -> Iterator[Problem]:
     """Compare each partial file with what took its place, since whoever holds an older checkpoint may take it."""
     for path in sorted(reader.folder.glob("tile/**/*.p/*")):
-        level, *digits = path.relative_to(reader.folder / "tile").with_suffix("").parts
-        name = "".join(digits[:-1]).removesuffix(".p").replace("x", "")
-        if not (name.isdecimal() and path.name.isdecimal() and (level.isdecimal() or level == tiles.ENTRIES)):
+        found = _PARTIAL.fullmatch(path.relative_to(reader.folder).as_posix())
+        if found is None or not path.is_file():
             continue
-        n, width = int(name), int(path.name)
-        start = n * tiles.WIDTH ** (1 + (int(level) if level.isdecimal() else 0))
+        level, n, width = found[1], int(found[2].replace("x", "").replace("/", "")), int(found[3])
+        start = n * tiles.WIDTH ** (1 + (0 if level == tiles.ENTRIES else int(level)))
         if start < reader.size:
             yield from _older(reader, path, level, n, width, start)
 

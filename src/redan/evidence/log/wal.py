@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import struct
 from collections import deque
 from collections.abc import Iterator
@@ -126,7 +127,7 @@ def segments(folder: Path) -> list[Segment]:
         EvidenceError: they are larger than a log ever lets them become.
         OSError: a file cannot be read.
     """
-    paths = [p for p in sorted(folder.glob("*.wal")) if p.stem.isdecimal() and len(p.stem) == 20]
+    paths = [p for p in sorted(folder.glob("*.wal")) if re.fullmatch(r"[0-9]{20}", p.stem) and p.is_file()]
     if (n_bytes := sum(p.stat().st_size for p in paths)) > MOST_WAL_BYTES:
         raise EvidenceError(f"the write-ahead log has {n_bytes} bytes; a log keeps at most {MOST_WAL_BYTES}")
     return [_read(p) for p in paths]

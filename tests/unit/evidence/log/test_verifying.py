@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -233,6 +234,32 @@ def test_a_hostile_size_does_not_exhaust_anything(folder: Path, signers: tuple[S
     (folder / "checkpoint").write_text(head.text())
     found = verify(folder, signers[1])
     assert 1 <= len(found.problems) <= 100
+
+
+@pytest.mark.parametrize("name", ["checkpoint", MIDDLE, "tile/0/000", "tile/0/001.p/7", "wal/00000000000000000700.wal"])
+def test_a_pipe_in_the_folder_keeps_nobody_waiting(folder: Path, signers: tuple[Signer, NoteKey], name: str) -> None:
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(folder / name)
+    try:
+        verify(folder, signers[1])
+    except Unreadable as err:
+        assert name == "checkpoint"
+        assert "no regular file" in err.message
+
+
+def test_hostile_names_of_files_are_passed_over(folder: Path, signers: tuple[Signer, NoteKey]) -> None:
+    for name in (
+        "99999999999/000.p/1",
+        "0/" + "x999/" * 400 + "000.p/1",
+        "0/000.p/" + "9" * 200,
+        "63/000.p/255",
+        "0/\u0661.p/1",
+    ):
+        path = folder / "tile" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    assert verify(folder, signers[1]).problems == ()
 
 
 def _files(folder: Path) -> Iterator[Path]:
