@@ -18,9 +18,10 @@ enum { HAND_BACK = -1, FAILED = -2 };
 
 /* What the Python half tells once; see `bind`. */
 typedef struct {
-    PyObject *imported_type, *number, *text, *set, *buffer;
+    PyObject *imported_type, *result_type, *number, *text, *set, *buffer;
     Py_ssize_t longest_list, most_retained, longest_kept, object_bytes, largest_gap;
     PyObject *name_stack, *name_push, *name_append, *name_judge, *name_telling_key, *name_text, *name_retained;
+    PyObject *name_graph_full, *name_grade, *constructor, *function, *class_;
 } Kit;
 
 /* One call of `walk`: borrowed references except `stack`. */
@@ -30,6 +31,7 @@ typedef struct {
     PyObject *stack;
     const unsigned char *data;
     Py_ssize_t size, n_text_bytes, n_retained;
+    int is_graph_full;
 } Walk;
 
 static uint64_t
@@ -485,6 +487,46 @@ gather(Walk *w, int code, Py_ssize_t next)
     return failed ? FAILED : next;
 }
 
+/* ---- calls ---- */
+
+/* Whether the judge would have nothing to say of a call: `_is_plain` of calls.py. 1, 0 or -1. */
+static int
+is_plain_call(const Walk *w, PyObject *function, PyObject *arguments, int code)
+{
+    if ((PyObject *)Py_TYPE(function) != w->kit->imported_type) {
+        return 0;
+    }
+    PyObject *grade = PyObject_GetAttr(function, w->kit->name_grade);
+    if (grade == NULL) {
+        return -1;
+    }
+    int plain = PyUnicode_Compare(grade, w->kit->constructor) == 0 || PyUnicode_Compare(grade, w->kit->function) == 0
+                || (code == 0x81 && PyTuple_CheckExact(arguments) && PyTuple_Size(arguments) == 0
+                    && PyUnicode_Compare(grade, w->kit->class_) == 0);
+    Py_DECREF(grade);
+    return PyErr_Occurred() ? -1 : plain;
+}
+
+/* REDUCE and NEWOBJ of a listed callable, once the call graph holds all that it keeps. */
+static Py_ssize_t
+call(Walk *w, int code, Py_ssize_t next)
+{
+    Py_ssize_t size = PyList_Size(w->stack);
+    if (!w->is_graph_full || size < 2) {
+        return HAND_BACK;
+    }
+    PyObject *function = peek(w, 1), *arguments = peek(w, 0);
+    int plain = is_plain_call(w, function, arguments, code);
+    if (plain <= 0) {
+        return plain ? FAILED : HAND_BACK;
+    }
+    PyObject *result = PyObject_CallFunctionObjArgs(w->kit->result_type, function, arguments, NULL);
+    if (result == NULL || PyList_SetItem(w->stack, size - 2, result)) {
+        return FAILED;
+    }
+    return drop(w->stack, 1) ? FAILED : next;
+}
+
 /* ---- the loop ---- */
 
 /* The offset behind the opcode whose argument is at `pos`, or HAND_BACK, or FAILED with an exception. */
@@ -537,6 +579,8 @@ step(Walk *w, int code, Py_ssize_t pos)
     case 'u':
     case 0x90: return gather(w, code, pos);
     case 0x8f: return push(w, w->kit->set, pos);
+    case 'R':
+    case 0x81: return call(w, code, pos);
     case 0x91: return drop_to_mark(w, w->kit->set, pos);
     default: return HAND_BACK;
     }
@@ -583,6 +627,12 @@ advance(Walk *w, Py_ssize_t *pos, Py_ssize_t *n, Py_ssize_t edge)
         || read_count(w->machine, kit->name_retained, &n_retained)) {
         return -1;
     }
+    PyObject *full = PyObject_GetAttr(w->machine, kit->name_graph_full);
+    if (full == NULL) {
+        return -1;
+    }
+    w->is_graph_full = full == Py_True;
+    Py_DECREF(full);
     PyObject *first = w->stack = PyObject_GetAttr(w->machine, kit->name_stack);
     if (first == NULL) {
         return -1;
@@ -650,21 +700,21 @@ walk(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 
 /* ---- the module ---- */
 
-PyDoc_STRVAR(bind_doc, "bind(imported_type, number, text, set, buffer, longest_list, most_retained, longest_kept, "
+PyDoc_STRVAR(bind_doc, "bind(imported_type, result_type, number, text, set, buffer, longest_list, most_retained, longest_kept, "
                        "object_bytes, largest_gap)\n\nTell the values and bounds of the Python half.");
 
 static PyObject *
 bind(PyObject *module, PyObject *args)
 {
     Kit *kit = PyModule_GetState(module);
-    PyObject *values[5];
-    if (!PyArg_ParseTuple(args, "OOOOOnnnnn", &values[0], &values[1], &values[2], &values[3], &values[4],
+    PyObject *values[6];
+    if (!PyArg_ParseTuple(args, "OOOOOOnnnnn", &values[0], &values[1], &values[2], &values[3], &values[4], &values[5],
                           &kit->longest_list, &kit->most_retained, &kit->longest_kept, &kit->object_bytes,
                           &kit->largest_gap)) {
         return NULL;
     }
-    PyObject **places[5] = {&kit->imported_type, &kit->number, &kit->text, &kit->set, &kit->buffer};
-    for (int i = 0; i < 5; i++) {
+    PyObject **places[6] = {&kit->imported_type, &kit->result_type, &kit->number, &kit->text, &kit->set, &kit->buffer};
+    for (int i = 0; i < 6; i++) {
         Py_INCREF(values[i]);
         Py_XDECREF(*places[i]);
         *places[i] = values[i];
@@ -683,6 +733,11 @@ prepare(PyObject *module)
     kit->name_telling_key = PyUnicode_InternFromString("telling_key");
     kit->name_text = PyUnicode_InternFromString("n_text_bytes");
     kit->name_retained = PyUnicode_InternFromString("n_retained");
+    kit->name_graph_full = PyUnicode_InternFromString("is_graph_full");
+    kit->name_grade = PyUnicode_InternFromString("grade");
+    kit->constructor = PyUnicode_InternFromString("constructor");
+    kit->function = PyUnicode_InternFromString("function");
+    kit->class_ = PyUnicode_InternFromString("class");
     return PyErr_Occurred() ? -1 : PyModule_AddStringConstant(module, "INTERFACE", "1");
 }
 

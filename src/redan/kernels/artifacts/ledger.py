@@ -110,13 +110,24 @@ class Ledger:
         if self.n_nodes > self.limits.nodes:
             raise self.limit("nodes", where)
 
+    def judges(self, n: int, where: str = "") -> None:
+        """Count work on pickles that is not an opcode's.
+
+        Raises:
+            LimitReached: It is more than `Limits.judged`.
+        """
+        self.n_judged += n
+        if self.n_judged > self.limits.judged:
+            raise self.limit("judged", where)
+
     def searches(self, n_chars: int) -> bool:
         """Count characters about to be searched for evidence; False, with a reason, beyond the limit."""
+        was_within = self.n_evidence_chars <= self.limits.evidence_chars
         self.n_evidence_chars += n_chars
-        if self.n_evidence_chars > self.limits.evidence_chars:
+        is_within = self.n_evidence_chars <= self.limits.evidence_chars
+        if was_within and not is_within:
             self.limit("evidence_chars")
-            return False
-        return True
+        return is_within
 
     def is_credible(self) -> bool:
         """Whether an unsafe reason stands here that arbitrary bytes read as opcodes do not give by chance."""

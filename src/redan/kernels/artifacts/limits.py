@@ -15,7 +15,8 @@ class Limits:
 
     Attributes:
         opcodes: Pickle opcodes interpreted.
-        judged: Imports, calls, writes and text arguments of all pickles; one with many parts counts as several.
+        judged: Imports, calls, writes and text arguments of all pickles, plain calls of listed callables excepted; what
+            takes longer than an import counts as several.
         streams: Concatenated pickles in one buffer.
         stack_values: Values alive on one pickle's stack and in its containers.
         memo_entries: Memo entries of one pickle.
@@ -34,7 +35,7 @@ class Limits:
     """
 
     opcodes: int = 8_000_000
-    judged: int = 1_000_000
+    judged: int = 400_000
     streams: int = 100_000
     stack_values: int = 2_000_000
     memo_entries: int = 2_000_000

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from redan.kernels.artifacts.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from redan.kernels.artifacts.ledger import Ledger
     from redan.kernels.artifacts.machine.values import Buffer
+
+
+JUDGED_SOURCE = 12
+"""What a source within another counts against `Limits.judged`, however little it holds."""
+
+JUDGED_BYTES = 1 << 15
+"""So many bytes of it count as one more, since members of an archive may lie upon each other."""
+
+LARGEST_JUDGED_BYTES = 1 << 20
+"""More is not copied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -38,12 +49,13 @@ class Source:
         """Something that lies inside this source.
 
         Raises:
-            LimitReached: It lies too deep.
+            LimitReached: It lies too deep, or it is one too many.
         """
         where = f"{self.where}/{name}" if self.where else name
+        self.ledger.judges(JUDGED_SOURCE + min(len(data), LARGEST_JUDGED_BYTES) // JUDGED_BYTES, where)
         if self.depth + 1 > self.ledger.limits.depth:
             raise self.ledger.limit("depth", where)
-        return replace(self, data=data, name=name, where=where, depth=self.depth + 1)
+        return self._other(data, name, where, self.depth + 1, self.ledger)
 
     def descend(self, data: Buffer, name: str) -> str:
         """Read something that lies inside this source and return its format.
@@ -55,7 +67,16 @@ class Source:
 
     def trial(self) -> Source:
         """The same source with an account that may be discarded."""
-        return replace(self, ledger=self.ledger.fork())
+        return self._other(self.data, self.name, self.where, self.depth, self.ledger.fork())
+
+    def unheard(self) -> Source:
+        """The same source with an account that counts nothing and is discarded."""
+        return self._other(self.data, self.name, self.where, self.depth, Ledger(self.ledger.limits))
+
+    def _other(self, data: Buffer, name: str, where: str, depth: int, ledger: Ledger) -> Source:
+        return Source(
+            data=data, name=name, where=where, depth=depth, ledger=ledger, read=self.read, sibling=self.sibling
+        )
 
     def head(self, n_bytes: int = 512) -> bytes:
         """The first bytes."""

@@ -8,6 +8,7 @@ walk: Walk
 
 def bind(
     imported: type,
+    result: type,
     number: Value,
     text: Value,
     empty_set: Value,

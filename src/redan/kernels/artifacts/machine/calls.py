@@ -8,15 +8,18 @@ from redan.kernels.artifacts.machine import literals, structure
 from redan.kernels.artifacts.machine.arrays import skip_array
 from redan.kernels.artifacts.machine.core import CORE
 from redan.kernels.artifacts.machine.machine import Broken
-from redan.kernels.artifacts.machine.values import BUFFER, EXTENSION, NUMBER, SET, TEXT, Global, Persistent
+from redan.kernels.artifacts.machine.values import BUFFER, EXTENSION, NUMBER, SET, TEXT, Global, Persistent, Result
 
 if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.machine import Handler, Machine
     from redan.kernels.artifacts.machine.values import Value
 
 
+JUDGED_CALL = 4
+"""What a call that is not plain counts against `Limits.judged`."""
+
 MANY = 64
-"""Arguments of a call that count as one judgement; each further sixteen are one more."""
+"""Arguments of a call from which on each sixteen count as one judgement more."""
 
 LONGEST_NAME = 4096
 """Characters of the name of a module, and of a path within it; a dotted path can go in circles and name anything."""
@@ -37,10 +40,23 @@ def _imported(m: Machine, module: Value, name: Value, pos: int) -> Value:
 
 
 def _called(m: Machine, function: Value, arguments: Value, how: str, pos: int) -> Value:
-    m.n_judged += 1
+    if m.is_graph_full and _is_plain(function, arguments, how):
+        return Result(function, arguments)
+    m.n_judged += JUDGED_CALL
     if type(arguments) is tuple and len(arguments) > MANY:
         m.charge(len(arguments) // 16)
-    return m.judge.called(function, arguments, how, pos)
+    result = m.judge.called(function, arguments, how, pos)
+    ledger = m.judge.ledger
+    m.is_graph_full = len(ledger.calls) >= ledger.limits.calls
+    return result
+
+
+def _is_plain(function: Value, arguments: Value, how: str) -> bool:
+    """Whether the judge would have nothing to say of a call; the compiled core makes such calls itself."""
+    if type(function) is not Global:
+        return False
+    grade = function.grade
+    return grade in ("constructor", "function") or (grade == "class" and how == "NEWOBJ" and arguments == ())
 
 
 def global_(m: Machine, pos: int) -> int:
@@ -113,7 +129,7 @@ def build(m: Machine, pos: int) -> int:
     """Write state into the value below; joblib's arrays lie in the stream right behind."""
     state = m.stack.pop()
     target = m.stack[-1]
-    m.charge(1 + _n_attributes(state) // 4)
+    m.charge(2 + _n_attributes(state) // 8)
     m.judge.built(target, state, pos - 1)
     return skip_array(m, target, pos)
 
@@ -173,7 +189,7 @@ OPCODES: list[Handler] = _table()
 """The handler of each byte."""
 
 CORE.bind(
-    Global,
+    (Global, Result),
     (NUMBER, TEXT, SET, BUFFER),
     (
         structure.LONGEST_LIST,

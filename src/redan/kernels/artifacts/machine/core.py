@@ -48,12 +48,15 @@ class Core:
         self.why = "pure Python, same verdicts; a C compiler at installation makes opcodes six times faster"
 
     def bind(
-        self, imported: type, values: tuple[Value, Value, Value, Value], bounds: tuple[int, int, int, int, int]
+        self,
+        types: tuple[type, type],
+        values: tuple[Value, Value, Value, Value],
+        bounds: tuple[int, int, int, int, int],
     ) -> None:
         """Take the compiled walk into use if it is there and of this version.
 
         Args:
-            imported: The class of imported names.
+            types: The classes of imported names and of results of calls.
             values: What stands for numbers, long texts, sets and out-of-band buffers.
             bounds: Items kept of a list, of all lists, bytes kept of a literal, bytes a literal counts beside its
                 content, and how far a memo index may run ahead.
@@ -68,7 +71,7 @@ class Core:
         if compiled.INTERFACE != INTERFACE:
             self.why = "pure Python, same verdicts: the compiled core is of another version; install Redan again"
             return
-        compiled.bind(imported, *values, *bounds)
+        compiled.bind(*types, *values, *bounds)
         self.walk = compiled.walk
         self.why = "compiled"
 

@@ -164,7 +164,9 @@ def string_line(m: Machine, pos: int) -> int:
         raise Broken("a STRING has no quotes")
     m.n_text_bytes += OBJECT_BYTES + len(text)
     body = text[1:-1]
-    m.push(body.decode("unicode_escape") if b"\\" in body else body.decode("latin-1"))
+    is_escaped = b"\\" in body
+    m.n_judged += is_escaped
+    m.push(body.decode("unicode_escape" if is_escaped else "latin-1"))
     return end
 
 

@@ -26,6 +26,9 @@ BLOCK = 4096
 LONGEST_LINE = 1 << 24
 """Bytes of a text-protocol argument that are searched for its newline."""
 
+LINE_BYTES = 4096
+"""Bytes of such an argument that count as one judgement more."""
+
 
 class Stop(Exception):
     """The STOP opcode was met; `end` is the offset behind it."""
@@ -66,12 +69,14 @@ class Machine:
         judge: Decides what imports, calls and writes mean.
         n_text_bytes: Bytes of strings kept so far, with their overhead.
         n_retained: Values kept in containers and tuples so far.
-        n_judged: Text arguments read, and imports, calls and writes judged so far.
+        n_judged: What counts against `Limits.judged` since the last look at the limits.
+        is_graph_full: Whether the call graph holds all the calls that are kept.
     """
 
     __slots__ = (
         "below",
         "data",
+        "is_graph_full",
         "judge",
         "memo",
         "n_judged",
@@ -97,6 +102,7 @@ class Machine:
         self.n_text_bytes = 0
         self.n_retained = 0
         self.n_judged = 0
+        self.is_graph_full = False
 
     def pop_mark(self) -> list[Value]:
         """Close the innermost mark and return what stood above it."""
@@ -113,7 +119,9 @@ class Machine:
         self.n_judged += 1
         end = self.data.find(b"\n", pos, pos + LONGEST_LINE)
         if end < 0:
+            self.n_judged += LONGEST_LINE // LINE_BYTES
             raise Broken("a text argument has no end")
+        self.n_judged += (end - pos) // LINE_BYTES
         return bytes(self.data[pos:end]), end + 1
 
     def charge(self, n: int) -> None:
@@ -122,10 +130,7 @@ class Machine:
         Raises:
             LimitReached: It is more than `Limits.judged`.
         """
-        self.n_judged += n
-        ledger = self.judge.ledger
-        if ledger.n_judged + self.n_judged > ledger.limits.judged:
-            raise ledger.limit("judged", self.judge.where)
+        self.judge.ledger.judges(n, self.judge.where)
 
     def fork(self, judge: Judge) -> Machine:
         """A copy that shares values but not the stack or the memo, to try another reading of what follows."""
@@ -143,6 +148,7 @@ class Machine:
         Raises:
             LimitReached: A limit of the ledger was reached; its reason is recorded.
         """
+        ledger.judges(0, self.judge.where)
         pos, n = start, 0
         allowance = ledger.limits.opcodes - ledger.n_opcodes
         data, table, walk = self.data, self.table, CORE.walk
@@ -185,5 +191,5 @@ class Machine:
             raise ledger.limit("stack_values", where)
         if self.n_text_bytes > limits.text_bytes:
             raise ledger.limit("text_bytes", where)
-        if ledger.n_judged + self.n_judged > limits.judged:
-            raise ledger.limit("judged", where)
+        ledger.judges(self.n_judged, where)
+        self.n_judged = 0

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 18
 
+JUDGED_HEAD_BYTES = 1 << 11
+"""So many bytes of the head of a stream, which is not expanded further, count as one judgement."""
+
 
 class _Decoder(Protocol):
     """One compressed stream's decoder, as `bz2` and `lzma` have it."""
@@ -142,10 +145,14 @@ def expand(source: Source, stored: Buffer, method: str) -> Buffer:
 
 
 def expand_head(source: Source, stored: Buffer, method: str) -> bytes:
-    """The first bytes that a stream expands to; at most one piece."""
-    trial = source.trial()
-    for piece in pieces(trial, stored, method):
+    """The first bytes that a stream expands to; at most one piece.
+
+    Raises:
+        LimitReached: There are more such heads than `Limits.judged` allows.
+    """
+    for piece in pieces(source.unheard(), stored, method):
         if piece:
+            source.ledger.judges(len(piece) * COST.get(method, 1) // JUDGED_HEAD_BYTES, source.where)
             return piece
     return b""
 

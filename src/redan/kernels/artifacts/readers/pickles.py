@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
 _START = re.compile(rb"\x80[\x00-\x05]")
-_CANDIDATE = re.compile(rb"\x80[\x00-\x05]|[ci][A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n")
+_IMPORT = re.compile(rb"[ci][A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n")
+_SECOND_LINE = rb"\n(?=[A-Za-z_][\w.]{0,200}\n)"
+_SIGN = re.compile(rb"\x80[\x00-\x05]|" + _SECOND_LINE)
+_FIRST_LINE = re.compile(rb"[ci][A-Za-z_]")
+_WORD = bytes(code for code in range(128) if chr(code).isalnum() or chr(code) in "_.")
+_LONGEST_FIRST_LINE = 202
 _NOT_ZERO = re.compile(rb"[^\x00]")
 
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
@@ -32,6 +37,12 @@ MOST_CANDIDATES = 2_000
 
 LONGEST_TRIAL = 100_000
 """Opcodes of one such trial."""
+
+JUDGED_STREAM = 4
+"""What a stream counts against `Limits.judged`, however short it is."""
+
+JUDGED_TRIAL = 8
+"""What each counts against `Limits.judged`, however soon it ends."""
 
 _ITEM_BYTES = {
     "Double": 8,
@@ -66,6 +77,7 @@ def read_pickles(source: Source, start: int = 0) -> str:
     storages: list[Value] = []
     joblib = False
     while pos < size:
+        source.ledger.judges(JUDGED_STREAM, source.where)
         judge = Judge(source.ledger, source.where)
         outcome = _run(source, judge, pos)
         joblib = joblib or judge.has_arrays
@@ -135,6 +147,7 @@ def _next_trial(source: Source, pos: int) -> int | None:
         if n_tried > MOST_CANDIDATES:
             source.unknown("limit", f"more than {MOST_CANDIDATES} places could be the start of a pickle", pos)
             return None
+        source.ledger.judges(JUDGED_TRIAL, source.where)
         trial = Judge(source.ledger, source.where).fork(LONGEST_TRIAL)
         try:
             outcome = Machine(source.data, trial, OPCODES).run(at, trial.ledger)
@@ -143,8 +156,24 @@ def _next_trial(source: Source, pos: int) -> int | None:
         source.ledger.spend(trial.ledger)
         if trial.ledger.is_credible() or (outcome.stopped and _is_meant(outcome, trial)):
             return at
-        candidate = _CANDIDATE.search(source.data, at + 1)
-        at = candidate.start() if candidate else None
+        at = _next_candidate(source.data, at + 1)
+    return None
+
+
+def _next_candidate(data: Buffer, pos: int) -> int | None:
+    """The first offset from `pos` on where a protocol number stands, or a name with its module as GLOBAL has them.
+
+    An import is found by the newline in its middle: a search for its start would try every letter c of a long text.
+    """
+    for sign in _SIGN.finditer(data, pos):
+        middle = sign.start()
+        if sign[0] != b"\n":
+            return middle
+        line = bytes(data[max(pos, middle - _LONGEST_FIRST_LINE) : middle])
+        line = line[len(line.rstrip(_WORD)) :]
+        first = _FIRST_LINE.search(line)
+        if first is not None:
+            return middle - len(line) + first.start()
     return None
 
 
@@ -164,13 +193,14 @@ def _search_tail(source: Source, pos: int) -> None:
 
 def looks_like_pickle(content: bytes) -> bool:
     """Whether a blob of bytes begins as a pickle and ends as one."""
-    return bool(_START.match(content) or _CANDIDATE.match(content)) and content.rstrip(b"\0")[-1:] == b"."
+    return bool(_START.match(content) or _IMPORT.match(content)) and content.rstrip(b"\0")[-1:] == b"."
 
 
 def try_pickle(source: Source, *, known: bool) -> bool:
     """Whether a source that does not begin with a protocol number is a pickle all the same.
 
-    A text may begin like a pickle. It is one if it ends with STOP at its very end, or if it calls something.
+    A text may begin like a pickle. It is one if it goes on as one for long, if it ends with STOP at its very end, or if
+    it calls something.
 
     Args:
         source: The bytes.
@@ -178,7 +208,7 @@ def try_pickle(source: Source, *, known: bool) -> bool:
     """
     if OPCODES[source.data[0]] is OPCODES[0]:
         return False
-    judge = Judge(source.ledger, source.where).fork(source.ledger.limits.opcodes)
+    judge = Judge(source.ledger, source.where).fork(LONGEST_TRIAL)
     try:
         outcome = Machine(source.data, judge, OPCODES).run(0, judge.ledger)
     except LimitReached:
