@@ -15,7 +15,7 @@ from redan.core.errors import UsageError, nearest
 from redan.core.settings import Requirement
 from redan.evidence.dsse import Envelope
 from redan.evidence.statements.decision import Decision, Failure, Verdict
-from redan.evidence.statements.judging import bound, failures_of, label
+from redan.evidence.statements.judging import bound, failures_of, label, numbers
 from redan.evidence.statements.policy import AdmissionPolicy, Required
 from redan.evidence.statements.predicates.decisions import Approval, Revocation
 from redan.evidence.statements.resource import Resource
@@ -143,7 +143,9 @@ def _of_requirement(
         made = min(each.made for key in enough for each in newest[key])
         against = [f"{policy.named([key])} says {failures[0].found}" for key, failures in judged.items() if failures]
         otherwise = f"; but {'; '.join(against)}" if against else ""
-        return [], f"{label(requirement)}: {policy.named(enough)}, {made:%Y-%m-%d}{otherwise}"
+        shown = {text for key in enough for each in newest[key] if (text := numbers(requirement, each))}
+        number = f"{'; '.join(sorted(shown))}, " if shown else ""
+        return [], f"{label(requirement)}: {number}{policy.named(enough)}, {made:%Y-%m-%d}{otherwise}"
     failures = [f for key in judged for f in judged[key]]
     if len(judged) < requirement.signers:
         failures.append(_lacking(required, policy, len(judged), kept, found.ignored))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from math import isclose
 from typing import Any
@@ -112,9 +112,20 @@ def _unfinished(requirement: Requirement, result: Result) -> Iterator[Failure]:
         )
 
 
+def numbers(requirement: Requirement, known: Known) -> str:
+    """Show the numbers that a claim was judged by; empty where none was asked for."""
+    claims = known.content.claims if isinstance(known.content, Result) else ()
+    fitting = (c for c in _named(requirement, claims) if _same_params(requirement.params, c.params))
+    return "; ".join(_number(c) for c in fitting)
+
+
+def _named(requirement: Requirement, claims: Sequence[Claim]) -> list[Claim]:
+    return [c for c in claims if c.name == requirement.claim and requirement.rule in ("", c.rule)]
+
+
 def _claims(requirement: Requirement, content: object) -> Iterator[Failure]:
     claims = content.claims if isinstance(content, Result) else ()
-    named = [c for c in claims if c.name == requirement.claim and requirement.rule in ("", c.rule)]
+    named = _named(requirement, claims)
     fitting = [c for c in named if _same_params(requirement.params, c.params)]
     if not fitting:
         there = sorted({_shown_claim(c) for c in named or claims})
@@ -149,7 +160,7 @@ def _same(expected: Any, found: Any) -> bool:
 
 def _short_of(requirement: Requirement, claim: Claim) -> str:
     """Say why a number is not enough, or return an empty string; NaN is never enough."""
-    number = f"{claim.value:.4g} ({claim.low:.4g} to {claim.high:.4g}, n={claim.n})"
+    number = _number(claim)
     if not claim.low <= claim.value <= claim.high:
         return f"{number}, which is no number in an interval"
     if claim.partial or claim.status == "inconclusive":
@@ -160,6 +171,10 @@ def _short_of(requirement: Requirement, claim: Claim) -> str:
     enough = requirement.at_least is None or worst_low >= requirement.at_least
     allowed = requirement.at_most is None or worst_high <= requirement.at_most
     return "" if enough and allowed else number
+
+
+def _number(claim: Claim) -> str:
+    return f"{claim.value:.4g} ({claim.low:.4g} to {claim.high:.4g}, n={claim.n})"
 
 
 def bound(requirement: Requirement) -> str:

@@ -43,7 +43,7 @@ SCAN = Requirement(statement="scan")
 def test_a_model_with_what_is_required_is_admitted() -> None:
     found = judged(robust(0.5))
     assert (found.verdict, found.admitted, found.exit_code, found.failures) == ("admitted", True, 0, ())
-    assert "robust_accuracy" in found.met[0]
+    assert found.met[0].endswith(f"eps=0.1, norm=linf): 0.5 (0.5 to 0.5, n=100), key {ML.key_id[:16]}…, 2026-05-31")
     document = json.loads(found.to_json())
     assert (document["admitted"], document["model"]["digest"]) == (True, MODEL.digest)
 
