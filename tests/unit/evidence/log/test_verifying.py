@@ -241,11 +241,11 @@ def test_a_pipe_in_the_folder_keeps_nobody_waiting(folder: Path, signers: tuple[
     (folder / name).unlink(missing_ok=True)
     (folder / name).parent.mkdir(exist_ok=True)
     os.mkfifo(folder / name)
-    try:
+    if name == "checkpoint":
+        with pytest.raises(Unreadable, match="no regular file"):
+            verify(folder, signers[1])
+    else:
         verify(folder, signers[1])
-    except Unreadable as err:
-        assert name == "checkpoint"
-        assert "no regular file" in err.message
 
 
 def test_hostile_names_of_files_are_passed_over(folder: Path, signers: tuple[Signer, NoteKey]) -> None:
