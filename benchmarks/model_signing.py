@@ -2,8 +2,8 @@
 
 Claims: two files of 524 MB in the page cache, SHA-256, whole processes in alternating runs: each of sign and verify at
 most 85 % of its wall time without a digest cache, and at most 25 % with one; signing again after a README changed in
-0.3 s. The peer runs in its own environment below ``REDAN_PEERS`` (``make peers``). Verifying is the library call that
-``redan verify`` makes, in a process of its own, since that verb judges statements as well.
+0.3 s of CPU. The peer runs in its own environment below ``REDAN_PEERS`` (``make peers``). Verifying is the library
+call that ``redan verify`` makes, in a process of its own, since that verb judges statements as well.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PEER = Path(os.environ.get("REDAN_PEERS", Path(__file__).resolve().parents[1] / 
 REDAN = str(Path(sys.executable).with_name("redan"))
 FILE_BYTES = 524_288_000
 CLAIMS = {"sign": 0.85, "verify": 0.85, "sign_cached": 0.25, "verify_cached": 0.25}
-CLAIM_README_S = 0.3
+CLAIM_README_CPU_S = 0.3
 VERIFY = """
 import sys
 from pathlib import Path
@@ -91,10 +91,13 @@ def rounds_of(folder: Path, n_rounds: int) -> dict[str, dict[str, list[tuple[flo
     return times
 
 
-def readme(folder: Path) -> float:
-    """Return how long signing again takes when only a README is another one."""
-    (folder / "model" / "README.md").write_text("other words")
-    return took(OURS["sign_cached"], folder)[0]
+def readme(folder: Path, n_rounds: int) -> float:
+    """Return the CPU seconds that signing again takes when only a README is another one."""
+    times = []
+    for number in range(n_rounds):
+        (folder / "model" / "README.md").write_text(f"other words {number}")
+        times.append(took(OURS["sign_cached"], folder)[1])
+    return statistics.median(times)
 
 
 def main(n_rounds: int) -> int:
@@ -106,7 +109,7 @@ def main(n_rounds: int) -> int:
     with tempfile.TemporaryDirectory() as name:
         make(Path(name))
         times = rounds_of(Path(name), n_rounds)
-        readme_s = readme(Path(name))
+        readme_cpu_s = readme(Path(name), n_rounds)
     wall = {side: {k: statistics.median(t[0] for t in v) for k, v in jobs.items()} for side, jobs in times.items()}
     cpu = {side: {k: statistics.median(t[1] for t in v) for k, v in jobs.items()} for side, jobs in times.items()}
     ratio = {job: wall["redan"][job] / wall["peer"][job.removesuffix("_cached")] for job in OURS}
@@ -120,8 +123,8 @@ def main(n_rounds: int) -> int:
         "cpu_s_median": {side: {k: round(v, 3) for k, v in jobs.items()} for side, jobs in cpu.items()},
         "wall_ratio": {job: round(value, 3) for job, value in ratio.items()},
         "claims_wall_ratio": CLAIMS,
-        "sign_after_readme_s": round(readme_s, 3),
-        "holds": all(ratio[job] <= most for job, most in CLAIMS.items()) and readme_s <= CLAIM_README_S,
+        "sign_after_readme_cpu_s_median": round(readme_cpu_s, 3),
+        "holds": all(ratio[job] <= most for job, most in CLAIMS.items()) and readme_cpu_s <= CLAIM_README_CPU_S,
         "processors": os.cpu_count(),
         "machine": platform.processor() or platform.machine(),
         "versions": {
