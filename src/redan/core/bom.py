@@ -158,6 +158,7 @@ class Component:
         url: where it comes from when that is no default index.
         repository: whether that address is a repository.
         properties: further facts by name.
+        parts: what it consists of, for the subject of a bill.
         card: for models.
         data: for data sets.
     """
@@ -176,6 +177,7 @@ class Component:
     url: str = ""
     repository: bool = False
     properties: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Component, ...] = ()
     card: ModelCard | None = None
     data: DataFacts | None = None
 

@@ -121,6 +121,7 @@ def component(each: Component) -> dict[str, Any]:
         "modelCard": model_card(each.card) if each.card else {},
         "data": [_data(each, each.data)] if each.data else [],
         "properties": properties(further),
+        "components": [component(part) for part in sorted(each.parts, key=lambda part: part.ref)],
     }
 
 

@@ -49,13 +49,19 @@ def model_card(card: ModelCard) -> dict[str, Any]:
                 for f in card.fairness
             ],
         },
-        "properties": properties(card.properties),
+        "properties": properties([*card.properties, *_directions(card)]),
     }
 
 
 def properties(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     """Return names with values in order; the schema wants a name."""
     return [{"name": name or "unnamed", "value": value} for name, value in sorted(set(pairs))]
+
+
+def _directions(card: ModelCard) -> list[tuple[str, str]]:
+    """Return which way is better for each metric, which the schema has no field for."""
+    known = (metric.quantity for metric in card.metrics)
+    return [(f"redan:better:{q.name}", q.better) for q in known if q.better != "neither"]
 
 
 def _metric(each: Metric) -> dict[str, Any]:

@@ -118,15 +118,18 @@ def _headers(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _licence(headers: list[tuple[str, str]], one: dict[str, str]) -> str:
-    """Return the expression, else the one licence that the classifiers name, else a short licence field."""
+    """Return the expression, else the one licence that the classifiers name, else the package's own words."""
     if expression := one.get("license-expression"):
         return expression
     named = [v.rpartition(" :: ")[2] for k, v in headers if k == "classifier" and v.startswith("License ::")]
-    known = [_LICENCES[name] for name in named if name in _LICENCES]
-    if len(known) == 1 and len(named) <= 2:
-        return known[0]
+    named = [name for name in named if name != "OSI Approved"]
+    if len(named) == 1 and named[0] in _LICENCES:
+        return _LICENCES[named[0]]
     field = one.get("license", "")
-    return field if 0 < len(field) <= 60 and field.upper() != "UNKNOWN" else " OR ".join(sorted(known))
+    short = field if 0 < len(field) <= 60 and field.upper() != "UNKNOWN" else ""
+    # the first line of a whole licence text names it less well than the classifier does
+    is_text = field.lower().startswith("copyright")
+    return short if short and not is_text else ", ".join(named) or short
 
 
 def _record_digest(folder: Path) -> tuple[str, ...]:

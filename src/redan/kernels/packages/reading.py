@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from redan.kernels.packages import locks, projects, recipes
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _READERS: dict[str, Callable[[str, str], Manifest]] = {
     "requirements": read_requirements,
+    "constraints": partial(read_requirements, constraints=True),
     "pyproject": projects.read_pyproject,
     "setup-cfg": projects.read_setup_cfg,
     "setup-py": projects.read_setup_py,
