@@ -48,7 +48,7 @@ class Limits:
     expanded_bytes: int = 96 * 2**20
     header_bytes: int = 32 * 2**20
     nodes: int = 500_000
-    evidence_chars: int = 1_000_000
+    evidence_chars: int = 600_000
     calls: int = 1_000
     reasons: int = 200
 

@@ -49,6 +49,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"tree\n", "lightgbm"),
 )
 
+_BY_FIRST_BYTE: dict[int, list[tuple[bytes, str]]] = {}
+for _magic, _slug in _MAGIC:
+    _BY_FIRST_BYTE.setdefault(_magic[0], []).append((_magic, _slug))
+
 _LZMA_ALONE = re.compile(rb"[\x00-\xe0]\x00{0,2}[\s\S]{3}[\x00-\x0f](?:\xff{8}|[\s\S]{4}\x00{4})")
 
 
@@ -64,7 +68,7 @@ def sniff(data: Buffer) -> str:
     if has_end_record(data) and (head[:2] == b"PK" or not is_tar(data)):
         # Loaders find an archive from its end, whatever stands before it.
         return "zip"
-    for magic, slug in _MAGIC:
+    for magic, slug in _BY_FIRST_BYTE.get(head[0], ()):
         if head.startswith(magic):
             return slug
     if head[0] == 0x80 and len(head) > 1 and (head[1] <= 5 or head[1] == 0xFF):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.machine.values import Buffer
 
 
-JUDGED_SOURCE = 12
+JUDGED_SOURCE = 20
 """What a source within another counts against `Limits.judged`, however little it holds."""
 
 JUDGED_BYTES = 1 << 15

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 18
 
-JUDGED_HEAD_BYTES = 1 << 11
+HEAD_BYTES = 1 << 16
+"""Bytes of the head of a stream: more than the header of an array file takes."""
+
+JUDGED_HEAD_BYTES = 1 << 9
 """So many bytes of the head of a stream, which is not expanded further, count as one judgement."""
 
 
@@ -84,7 +87,7 @@ COST = {"bz2": 3, "xz": 2, "lzma": 2, "lz4": 4}
 """What a produced byte counts against the limit; a slow method may produce fewer."""
 
 
-def pieces(source: Source, stored: Buffer, method: str) -> Iterator[bytes]:
+def pieces(source: Source, stored: Buffer, method: str, most_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
     """Expand `stored` piece by piece, concatenated streams one after the other; a fault is a reason and the end."""
     decoder = _DECODERS[method]()
     pos = 0
@@ -92,7 +95,7 @@ def pieces(source: Source, stored: Buffer, method: str) -> Iterator[bytes]:
         while pos < len(stored):
             chunk = bytes(stored[pos : pos + CHUNK_BYTES])
             pos += len(chunk)
-            yield from _drain(decoder, chunk)
+            yield from _drain(decoder, chunk, most_bytes)
             if decoder.eof:
                 pos = _skip_zeros(stored, pos - len(decoder.unused_data))
                 if pos < len(stored):
@@ -113,9 +116,9 @@ def _errors() -> tuple[type[Exception], ...]:
     return (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 
-def _drain(decoder: _Decoder, chunk: bytes) -> Iterator[bytes]:
+def _drain(decoder: _Decoder, chunk: bytes, most_bytes: int) -> Iterator[bytes]:
     while True:
-        yield decoder.decompress(chunk, CHUNK_BYTES)
+        yield decoder.decompress(chunk, most_bytes)
         chunk = b""
         if decoder.eof or decoder.needs_input:
             return
@@ -150,7 +153,8 @@ def expand_head(source: Source, stored: Buffer, method: str) -> bytes:
     Raises:
         LimitReached: There are more such heads than `Limits.judged` allows.
     """
-    for piece in pieces(source.unheard(), stored, method):
+    source.ledger.judges(0, source.where)
+    for piece in pieces(source.unheard(), stored, method, HEAD_BYTES):
         if piece:
             source.ledger.judges(len(piece) * COST.get(method, 1) // JUDGED_HEAD_BYTES, source.where)
             return piece

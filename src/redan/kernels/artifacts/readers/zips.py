@@ -108,6 +108,7 @@ def _central(source: Source, end: int) -> Iterator[tuple[Member, int]]:
     pos = first
     while pos >= 0 and pos + 46 <= end and data[pos : pos + 4] == _CENTRAL:
         member, header, pos = _entry(source, pos, shift)
+        source.ledger.nodes(2, source.where)
         if member is not None:
             yield member, header
         n += 1
