@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export OMP_WAIT_POLICY := PASSIVE
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test slow check bench peers docs manifest
+.PHONY: setup demo test slow check bench peers docs manifest fuzz
 setup: .venv/ready .venv/dev
 
 .venv/ready: pyproject.toml constraints.txt
@@ -31,6 +31,10 @@ test: .venv/dev
 
 slow: .venv/dev
 	REDAN_HYPOTHESIS=full $(BIN)/pytest -n $(JOBS) --dist worksteal --timeout 3600
+
+# FUZZ says how many times longer than in a check every harness runs; 100 take about a quarter of an hour
+fuzz: .venv/dev
+	FUZZ=$(or $(FUZZ),100) $(BIN)/pytest tests/fuzz -n $(JOBS) --dist worksteal --timeout 3600
 
 check: .venv/dev
 	bash scripts/check.sh

@@ -12,21 +12,28 @@ STDLIB = """
 k builtins set frozenset complex slice range xrange list dict tuple int long float bool str unicode object enumerate zip
 k builtins reversed basestring
 s builtins iter
-s builtins getattr bytes bytearray
+s builtins getattr bytes bytearray type
 v builtins len abs min max sum sorted round any all repr hash divmod pow chr ord bin hex oct format NotImplemented
 v builtins Ellipsis None
 k builtins Exception ValueError TypeError KeyError IndexError RuntimeError AttributeError ArithmeticError OSError
 k builtins NotImplementedError StopIteration ZeroDivisionError UserWarning Warning DeprecationWarning FutureWarning
-k builtins RuntimeWarning LookupError OverflowError AssertionError FloatingPointError
+k builtins RuntimeWarning LookupError OverflowError AssertionError FloatingPointError FileNotFoundError
+k builtins FileExistsError PermissionError IsADirectoryError NotADirectoryError TimeoutError ConnectionError
+k builtins InterruptedError EOFError MemoryError RecursionError UnicodeDecodeError UnicodeEncodeError ImportError
+k builtins ModuleNotFoundError NameError BufferError StopAsyncIteration KeyboardInterrupt ExceptionGroup
 k collections OrderedDict defaultdict Counter deque UserDict UserList UserString ChainMap
 s copyreg _reconstructor __newobj__ __newobj_ex__
 s _codecs encode
 s functools partial
 k operator itemgetter
 s operator attrgetter
-v operator add sub mul truediv floordiv mod neg pos lt le eq ne ge gt and_ or_ xor contains getitem not_ truth pow abs
+v operator add sub mul truediv floordiv mod neg pos lt le eq ne ge gt and_ or_ xor contains not_ truth pow abs
+s operator getitem
 k datetime date datetime time timedelta timezone
 k decimal Decimal Context
+c decimal InvalidOperation DivisionByZero Overflow Underflow Inexact Rounded Clamped Subnormal FloatOperation
+k urllib.parse ParseResult SplitResult DefragResult
+c logging Formatter Filter PercentStyle StrFormatStyle StringTemplateStyle
 k fractions Fraction
 k uuid UUID SafeUUID
 f re _compile
@@ -41,7 +48,12 @@ k types MappingProxyType
 f logging getLogger
 c logging Logger
 v logging INFO DEBUG WARNING ERROR
-c random Random
+k random Random
+k urlparse ParseResult SplitResult DefragResult
+k UserDict UserDict IterableUserDict
+k UserList UserList
+k UserString UserString
+k itertools izip
 f array _array_reconstructor
 k array array
 k ipaddress IPv4Address IPv6Address IPv4Network IPv6Network
@@ -52,6 +64,7 @@ k itertools chain count cycle repeat islice product permutations combinations zi
 v math sqrt log exp log1p log2 log10 floor ceil sin cos tan tanh pow inf pi isnan isinf
 c statistics NormalDist
 k io BytesIO StringIO
+k _io BytesIO StringIO
 v typing Any Union Optional List Dict Tuple Set Callable Sequence Iterable Mapping Literal Type
 c typing _GenericAlias
 v copy copy deepcopy
@@ -191,6 +204,15 @@ c sklearn.utils.deprecation DeprecationDict
 """
 
 PANDAS = """
+k pandas._libs.tslibs.offsets BHalfYearBegin BHalfYearEnd BQuarterBegin BQuarterEnd BYearBegin BYearEnd BaseOffset
+k pandas._libs.tslibs.offsets BusinessDay BusinessHour BusinessMixin BusinessMonthBegin BusinessMonthEnd
+k pandas._libs.tslibs.offsets CustomBusinessDay CustomBusinessHour CustomBusinessMonthBegin CustomBusinessMonthEnd Day
+k pandas._libs.tslibs.offsets Easter FY5253 FY5253Mixin FY5253Quarter HalfYearBegin HalfYearEnd HalfYearOffset Hour
+k pandas._libs.tslibs.offsets LastWeekOfMonth Micro Milli Minute MonthBegin MonthEnd MonthOffset Nano OffsetMeta
+k pandas._libs.tslibs.offsets QuarterBegin QuarterEnd QuarterOffset RelativeDeltaOffset Second SemiMonthBegin
+k pandas._libs.tslibs.offsets SemiMonthEnd SemiMonthOffset SingleConstructorOffset Tick Week WeekOfMonth
+k pandas._libs.tslibs.offsets WeekOfMonthMixin YearBegin YearEnd YearOffset _CustomBusinessMonth
+k pandas._libs.tslibs.offsets _CustomBusinessMonthBegin _CustomBusinessMonthEnd _YearEnd
 f pandas._libs.internals _unpickle_block
 f pandas._libs.arrays __pyx_unpickle_NDArrayBacked
 f pandas._libs.tslibs.timestamps _unpickle_timestamp
@@ -385,7 +407,16 @@ OLD_STDLIB = frozenset(
 """Top-level names of standard libraries before and after the one that runs this script."""
 
 EXEMPT = frozenset(
-    [("io", "BytesIO"), ("io", "StringIO"), ("http", "HTTPStatus"), ("builtins", "getattr"), ("typing", "Any")]
+    [
+        ("io", "BytesIO"),
+        ("io", "StringIO"),
+        ("_io", "BytesIO"),
+        ("_io", "StringIO"),
+        ("builtins", "type"),
+        ("http", "HTTPStatus"),
+        ("builtins", "getattr"),
+        ("typing", "Any"),
+    ]
     + [
         ("torch.jit._pickle", name)
         for name in ["build_intlist", "build_tensorlist", "build_doublelist", "build_boollist"]
@@ -395,6 +426,7 @@ EXEMPT = frozenset(
     + [("torch.utils.data.dataloader", "DataLoader"), ("torch.utils.data._utils.collate", "default_collate")]
     + [("torch.utils.data.sampler", n) for n in ("RandomSampler", "SequentialSampler", "BatchSampler")]
     + [("torch.utils.data.sampler", n) for n in ("SubsetRandomSampler", "WeightedRandomSampler")]
+    + [(module, f"{n}Result") for module in ("urllib.parse", "urlparse") for n in ("Parse", "Split", "Defrag")]
     + [("xgboost", "DMatrix"), ("inspect", "_ParameterKind"), ("inspect", "Signature"), ("inspect", "Parameter")]
     + [("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper")]
 )

@@ -202,6 +202,21 @@ def _iterates(judge: Judge, function: Global, args: Value, offset: int) -> Value
     return Result(function, args)
 
 
+def _type_of(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    """Python writes the class of None as the type of None; a second argument would make a new class."""
+    if args != (None,):
+        judge.unsafe("computed-import", f"{function!r} of something other than None", offset)
+    return Result(function, args)
+
+
+def _subscripts(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    """Annotations such as Optional[int] are written as an item of a name of `typing`."""
+    owner = args[0] if type(args) is tuple and len(args) == 2 else None
+    if type(owner) is not Global or owner.module != "typing" or owner.grade == "denied":
+        judge.unsafe("unlisted-call", f"{function!r} of something other than an annotation", offset)
+    return Result(function, args)
+
+
 RULES: dict[str, Rule] = {
     "functools.partial": _partial,
     "copyreg._reconstructor": _reconstructor,
@@ -214,6 +229,8 @@ RULES: dict[str, Rule] = {
     "_codecs.encode": _encode,
     "operator.attrgetter": _names_only,
     "builtins.iter": _iterates,
+    "builtins.type": _type_of,
+    "operator.getitem": _subscripts,
     "numpy.core._ufunc_reconstruct": _ufunc,
     "numpy._core._ufunc_reconstruct": _ufunc,
     "numpy.random.__RandomState_ctor": _own_package,
