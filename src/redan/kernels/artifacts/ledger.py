@@ -80,7 +80,9 @@ class Ledger:
 
     def limit(self, name: str, where: str = "") -> LimitReached:
         """Record that the limit `name` was reached and return the exception to raise."""
-        self.unknown("limit", f"limit {name} = {getattr(self.limits, name)} reached", where)
+        self.complete = False
+        if not self._has_no_room(UNKNOWN):
+            self.unknown("limit", f"limit {name} = {getattr(self.limits, name)} reached", where)
         return LimitReached(name)
 
     def call(self, call: Call) -> None:
