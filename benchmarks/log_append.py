@@ -2,12 +2,14 @@
 
 Claim: at least 20 000 entries of 300 bytes a CPU-second in groups of at most 1000, each group synced before it is
 acknowledged, tiles and checkpoints included. Beside it runs SQLite in the same rounds (write-ahead log, synchronous
-FULL, one transaction a group, no tree and no signature), which is what an audit table costs. Verification, many threads
-and appends without waiting are measured too. FOLDER chooses the disk; user and system time of this process are counted.
+FULL, one transaction a group, no tree and no signature), which is what an audit table costs. Measured too: many threads,
+many tasks of one event loop, appends without waiting, and verification. FOLDER chooses the disk; user and system time of
+this process are counted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import platform
@@ -94,6 +96,28 @@ def threads(folder: Path, signer: Signer, entries: list[bytes], n: int = 64) -> 
     return measured(len(entries), work)
 
 
+def event_loop(folder: Path, signer: Signer, entries: list[bytes], n: int = 500) -> tuple[float, float]:
+    """Append from many tasks of one event loop, as a server does, each waiting for its own entry."""
+    create_log(folder, signer, "example.com/bench")
+    log = open_log(folder, signer)
+
+    async def some(part: list[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        for entry in part:
+            durable = loop.create_future()
+            log.append_async(entry).then(lambda done=durable: loop.call_soon_threadsafe(done.set_result, None))
+            await durable
+
+    async def everybody() -> None:
+        await asyncio.gather(*[some(entries[i::n]) for i in range(n)])
+
+    def work() -> None:
+        asyncio.run(everybody())
+        log.close()
+
+    return measured(len(entries), work)
+
+
 def unwaited(folder: Path, signer: Signer, entries: list[bytes]) -> tuple[float, float]:
     """Append without waiting; at most `most_pending` entries are at risk at any moment."""
     create_log(folder, signer, "example.com/bench")
@@ -115,6 +139,7 @@ def once(folder: Path, signer: Signer, taken: dict[str, list[tuple[float, float]
         taken.setdefault(f"sqlite_{size}", []).append(sqlite(folder / f"{size}.db", groups))
     entries = [os.urandom(RECORD_BYTES) for _ in range(20_000)]
     taken.setdefault("threads_64", []).append(threads(folder / "threads", signer, entries))
+    taken.setdefault("event_loop_500", []).append(event_loop(folder / "loop", signer, entries))
     taken.setdefault("without_waiting", []).append(unwaited(folder / "unwaited", signer, entries))
     key = notes.key_of("example.com/bench", signer.verifier)
     problems: list[object] = []
