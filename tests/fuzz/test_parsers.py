@@ -309,7 +309,8 @@ def test_any_sequence_of_opcodes_is_read_to_an_end(program):
 
 WORDS = st.sampled_from(
     ["chat_template", "auto_map", "_target_", "target", "params", "class_name", "config", "module", "function",
-     "layers", "weight_map", "__loader__", "__class__", "__module__", "content", "cells", "model_type", "_diffusers_version",
+     "layers", "weight_map", "__loader__", "__class__", "__module__", "content", "cells", "model_type",
+     "_diffusers_version",
      "_class_name", "registered_name", "custom_pipelines", "learner", "version", "vocab_file", "Lambda", "os.system",
      "../x", "{{ x }}", "Dense", "function_type", "a/b--c.D", "modeling.M"]
 )  # fmt: skip
