@@ -283,7 +283,7 @@ def test_shards_are_read_as_specified_and_as_model_signing_writes_them(algorithm
         {"hash_type": "blake2b"},
         {"allow_symlinks": "no"},
         {"resources": []},
-        {"resources": one() * 2},
+        {"resources": one() * 2, "root": "f5a5fd42d16a20302798ef6ed309979b43003d2320d9f0e8ea9831a92759fb4b"},
         {"resources": one(name="../a")},
         {"resources": one(name="/a")},
         {"resources": one(name="a//b")},

@@ -107,6 +107,17 @@ def test_a_file_that_changed_after_it_was_listed_is_refused(folder: Path) -> Non
         digested(listed)
 
 
+def test_a_file_that_changes_while_it_is_read_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Disturbing:
+        def update(self, data: memoryview) -> None:
+            with (folder / "a.bin").open("r+b") as changed:
+                changed.write(b"x")
+
+    monkeypatch.setattr("redan.kernels.digests.reading.hasher", lambda algorithm: Disturbing)
+    with pytest.raises(Unreadable, match=r"'a.bin' changed while it was read"):
+        tree(folder / "a.bin")
+
+
 def test_a_pipe_in_the_place_of_a_listed_file_is_not_waited_for(folder: Path) -> None:
     listed = entries(folder)
     (folder / "a.bin").unlink()
