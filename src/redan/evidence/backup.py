@@ -30,9 +30,11 @@ from redan.evidence.store.opening import Store
 
 SCHEMA = "redan-backup/1"
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
-LARGEST_MANIFEST_BYTES = 256 << 20
-LARGEST_ROW_BYTES = 16 << 20
+MOST_MEMBERS = 500_000
+LARGEST_MANIFEST_BYTES = 128 << 20
+LARGEST_ROW_BYTES = 1 << 20
 _ROWS_AT_ONCE = 500
+_BYTES_AT_ONCE = 8 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,8 @@ def inspected(path: Path) -> Manifest:
         for member in unpacked(file):
             if SEAL in kept:
                 raise SignatureRefused(f"the backup holds {member.name} after its end")
+            if len(parts) > MOST_MEMBERS:
+                raise SignatureRefused(f"the backup holds more than {MOST_MEMBERS} members")
             if member.name in parts or member.name in kept:
                 raise SignatureRefused(f"the backup holds {member.name} twice")
             if member.name in (MANIFEST, SEAL):
@@ -191,6 +195,8 @@ def _members(store: Store, connection: Connection, manifest: Manifest, folder: P
     for row in rows_by(connection, tables.blobs, "object"):
         part = Part(sha256=row.stored_sha256, size_bytes=row.stored_bytes)
         name = f"blobs/{row.object}"
+        if len(manifest.members) + len(tables.metadata.tables) >= MOST_MEMBERS:
+            raise EvidenceError(f"the store has more than {MOST_MEMBERS} blobs, the most that one backup holds")
         manifest.members[name] = part
         stored = Member(name=name, size_bytes=row.stored_bytes, pieces=pieces_of(store.place, row.object))
         yield Member(name=name, size_bytes=row.stored_bytes, pieces=_verified(stored, part))
@@ -300,13 +306,14 @@ def _prepare(database: Database, revision: str) -> None:
 
 def _insert(connection: Connection, table: Table, pieces: Iterable[bytes], what: str) -> int:
     """Insert the rows of a table; return how many there were."""
-    columns, rows, count = {column.name for column in table.columns}, [], 0
+    columns, rows, count, size = {column.name for column in table.columns}, [], 0, 0
     for line in _lines(pieces, what):
         rows.append(_row(line, columns, what))
         count += 1
-        if len(rows) == _ROWS_AT_ONCE:
+        size += len(line)
+        if len(rows) == _ROWS_AT_ONCE or size > _BYTES_AT_ONCE:
             connection.execute(insert(table), rows)
-            rows = []
+            rows, size = [], 0
     if rows:
         connection.execute(insert(table), rows)
     return count
@@ -317,10 +324,16 @@ def _row(line: bytes, columns: set[str], what: str) -> dict[str, Any]:
         row = json.loads(line)
     except (ValueError, RecursionError):
         row = None
-    plain = isinstance(row, dict) and all(value is None or type(value) in (str, int) for value in row.values())
-    if not plain or set(row) != columns:
+    if not isinstance(row, dict) or set(row) != columns or not all(map(_storable, row.values())):
         raise SignatureRefused(f"{what} holds a line that is no row of its table")
-    return dict(row)
+    return row
+
+
+def _storable(value: object) -> bool:
+    """Tell whether both databases take a value: nothing, a whole number of 64 bits, or text that they can hold."""
+    if isinstance(value, str):
+        return "\0" not in value and value == value.encode("utf-8", "replace").decode()
+    return value is None or (type(value) is int and -(1 << 63) <= value < 1 << 63)
 
 
 def _lines(pieces: Iterable[bytes], what: str) -> Iterator[bytes]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from redan.core.errors import SignatureRefused
+from redan.core.errors import SignatureRefused, UsageError
 from redan.evidence.store import tables
 from redan.evidence.store.clear import now_us, searchable
 from redan.evidence.store.database import insert_new
 from redan.evidence.store.opening import Store
+
+LONGEST_NOTE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +36,12 @@ def add(store: Store, checkpoint: Checkpoint) -> bool:
     """Keep a checkpoint; return whether it is new.
 
     Raises:
+        UsageError: a negative size, or a note of more than 65 536 characters.
         SignatureRefused: another root is known for the same log and size, so the log showed two histories.
     """
     table = tables.checkpoints
+    if not 0 <= checkpoint.size < 1 << 63 or len(checkpoint.note) > LONGEST_NOTE or "\0" in checkpoint.note:
+        raise UsageError(f"the checkpoint of {checkpoint.origin!r} has an impossible size or note")
     origin = searchable(checkpoint.origin)
     row = {
         "origin": origin,

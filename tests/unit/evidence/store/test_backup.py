@@ -19,7 +19,7 @@ from tests.unit.evidence.store.conftest import KEY
 from tests.unit.evidence.store.reports import at_hand, finding, report, statement
 
 from redan.core.errors import EvidenceError, RedanError, SignatureRefused, Unreadable, UsageError
-from redan.evidence.backup import MANIFEST, SEAL, backup, inspected, restore
+from redan.evidence.backup import LARGEST_ROW_BYTES, MANIFEST, SEAL, backup, inspected, restore
 from redan.evidence.places import Folder
 from redan.evidence.store import checkpoints, findings, migrating, runs, statements, tables
 from redan.evidence.store.archive import Member, packed, unpacked
@@ -30,6 +30,7 @@ from redan.evidence.store.opening import Store, created, opened
 from redan.evidence.store.verifying import Tally, damages
 
 NewDatabase = Callable[[str], Database]
+STORE_ROW = b'{"id": "x", "created_us": %s, "key_id": null, "names_key": null}\n'
 
 
 def fill(store: Store) -> None:
@@ -207,6 +208,12 @@ def test_what_is_missing_added_twice_or_exchanged_is_named(small: Path) -> None:
         ("tables/alembic_version.jsonl", b'{"version_num": "r9"}\n', "which has no place in a store"),
         ("tables/runs.jsonl", b'{"id": "x"}\n', "a line that is no row of its table"),
         ("tables/runs.jsonl", b"[" * 100_000 + b"\n", "a line that is no row of its table"),
+        ("tables/store.jsonl", STORE_ROW % b"1.5", "a line that is no row of its table"),
+        ("tables/store.jsonl", STORE_ROW % b"9223372036854775808", "a line that is no row of its table"),
+        ("tables/store.jsonl", STORE_ROW % (b"9" * 5000), "a line that is no row of its table"),
+        ("tables/store.jsonl", STORE_ROW.replace(b"null", b'"\\u0000"') % b"1", "a line that is no row of its table"),
+        ("tables/store.jsonl", STORE_ROW.replace(b"null", b'"\\ud800"') % b"1", "a line that is no row of its table"),
+        ("tables/store.jsonl", b"x" * (LARGEST_ROW_BYTES + 2), "a line of more than"),
         ("tables/runs.jsonl", b"{", "does not end with a line"),
         ("tables/runs.jsonl", b"", "has another number of rows"),
     ],

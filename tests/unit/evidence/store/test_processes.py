@@ -54,6 +54,21 @@ store = opened(connect(url, root=Path()), Folder(Path(place)), [LocalKey(bytes(r
 rotate(store, LocalKey(bytes(range(1, 33))), batch=2, told=lambda done: print(done, flush=True))
 """
 
+KEEPER = """
+import sys
+from pathlib import Path
+from redan.evidence.encryption.wrapping import LocalKey
+from redan.evidence.places import Folder
+from redan.evidence.store.blobs import StoreBlobs
+from redan.evidence.store.database import connect
+from redan.evidence.store.opening import opened
+
+url, place = sys.argv[1:]
+store = opened(connect(url, root=Path()), Folder(Path(place)), [LocalKey(bytes(range(32)))])
+for i in range(10_000):
+    print(StoreBlobs(store).put_bytes(b"%d" % i * (i * 3000 % 100_000)), flush=True)
+"""
+
 
 def test_eight_processes_write_at_once(kind: str, new_url: Callable[[str], str], tmp_path: Path) -> None:
     from tests.unit.evidence.store.reports import report
@@ -97,4 +112,25 @@ def test_a_rotation_that_is_killed_leaves_all_readable(
     new = opened(database, place, [OTHER])
     assert [*damages(new, Tally())] == []
     assert all(StoreBlobs(new).holds(d) for d in digests)
+    database.close()
+
+
+def test_what_a_killed_writer_was_told_is_kept_and_nothing_is_half_there(
+    kind: str, new_url: Callable[[str], str], tmp_path: Path
+) -> None:
+    url, place = new_url(kind), Folder(tmp_path / "blobs")
+    database = connect(url, root=tmp_path, create=True)
+    store = created(database, place, [KEY])
+    told: list[str] = []
+    for lines in (3, 11, 40):
+        with subprocess.Popen(
+            [sys.executable, "-c", KEEPER, url, place.path], stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            told += [child.stdout.readline().strip() for _ in range(lines)]
+            child.kill()
+    tally = Tally()
+    assert [*damages(store, tally)] == []
+    assert tally.n_orphans <= 3
+    assert len(told[-40:]) == len({digest for digest in told[-40:] if StoreBlobs(store).get(digest) is not None})
     database.close()

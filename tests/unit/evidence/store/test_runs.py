@@ -190,6 +190,9 @@ def test_checkpoints_notice_two_histories(store: Store) -> None:
     latest = checkpoints.latest(store, one.origin)
     assert latest is not None
     assert latest.size == 12
+    for wrong in ({"size": -1}, {"size": 1 << 63}, {"note": "x" * 65537}, {"note": "\0"}):
+        with pytest.raises(UsageError, match="an impossible size or note"):
+            checkpoints.add(store, replace(one, **wrong))
     with pytest.raises(SignatureRefused, match="it has two histories"):
         checkpoints.add(store, replace(one, root_sha256="bb" * 32))
 
