@@ -2,9 +2,9 @@
 
 Claim: at least 20 000 entries of 300 bytes a CPU-second in groups of at most 1000, each group synced before it is
 acknowledged, tiles and checkpoints included. Beside it runs SQLite in the same rounds (write-ahead log, synchronous
-FULL, one transaction a group, no tree and no signature), which is what an audit table costs. Measured too: many threads,
-many tasks of one event loop, appends without waiting, and verification. FOLDER chooses the disk; user and system time of
-this process are counted.
+FULL, one transaction a group, no tree and no signature), which is what an audit table costs. Measured too: threads,
+many tasks of one event loop, appends without waiting, and verification. FOLDER chooses the disk; user and system time
+of this process are counted.
 """
 
 from __future__ import annotations
