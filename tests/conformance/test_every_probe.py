@@ -119,6 +119,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "harmless.pkl").write_bytes(pickle.dumps({"weights": [0.5]}))
     np.save(path / "array.npy", np.zeros(3))
     (path / "README.md").write_text("A model.")
+    (path / "requirements.txt").write_text("numpy\n--trusted-host example.org\n", encoding="utf-8")
     return path
 
 

@@ -16,12 +16,12 @@ from redan.core.card import Card
 from redan.core.errors import ConfigError, Unreadable, UsageError
 from redan.core.finding import Quantity
 from redan.kernels.artifacts import inspect
+from redan.kernels.packages.gathering import read_manifests
 from redan.kernels.packages.installed import read_environment
 from redan.kernels.packages.kinds import kind_of
 from redan.kernels.packages.resolving import resolve
 from redan.kernels.packages.toml import UnreadableError
 from redan.runner import materials
-from redan.runner.manifests import read_manifests
 from redan.subjects.digests import of_file, uri
 from redan.subjects.files import open_files
 

@@ -13,7 +13,7 @@ from redan.kernels.packages.requirement import NotRequirementError, parse
 if TYPE_CHECKING:
     from redan.kernels.packages.model import Include
 
-ADDRESSES = frozenset({"index-url", "extra-index-url", "find-links", "pypi-url"})
+ADDRESSES = frozenset({"index", "index-url", "trusted-host", "extra-index-url", "find-links", "pypi-url"})
 """Options whose value is an address."""
 
 

@@ -55,23 +55,27 @@ def _listed(found: Collected, lines: Lines, listed: Any, *, group: str = "", rol
 
 def _indexes(found: Collected, lines: Lines, document: dict[str, Any]) -> None:
     """Keep the package indexes that Poetry, PDM and uv are told to ask."""
-    for source in rows(table(document, "tool", "poetry").get("source")):
-        url = word(source.get("url"))
-        primary = source.get("priority") in ("primary", "default") or source.get("default") is True
-        found.option("index-url" if primary else "extra-index-url", url, lines.of(url))
-    for source in rows(table(document, "tool", "pdm").get("source")):
-        url = word(source.get("url"))
-        found.option("index-url" if source.get("name") == "pypi" else "extra-index-url", url, lines.of(url))
-        if source.get("verify_ssl") is False:
-            found.option("trusted-host", url, lines.of(url))
-    uv = table(document, "tool", "uv")
-    for source in rows(uv.get("index")):
-        # an explicit index serves only the packages that name it, so nobody else can take their place
-        url = word(source.get("url"))
-        name = "index-url" if source.get("default") else "index" if source.get("explicit") else "extra-index-url"
-        found.option(name, url, lines.of(url))
-    for url in strings(uv.get("extra-index-url")):
-        found.option("extra-index-url", url, lines.of(url))
+    tool = table(document, "tool")
+    for source in rows(table(tool, "poetry").get("source")):
+        # a source of no other priority replaces the public index; a supplemental or explicit one cannot shadow it
+        name = {"secondary": "extra-index-url", "supplemental": "index", "explicit": "index"}
+        _index(found, lines, name.get(word(source.get("priority")), "index-url"), source)
+    for source in rows(table(tool, "pdm").get("source")):
+        _index(found, lines, "index-url" if source.get("name") == "pypi" else "extra-index-url", source)
+    # uv takes a package from the first index that has it, unless it is told to compare them all
+    compares = word(table(tool, "uv").get("index-strategy")).startswith("unsafe")
+    for source in rows(table(tool, "uv").get("index")):
+        shadows = compares and not source.get("explicit") and not source.get("default")
+        _index(found, lines, "extra-index-url" if shadows else "index", source)
+    for url in strings(table(tool, "uv").get("extra-index-url")):
+        found.option("extra-index-url" if compares else "index", url, lines.of(url))
+
+
+def _index(found: Collected, lines: Lines, name: str, source: dict[str, Any]) -> None:
+    url = word(source.get("url"))
+    found.option(name, url, lines.of(url))
+    if source.get("verify_ssl") is False:
+        found.option("trusted-host", url, lines.of(url))
 
 
 def _poetry(found: Collected, lines: Lines, wanted: dict[str, Any], *, group: str = "") -> None:
@@ -119,10 +123,7 @@ def read_pipfile(text: str, path: str) -> Manifest:
     """
     document, lines, found = parse(text), Lines(text), Collected(path, "pipfile")
     for number, source in enumerate(rows(document.get("source"))):
-        url = word(source.get("url"))
-        found.option("extra-index-url" if number else "index-url", url, lines.of(url))
-        if source.get("verify_ssl") is False:
-            found.option("trusted-host", url, lines.of(url))
+        _index(found, lines, "extra-index-url" if number else "index-url", source)
     for section, group in (("packages", ""), ("dev-packages", "group:dev")):
         for name, value in table(document, section).items():
             found.add(_tabled(path, name, value, group=group, line=lines.of(name)))

@@ -129,6 +129,8 @@ def read_notebook(text: str, path: str) -> Manifest:
     Raises:
         UnreadableError: no notebook.
     """
+    if "install" not in text:
+        return Collected(path, "notebook").manifest()
     document, found = json_object(text), Collected(path, "notebook")
     for number, cell in enumerate(rows(document.get("cells")), 1):
         if cell.get("cell_type") != "code":

@@ -81,7 +81,7 @@ url = "https://host/simple"
     assert packages["requests"].extras == ("socks",)
     assert (packages["mine"].source.kind, packages["forked"].source.revision) == ("editable", "abc")
     assert packages["forked"].source.url == "https://host/x.git"
-    assert [o.name for o in found.options] == ["extra-index-url"]
+    assert [o.name for o in found.options] == ["index"]
     assert "python" not in packages
 
 
