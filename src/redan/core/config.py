@@ -16,7 +16,7 @@ from redan.core.settings import Settings
 
 FILE = "redan.toml"
 PREFIX = "REDAN_"
-_OUTSIDE = ("SHARED", "HYPOTHESIS", "PLUGINS", "DEBUG")
+_OUTSIDE = ("SHARED", "PEERS", "HYPOTHESIS", "PLUGINS", "DEBUG")
 """Variables with our prefix that are no settings: places and profiles of the test-suite and of debugging."""
 
 
