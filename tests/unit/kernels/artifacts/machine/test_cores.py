@@ -18,6 +18,7 @@ from redan.kernels.artifacts.ledger import Ledger
 from redan.kernels.artifacts.limits import STANDARD
 from redan.kernels.artifacts.machine.calls import _is_plain
 from redan.kernels.artifacts.machine.core import CORE, Core
+from redan.kernels.artifacts.machine.structure import LARGEST_MEMO_GAP
 from redan.kernels.artifacts.machine.values import Global, Result
 
 
@@ -109,6 +110,59 @@ def test_each_opcode_on_each_kind_of_stack_reads_the_same(code):
 @pytest.mark.parametrize("name", exhausting.BUILDS)
 def test_exhausting_files_read_the_same_under_small_limits(name):
     cores.assert_same(exhausting.BUILDS[name](0.002))
+
+
+EDGE_CALL = b"\x94cmylib\nf\nh\x00\x85R."
+"""Calls something unlisted with the value on top, so that the evidence which was kept of it shows."""
+
+
+@pytest.mark.parametrize("n", [254, 255, 256, 257])
+@pytest.mark.parametrize("last", [b"Va https://x.example\n", b"N"])
+def test_what_is_kept_of_containers_ends_at_the_same_item(n, last):
+    items, pairs = b"N" * (n - 1) + last, b"".join(b"J" + bytes([i % 256, i // 256, 0, 0]) + b"N" for i in range(n - 1))
+    one_more = b"J" + bytes([n % 256, n // 256, 0, 0]) + last
+    shapes = [
+        b"(" + items + b"l",
+        b"](" + items + b"e",
+        b"]" + b"Na" * (n - 1) + last + b"a",
+        b"](" + b"N" * 100 + b"e(" + items[100:] + b"e",
+        b"}(" + pairs + one_more + b"u",
+        b"(" + pairs + one_more + b"d",
+        b"}(" + pairs + b"u" + one_more + b"s",
+        b"}(" + pairs + b"u(" + one_more + b"u",
+        b"}(" + pairs + b"u" + text("__reduce__") + last + b"s",
+    ]
+    verdicts = {cores.assert_same(b"\x80\x04" + shape + EDGE_CALL, STANDARD).verdict for shape in shapes}
+    assert ("unsafe" in verdicts) == (last != b"N")
+
+
+def text(content: str) -> bytes:
+    return b"\x8c" + bytes([len(content)]) + content.encode()
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 2, 3, 600])
+def test_a_memo_index_that_runs_ahead_is_judged_at_the_same_distance(more):
+    gap = LARGEST_MEMO_GAP + 2 * 300 + more
+    reading = cores.assert_same(b"\x80\x04N" + b"\x94" * 300 + b"r" + gap.to_bytes(4, "little") + b"N\x94.", STANDARD)
+    assert reading.verdict == ("unsafe" if more > 0 else "safe")
+
+
+@pytest.mark.parametrize("how", [b"R", b"\x81"])
+@pytest.mark.parametrize(
+    "name", [b"ccollections\nOrderedDict\n", b"csklearn.svm._classes\nSVC\n", b"cos\nsystem\n", b"cmylib\nC\n"]
+)
+@pytest.mark.parametrize("arguments", [b")", b"K\x01\x85", b"N", b"]"])
+def test_calls_behind_a_full_graph_are_judged_the_same(how, name, arguments):
+    calls = b"ccollections\nOrderedDict\n)R0" * 6
+    cores.assert_same(b"\x80\x04" + calls + name + arguments + how + b".")
+
+
+@pytest.mark.parametrize("n_retained", range(399_990, 400_010, 3))
+def test_what_is_kept_of_all_containers_ends_at_the_same_item(n_retained):
+    whole, rest = divmod(n_retained, 250)
+    lists = (b"](" + b"N" * 250 + b"e0") * whole + b"](" + b"N" * rest + b"e0"
+    cores.assert_same(b"\x80\x04" + lists + b"](Va https://x.example\nVb\nNNe" + EDGE_CALL, STANDARD)
+    cores.assert_same(b"\x80\x04" + lists + b"}K\x01NsK\x02Va https://x.example\ns" + EDGE_CALL, STANDARD)
 
 
 def test_files_of_the_corpus_read_the_same(shared):
