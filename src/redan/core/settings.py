@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
-from redan.core.errors import ConfigError
 from redan.core.card import Card
+from redan.core.errors import ConfigError
 from redan.core.finding import Severity
 from redan.core.policy import Ignore
 

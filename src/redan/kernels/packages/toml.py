@@ -15,6 +15,10 @@ _MOST_STEPS = 200_000
 """Lines that are looked at again, all searches of one file together; a hostile file could ask for millions."""
 
 
+_LONGEST_SEARCHED = 5_000
+"""Characters of a line that is searched."""
+
+
 class UnreadableError(ValueError):
     """A file that is not what its name says, or more than is read."""
 
@@ -66,7 +70,8 @@ class Lines:
     """
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
+        # in a file without line breaks the number of a line says nothing, and searching it again and again has no end
+        self._lines = [line if len(line) <= _LONGEST_SEARCHED else "" for line in text.splitlines()]
         self._next = 0
         self._left = 8 * len(self._lines) + _MOST_STEPS
 
