@@ -87,6 +87,9 @@ class Scan:
 
     paths: tuple[str, ...] = field(default=(), metadata=_help("Files and folders; the model's own file is always in."))
     exclude: tuple[str, ...] = field(default=(), metadata=_help("Globs of paths to leave out; they are listed."))
+    allow_secret: tuple[str, ...] = field(
+        default=(), metadata=_help("Harmless secrets: SHA-256, date until which, and reason; separated by spaces.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -231,6 +231,10 @@ def _attachments(cell: dict[str, Any], path: tuple[Step, ...], address: str) -> 
         yield from _leaves(found, (*path, "attachments"), f"{address}, attachments", "metadata", frozenset())
         return
     for name, bundle in found.items():
+        if not isinstance(bundle, dict):
+            yield from _leaves(
+                bundle, (*path, "attachments", name), f"{address}, attachment {name}", "attachment", frozenset()
+            )
         for media, value in _mapping(bundle).items():
             where, text = (*path, "attachments", name, media), joined(value)
             place = f"{address}, attachment {name}"

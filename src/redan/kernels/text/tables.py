@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from redan.core.record import dataclass
 
@@ -174,21 +174,25 @@ def _printed(text: str, telling: Sequence[int]) -> Iterator[Cell]:
         heads = [
             w for w in words if any(w.start() <= at < w.end() for at in telling[bisect_left(telling, start) :][:9])
         ]
-        yield from _beneath(text, end + 1, heads, len(words))
+        done = yield from _beneath(text, end + 1, heads, len(words))
 
 
-def _beneath(text: str, at: int, heads: list[re.Match[str]], columns: int) -> Iterator[Cell]:
-    """Yield what stands under the heads in the lines that have as many words, or one more for their number."""
+def _beneath(text: str, at: int, heads: list[re.Match[str]], columns: int) -> Generator[Cell, None, int]:
+    """Yield what stands under the heads in the lines that have as many words, or one more for their number.
+
+    Returns where these lines end.
+    """
     above = text.rfind("\n", 0, at - 1) + 1
     while at < len(text):
         end = text.find("\n", at)
         end = min(len(text) if end < 0 else end, at + LONGEST_LINE)
         words = list(_WORD.finditer(text, at, end))
         if len(words) not in (columns, columns + 1):
-            return
+            return at
         for head in heads:
             left, right = head.start() - above + at, head.end() - above + at
             for word in words:
                 if left < word.end() and word.start() < right:
                     yield Cell(head=head.group(), left="", text=word.group(), start=word.start(), end=word.end())
         at = end + 1
+    return at
