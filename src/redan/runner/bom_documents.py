@@ -86,6 +86,8 @@ def _cyclonedx_faults(document: Document) -> list[str]:
         found = JsonStrictValidator(version).validate_str(document.text, all_errors=True)
     except MissingOptionalDependencyException as error:
         raise MissingDependency.of("jsonschema", "bom", "validating CycloneDX") from error
+    except RecursionError as error:
+        raise Unreadable("the document is nested too deep to be validated") from error
     except (ValueError, KeyError, AssertionError, NotImplementedError) as error:
         raise Unreadable(f"there is no schema for {document.standard}", hint="1.2 to 1.7 have one") from error
     schema = [f"{_place(each.data.absolute_path)}: {str(each.data.message)[:300]}" for each in found or ()]
@@ -110,12 +112,16 @@ def _dangling(content: dict[str, Any]) -> list[str]:
             open_parts += part
     known = Counter(refs)
     twice = sorted(ref for ref, count in known.items() if count > 1)
-    wanted = [each for each in content.get("dependencies") or () if isinstance(each, dict)]
-    ends = {str(ref) for each in wanted for ref in [each.get("ref"), *(each.get("dependsOn") or ())]}
+    wanted = [each for each in _listed(content.get("dependencies")) if isinstance(each, dict)]
+    ends = {str(ref) for each in wanted for ref in [each.get("ref"), *_listed(each.get("dependsOn"))]}
     lost = sorted(ref for ref in ends - known.keys() if not ref.startswith("urn:cdx:"))
     return [f"bom-ref {ref[:200]!r} stands twice" for ref in twice] + [
         f"no component has bom-ref {ref[:200]!r}" for ref in lost
     ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _spdx_faults(content: dict[str, Any]) -> list[str]:
@@ -124,8 +130,7 @@ def _spdx_faults(content: dict[str, Any]) -> list[str]:
     made = content.get("creationInfo")
     if not isinstance(made, dict) or not made.get("creators") or not _CREATED.fullmatch(str(made.get("created"))):
         found.append("creationInfo: creators and created (YYYY-MM-DDThh:mm:ssZ) are required")
-    listed = content.get("packages")
-    packages = [p for p in listed if isinstance(p, dict)] if isinstance(listed, list) else []
+    packages = [p for p in _listed(content.get("packages")) if isinstance(p, dict)]
     known = {"SPDXRef-DOCUMENT"}
     for number, package in enumerate(packages):
         found += [f"packages/{number}: {key!r} is required" for key in _PACKAGE_KEYS if not package.get(key)]
@@ -133,7 +138,7 @@ def _spdx_faults(content: dict[str, Any]) -> list[str]:
         if not _SPDX_ID.fullmatch(name) or name in known:
             found.append(f"packages/{number}: SPDXID {name[:80]!r} is malformed or stands twice")
         known.add(name)
-    for number, row in enumerate(content.get("relationships") or ()):
+    for number, row in enumerate(_listed(content.get("relationships"))):
         ends = (
             {str(row.get(key)) for key in ("spdxElementId", "relatedSpdxElement")} if isinstance(row, dict) else {"?"}
         )
