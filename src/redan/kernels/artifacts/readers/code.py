@@ -11,7 +11,7 @@ from redan.kernels.artifacts.judgement.arguments import ADDRESS, attack_shape
 from redan.kernels.artifacts.judgement.imports import LONGEST_NAME, judge_import
 from redan.kernels.artifacts.readers.paths import escapes
 from redan.kernels.artifacts.readers.python_code import UnreadableCodeError, dangers, relative_imports
-from redan.kernels.artifacts.readers.yaml_text import full_tag, keyed, makes_object, tokens
+from redan.kernels.artifacts.readers.yaml_text import full_tag, handles, keyed, makes_object, tokens
 from redan.kernels.artifacts.reading import SAFE, UNSAFE
 
 if TYPE_CHECKING:
@@ -158,12 +158,13 @@ def check_yaml(source: Source, text: str) -> bool:
     """Judge the tags and targets of a YAML text; whether there were any."""
     if _YAML_TELLING.search(text) is None:
         return False
-    source.ledger.nodes(text.count(":") + text.count(","), source.where)
+    source.ledger.nodes(sum(map(text.count, ":,!!||")), source.where)
     found = list(tokens(text))
+    known = handles(text)
     has_any = False
     for token in found:
         if token.kind == "tag":
-            has_any = _check_tag(source, full_tag(token.text, text), token.at) or has_any
+            has_any = _check_tag(source, full_tag(token.text, known), token.at) or has_any
     for key, value, _ in keyed(found, _YAML_TARGETS):
         has_any = True
         check_target(source, value.replace(":", "."), key)

@@ -26,6 +26,12 @@ _ACTED_ON_KEY = re.compile(
     rb'"(auto_map|[\w.]*(?:template|prompt)\w*|_target_?|target|weight_map|custom_pipelines|vocab_file|tokenizer_file'
     rb'|merges_file|spm_file|vocab_path|sp_model_file|source_spm)"\s*:\s*(?=["\[{])'
 )
+LARGEST_VALUE_BYTES = 1 << 17
+"""Bytes of one list or object in such a document that are parsed."""
+
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_PLAIN_KEY = re.compile(rb"template|prompt")
+_TEMPLATE = re.compile(rb"\{[{%]|\\u007[bB]")
 _WHOLE = re.compile(rb'"(?:class_name|__loader__|_class_name)"\s*:\s*["\[]|\\u00(?:5[fF]|6|7[0-9aA])')
 """Objects that only make sense as a whole, and letters of a key that are written as escapes."""
 
@@ -67,19 +73,30 @@ def read_document(source: Source) -> str | None:
 
 def _read_pieces(source: Source) -> None:
     """Check the values of the keys that matter in a document that is too large to be parsed as a whole."""
-    decoder = json.JSONDecoder()
+    n_left = source.ledger.limits.header_bytes
     for match in _ACTED_ON_KEY.finditer(source.data):
-        piece = bytes(source.data[match.end() : match.end() + LARGEST_PARSED_BYTES])
-        source.ledger.nodes(1, source.where)
-        try:
-            value, _ = decoder.raw_decode(piece.decode("utf-8", "ignore"))
-        except (ValueError, RecursionError):
-            source.unknown(
-                "limit", f"the value of {match[1].decode()!r} is too large, too deep or broken", match.start()
-            )
-            continue
         key = match[1].decode()
+        source.ledger.nodes(1, source.where)
+        text = _TEXT.match(source.data, match.end())
+        if text is not None and _PLAIN_KEY.search(match[1]) and not _TEMPLATE.search(text[0]):
+            continue
+        n_left -= text.end() - text.start() if text is not None else LARGEST_VALUE_BYTES
+        if n_left < 0:
+            raise source.ledger.limit("header_bytes", source.where)
+        try:
+            value = _value(source, match.end(), text)
+        except (ValueError, RecursionError):
+            source.unknown("limit", f"the value of {key!r} is too large, too deep or broken", match.start())
+            continue
         _walk(source, {key: value, "params": {}} if key == "target" else {key: value})
+
+
+def _value(source: Source, at: int, text: re.Match[bytes] | None) -> object:
+    """The JSON value at an offset, of which `text` is the whole where it is a string."""
+    if text is not None:
+        return json.loads(text[0])
+    piece = bytes(source.data[at : at + LARGEST_VALUE_BYTES])
+    return json.JSONDecoder().raw_decode(piece.decode("utf-8", "ignore"))[0]
 
 
 def _merged(source: Source, pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -9,6 +9,7 @@ Source: the Python language reference, "Function definitions" and "Class definit
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 LARGEST_PARSED_CHARS = 256 << 10
 """A longer file is searched as text only."""
+
+MOST_NODES = 100_000
+"""Nodes of a syntax tree that are looked at."""
+
+LONGEST_PATH = 24
+"""Attributes and calls of one expression that are followed; what it begins with is an expression of its own."""
 
 _ANYWHERE = re.compile(
     r"(?:os|posix|nt)\.(?:system|popen\w*|exec\w+|spawn\w+|posix_spawn\w*|fork\w*|startfile|kill\w*|dup2|_exit)"
@@ -78,12 +85,16 @@ def dangers(text: str) -> list[Danger]:
         UnreadableCodeError: The text cannot be parsed.
     """
     tree = _parsed(text)
-    paths = _Names(tree)
-    found = [Danger(what, _line(node), False) for node in ast.walk(tree) if (what := _reaches(node, paths))]
+    nodes = list(itertools.islice(ast.walk(tree), MOST_NODES + 1))
+    if len(nodes) > MOST_NODES:
+        raise UnreadableCodeError(f"has more than {MOST_NODES} nodes")
+    paths = _Names(nodes)
+    reached = {id(node): what for node in nodes if (what := _reaches(node, paths))}
+    found = [Danger(reached[id(node)], _line(node), False) for node in nodes if id(node) in reached]
     found += [
         Danger(what, _line(node), True)
-        for node in _imported_nodes(tree)
-        if (what := _reaches(node, paths) or _does(node, paths))
+        for node in _imported_nodes(tree, nodes)
+        if (what := reached.get(id(node)) or _does(node, paths))
     ]
     first = {(danger.what, danger.line): danger for danger in found}
     return sorted(first.values(), key=lambda danger: danger.line)
@@ -120,16 +131,16 @@ def _parsed(text: str) -> ast.Module:
 class _Names:
     """What the names of a file stand for, as dotted paths."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, nodes: list[ast.AST]) -> None:
         self.paths: dict[str, str] = {}
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     root = alias.name.partition(".")[0]
                     self.paths[alias.asname or root] = alias.name if alias.asname else root
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 self.paths.update({a.asname or a.name: f"{node.module}.{a.name}" for a in node.names})
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 path = self.path(node.value)
                 if path is not None:
@@ -138,7 +149,9 @@ class _Names:
     def path(self, node: ast.expr) -> str | None:
         """The dotted path that an expression spells, calls on the way left out, or None."""
         parts: list[str] = []
-        while isinstance(node, ast.Attribute | ast.Call):
+        for _ in range(LONGEST_PATH):
+            if not isinstance(node, ast.Attribute | ast.Call):
+                break
             if isinstance(node, ast.Attribute):
                 parts.append(node.attr)
             node = node.value if isinstance(node, ast.Attribute) else node.func
@@ -193,10 +206,10 @@ def _does(node: ast.AST, paths: _Names) -> str | None:
     return None
 
 
-def _imported_nodes(tree: ast.Module) -> Iterator[ast.AST]:
+def _imported_nodes(tree: ast.Module, nodes: list[ast.AST]) -> Iterator[ast.AST]:
     """Every node that importing the file evaluates, functions that are called on the way included."""
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, _Function)}
-    classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    functions = {node.name: node for node in nodes if isinstance(node, _Function)}
+    classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
     pending: list[ast.AST] = [*tree.body, *_run_by_classes(classes.values())]
     entered: set[str] = set()
     while pending:

@@ -83,14 +83,15 @@ def read_graph_message(source: Source) -> str | None:
     whole = Field(0, 2, 0, len(source.data))
     if source.head(1) != b"\x0a":
         return None
+    trial = source.trial()
     try:
-        if _is_graph(source.trial(), whole):
+        if _is_graph(trial, whole):
             _read_graph(source, whole)
             return "tf-graph"
-        if _is_meta(source.trial(), whole):
+        if _is_meta(trial, whole):
             _read_meta(source, whole)
             return "tf-meta-graph"
-        if _is_metadata(source.trial(), whole):
+        if _is_metadata(trial, whole):
             for node in _parts(source, whole, 1):
                 _read_metadata(source, node, 5)
             return "keras-metadata"

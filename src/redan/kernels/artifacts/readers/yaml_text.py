@@ -117,14 +117,19 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else str(match[3])
 
 
-def full_tag(tag: str, text: str) -> str:
-    """A tag with its handle replaced by what the text or the standard says it means."""
-    handles = {"!!": _CORE, **{match[1]: match[2] for match in _DIRECTIVE.finditer(text)}}
+def handles(text: str) -> dict[str, str]:
+    """What the handles of tags stand for in a text."""
+    return {"!!": _CORE, **{match[1]: match[2] for match in _DIRECTIVE.finditer(text)}}
+
+
+def full_tag(tag: str, known: dict[str, str]) -> str:
+    """A tag with its handle replaced by what `known`, which `handles` gave, says it means."""
     tag = _PERCENT.sub(lambda match: chr(int(match[1], 16)), tag)
     if tag.startswith("!<"):
         return tag[2:-1]
-    handle = max((h for h in handles if tag.startswith(h) and (h != "!" or "!" not in tag[1:])), key=len, default="")
-    return handles[handle] + tag[len(handle) :] if handle else tag
+    end = tag.find("!", 1) + 1
+    handle = tag[:end] if end else "!"
+    return known[handle] + tag[len(handle) :] if handle in known else tag
 
 
 def makes_object(tag: str) -> bool:
