@@ -107,6 +107,15 @@ def test_what_was_not_read_makes_the_bill_incomplete(cli, project: Path) -> None
     assert json.loads(done.out)["compositions"][0]["aggregate"] == "incomplete"
 
 
+def test_models_behind_links_are_listed_and_what_is_no_file_is_said(cli, project: Path, benign: Path) -> None:
+    (project / "linked.pkl").symlink_to(benign)
+    assert component(made(cli, project), "linked.pkl")["hashes"]
+    (project / "gone.pkl").symlink_to(project / "nowhere")
+    done = cli("bom", "make", project)
+    assert done.code == 3
+    assert "not read: gone.pkl: no regular file" in done.err
+
+
 def test_a_hostile_model_is_stated_as_exploitable(cli, project: Path, hostile: Path) -> None:
     shutil.move(hostile, project / "hostile.pkl")
     bom = made(cli, project)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from redan import __version__
 from redan.core.bom import Bom, Component, Metric, Party, Vulnerability
-from redan.core.card import Card
+from redan.core.card import Card, CardData
 from redan.core.errors import ConfigError, Unreadable, UsageError
 from redan.core.finding import Quantity
+from redan.core.report import Unexamined
 from redan.kernels.artifacts import inspect
 from redan.kernels.packages.gathering import read_manifests
 from redan.kernels.packages.installed import read_environment
@@ -28,7 +29,6 @@ from redan.subjects.files import open_files
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from redan.core.card import CardData
     from redan.core.finding import Series
     from redan.core.report import Report
     from redan.kernels.artifacts.reading import Reading
@@ -72,8 +72,9 @@ def make(
         manifests = (*manifests, _installed(environment))
     packages = resolve(manifests)
     data = _data(card, root or Path.cwd())
-    models, parts, statements, named = _artifacts(subject, card, {c.name: c.ref for c in data})
-    models = with_metrics(models, reports)
+    found = _artifacts(subject, card, {c.name: c.ref for c in data})
+    models = with_metrics(found.models, reports)
+    missed = (*missed, *found.missed)
     project = _project(subject, manifests, name, card)
     libraries = [materials.package(each) for each in packages]
     refs = {each.key: each.purl for each in packages}
@@ -84,10 +85,10 @@ def make(
         **{each.purl: tuple(refs[key] for key in each.needs) for each in packages},
     }
     return Bom(
-        subject=replace(project, parts=tuple(parts)),
-        components=(*models, *data, *named, *libraries),
+        subject=replace(project, parts=tuple(found.parts)),
+        components=(*models, *data, *found.named.values(), *libraries),
         depends=depends,
-        vulnerabilities=tuple(statements),
+        vulnerabilities=tuple(found.statements),
         tool_version=__version__,
         timestamp=timestamp(os.environ),
         authors=tuple(_party(text) for text in card.authors),
@@ -155,44 +156,52 @@ def _digest(name: str, said: CardData, root: Path) -> str:
     return open_files(place).ref.digest
 
 
-def _artifacts(
-    subject: FilesSubject, card: Card, data: Mapping[str, str]
-) -> tuple[list[Component], list[Component], list[Vulnerability], list[Component]]:
-    """Return models, other files, what loading each model means, and data sets that only the models name."""
-    models: list[Component] = []
-    parts: list[Component] = []
-    statements: list[Vulnerability] = []
-    named: dict[str, Component] = {}
+class _Found:
+    """What the files of a project gave: models, other files, statements, data sets only named, files not read."""
+
+    def __init__(self) -> None:
+        self.models: list[Component] = []
+        self.parts: list[Component] = []
+        self.statements: list[Vulnerability] = []
+        self.named: dict[str, Component] = {}
+        self.missed: list[Unexamined] = []
+
+
+def _artifacts(subject: FilesSubject, card: Card, data: Mapping[str, str]) -> _Found:
+    found = _Found()
     for path, shown in subject.files():
-        if not path.is_file() or path.is_symlink():
+        if not path.is_file():
+            found.missed.append(Unexamined(path=shown, why="no regular file"))
             continue
-        reading = None if kind_of(shown) else _reading(path)
-        sha256 = subject.digest(path)
+        try:
+            # model hubs keep their files behind links, which the subject itself does not digest
+            sha256 = subject.digest(path) or of_file(path)[0]
+            reading = None if kind_of(shown) else inspect(path)
+        except (Unreadable, OSError) as error:
+            found.missed.append(Unexamined(path=shown, why=str(error)))
+            continue
         if reading is None or not materials.is_model(reading):
-            parts.append(materials.plain_file(shown, sha256))
-            continue
-        facts = materials.facts_of(path, reading)
-        for each in facts.datasets:
-            if each not in data and each not in named:
-                named[each] = _only_named(each)
-        refs = {**data, **{name: c.ref for name, c in named.items()}}
-        found = materials.model(shown, sha256, reading, facts, card, refs)
-        models.append(found)
-        statements.append(materials.loading(reading, found.ref))
-    return models, parts[:MOST_FILES], statements, list(named.values())
+            found.parts.append(materials.plain_file(shown, sha256))
+        else:
+            _model(found, path, shown, sha256, reading, card, data)
+    if len(found.parts) > MOST_FILES:
+        n_left = len(found.parts) - MOST_FILES
+        found.missed.append(Unexamined(path="files", why=f"{n_left} more than are listed one by one"))
+        del found.parts[MOST_FILES:]
+    return found
 
 
-def _reading(path: Path) -> Reading | None:
-    try:
-        return inspect(path)
-    except OSError:
-        return None
-
-
-def _only_named(name: str) -> Component:
-    from redan.core.card import CardData
-
-    return materials.data_set(name, CardData(description="named by a model card; not seen"), "")
+def _model(
+    found: _Found, path: Path, shown: str, sha256: str, reading: Reading, card: Card, data: Mapping[str, str]
+) -> None:
+    facts = materials.facts_of(path, reading)
+    for each in facts.datasets:
+        if each not in data and each not in found.named:
+            found.named[each] = materials.data_set(each, CardData(description="named by a model card; not seen"), "")
+    refs = {**data, **{name: c.ref for name, c in found.named.items()}}
+    model = materials.model(shown, sha256, reading, facts, card, refs)
+    found.models.append(model)
+    found.statements.append(materials.loading(reading, model.ref))
 
 
 def with_metrics(models: Sequence[Component], reports: Iterable[Report]) -> list[Component]:
