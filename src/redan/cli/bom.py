@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from redan.cli.output import emit
+from redan.cli.output import emit, width
 
 if TYPE_CHECKING:
     from redan.core.config import Config
+    from redan.runner.bom_diff import BomChange
 
 PATH = click.Path(path_type=Path)
 
@@ -117,11 +118,18 @@ def diff(before: Path, after: Path, form: str, output: Path | None) -> int:
         rows = [f"| {c.kind} | {_cell(c.what)} | {_cell(c.detail)} |" for c in changes]
         text = "\n".join(["| Change | Component | Detail |", "|---|---|---|", *rows])
     else:
-        text = "\n".join(
-            f"{'!' if c.worse else ' '} {c.kind:<14} {_plain(c.what)}  {_plain(c.detail)}" for c in changes
-        )
+        text = "\n".join(_lines(change) for change in changes)
     emit((text + "\n").encode() if changes or form != "table" else b"no changes\n", output)
     return int(any(c.worse for c in changes))
+
+
+def _lines(change: BomChange) -> str:
+    """Return a change as one line, or as several where it is longer than the terminal is wide."""
+    from textwrap import fill
+
+    mark = "!" if change.worse else " "
+    one = f"{mark} {change.kind:<13} {_plain(change.what)}  {_plain(change.detail)}"
+    return fill(one, width(), subsequent_indent=" " * 16, break_long_words=False, break_on_hyphens=False)
 
 
 def _plain(text: str) -> str:

@@ -45,7 +45,8 @@ def test_a_supply_chain_check_scans_and_asks_no_model(tmp_path: Path) -> None:
     (tmp_path / "net.pkl").write_bytes(pickle.dumps({"weights": [0.5]}))
     text = '[model]\ntarget = "net.pkl"\n[attack]\nthreats = ["supply_chain"]\n'
     report = check(project(tmp_path, text))
-    assert [(p.name, p.outcome) for p in report.probes] == [("artifacts", "ran")]
+    assert {p.outcome for p in report.probes} == {"ran"}
+    assert {p.threat for p in report.probes} == {"supply_chain"}
     assert [(a.path, a.verdict) for a in report.artifacts] == [("net.pkl", "safe")]
     assert report.gate.exit_code == 0
     named = check(project(tmp_path, '[model]\ntarget = "net.pkl"\n[attack]\nprobes = ["artifacts"]\n'))
