@@ -179,4 +179,5 @@ def test_a_number_is_worse_only_beyond_its_interval(
         bill.append(edited(bom, tmp_path / f"{number}.json", name=name, modelCard=card))
     done = cli("bom", "diff", *bill)
     assert done.code == int(worse)
-    assert ("robust_accuracy 0.9 → 0.5" in done.out) == worse
+    assert ("robust_accuracy 0.9 → 0.5" in " ".join(done.out.split())) == worse
+    assert all(len(line) <= 80 for line in done.out.splitlines())
