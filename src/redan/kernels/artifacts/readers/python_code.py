@@ -89,12 +89,12 @@ def dangers(text: str) -> list[Danger]:
     if len(nodes) > MOST_NODES:
         raise UnreadableCodeError(f"has more than {MOST_NODES} nodes")
     paths = _Names(nodes)
-    reached = {id(node): what for node in nodes if (what := _reaches(node, paths))}
-    found = [Danger(reached[id(node)], _line(node), False) for node in nodes if id(node) in reached]
+    reached = {node: what for node in nodes if (what := _reaches(node, paths))}
+    found = [Danger(reached[node], _line(node), False) for node in nodes if node in reached]
     found += [
         Danger(what, _line(node), True)
         for node in _imported_nodes(tree, nodes)
-        if (what := reached.get(id(node)) or _does(node, paths))
+        if (what := reached.get(node) or _does(node, paths))
     ]
     first = {(danger.what, danger.line): danger for danger in found}
     return sorted(first.values(), key=lambda danger: danger.line)
