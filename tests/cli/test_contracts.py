@@ -58,7 +58,8 @@ def test_scan_writes_one_document(cli: Cli, tmp_path: Path, hostile: Path, benig
     verdicts = {a["path"]: a["verdict"] for a in document["artifacts"]}
     assert verdicts == {"hostile.pkl": "unsafe", "benign.pkl": "safe"}
     assert all(isinstance(a["reasons"], list) for a in document["artifacts"])
-    assert [u["path"] for u in document["unexamined"]] == ["deep/notes.md"]
+    assert [(e["path"], e["format"], e["by"]) for e in document["examined"]] == [("deep/notes.md", "md", ["secrets"])]
+    assert document["unexamined"] == []
     assert document["schema"] == "redan/1"
 
 

@@ -79,10 +79,10 @@ def test_unknown_variable_names_the_nearest(cli: Cli, monkeypatch: pytest.Monkey
     assert "REDAN_GATE_LEVEL" in ended.err
 
 
-@pytest.mark.parametrize("what", ["missing.pkl", "empty", "notes.txt", "cut.pkl"])
+@pytest.mark.parametrize("what", ["missing.pkl", "empty", "plot.png", "cut.pkl"])
 def test_nothing_decided_is_3(cli: Cli, tmp_path: Path, benign: Path, what: str) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "notes.txt").write_text("only words", encoding="utf-8")
+    (tmp_path / "plot.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(9))
     (tmp_path / "cut.pkl").write_bytes(benign.read_bytes()[:-4])
     ended = cli("scan", what)
     assert ended.code == 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,8 +11,8 @@ from redan.core.catalogue import probe
 from redan.core.errors import Unreadable
 from redan.core.finding import Finding, Location
 from redan.core.probe import Spec
+from redan.core.record import dataclass
 from redan.core.report import Examined, Unexamined
-from redan.threats.supply_chain.rules import notebook_active_output, notebook_runs_code, notebook_tells
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
     from redan.core.subject import Files
     from redan.kernels.notebooks.conduct import Conduct
 
-RULES = {
-    "runs": notebook_runs_code.RULE,
-    "active": notebook_active_output.RULE,
-    "tells": notebook_tells.RULE,
-}
 MOST_LOCATIONS = 20
 """Places that a finding lists."""
 
@@ -123,7 +117,10 @@ def look(file: Path, shown: str, subject_name: str) -> Iterator[Finding | Examin
 
 
 def _finding(found: list[Conduct], shown: str, subject_name: str) -> Finding:
-    first, rule = found[0], RULES[found[0].kind]
+    from redan.threats.supply_chain.rules import notebook_active_output, notebook_runs_code, notebook_tells
+
+    rules = {"runs": notebook_runs_code, "active": notebook_active_output, "tells": notebook_tells}
+    first, rule = found[0], rules[found[0].kind].RULE
     addresses = list(dict.fromkeys(each.address for each in found))
     return Finding(
         rule=rule.id,

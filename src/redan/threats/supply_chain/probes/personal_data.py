@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,9 +11,9 @@ from redan.core.catalogue import probe
 from redan.core.errors import Unreadable
 from redan.core.finding import Finding, Location
 from redan.core.probe import Spec
+from redan.core.record import dataclass
 from redan.core.report import Examined, Unexamined
 from redan.threats.supply_chain.probes.reading import may_be_text
-from redan.threats.supply_chain.rules import personal_data
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -145,6 +144,7 @@ def _gathered(found: Texts, *, outputs_only: bool) -> dict[str, list[tuple[Perso
 def _finding(values: list[tuple[Personal, str]], shown: str, subject_name: str) -> Finding:
     from redan.kernels.personal import masked
     from redan.kernels.personal.record import TITLES
+    from redan.threats.supply_chain.rules import personal_data
 
     rule, first = personal_data.RULE, values[0][0]
     different = len({each.value for each, _ in values})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,9 +11,9 @@ from redan.core.catalogue import probe
 from redan.core.errors import Unreadable
 from redan.core.finding import Finding, Location, Suppression
 from redan.core.probe import Spec
+from redan.core.record import dataclass
 from redan.core.report import Examined, Unexamined
 from redan.threats.supply_chain.probes.reading import may_be_text
-from redan.threats.supply_chain.rules import hard_coded_credential, leaked_secret
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -148,6 +147,7 @@ def _gathered(found: Texts) -> list[tuple[Secret, list[str]]]:
 
 def _finding(secret: Secret, addresses: list[str], shown: str, subject_name: str, allowed: str) -> Finding:
     from redan.kernels.secrets import masked
+    from redan.threats.supply_chain.rules import hard_coded_credential, leaked_secret
 
     rule = hard_coded_credential.RULE if secret.kind == "credential" else leaked_secret.RULE
     why = _allowed(secret.value, allowed) if allowed else None
