@@ -44,6 +44,7 @@ class Ledger:
         self.complete = True
         self.verdict: Verdict = SAFE
         self._seen: set[tuple[str, str, str]] = set()
+        self._imports: set[str] = set()
 
     def add(self, kind: str, verdict: Verdict, message: str, where: str = "", offset: int | None = None) -> None:
         """Record a reason once per kind, message and member."""
@@ -89,6 +90,11 @@ class Ledger:
         """Record a node of the call graph."""
         if len(self.calls) < self.limits.calls:
             self.calls.append(call)
+
+    def imported(self, name: str) -> None:
+        """Record a dotted name that loading would import."""
+        if len(self._imports) < self.limits.imports:
+            self._imports.add(name)
 
     def member(self, path: str) -> None:
         """Count a container's member.
@@ -160,6 +166,7 @@ class Ledger:
                 self._keep(reason, key)
         self.calls.extend(other.calls[: self.limits.calls - len(self.calls)])
         self.members.extend(other.members)
+        self._imports |= other._imports
         self.n_members += other.n_members
         self.spend(other)
         self.n_bytes_read += other.n_bytes_read
@@ -181,4 +188,5 @@ class Ledger:
             n_bytes_read=self.n_bytes_read,
             members=tuple(self.members),
             complete=self.complete,
+            imports=tuple(sorted(self._imports)),
         )

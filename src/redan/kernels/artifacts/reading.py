@@ -85,6 +85,7 @@ class Reading:
         n_bytes_read: Bytes interpreted, storages and tensors excluded.
         members: Paths of the members of containers, cut at `Limits.listed_members`.
         complete: Whether everything that loading would interpret was read.
+        imports: Dotted names that the pickles import, sorted, cut at `Limits.imports`.
     """
 
     path: str
@@ -96,6 +97,7 @@ class Reading:
     n_bytes_read: int = 0
     members: tuple[str, ...] = ()
     complete: bool = True
+    imports: tuple[str, ...] = ()
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:

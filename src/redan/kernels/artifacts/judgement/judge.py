@@ -104,6 +104,7 @@ class Judge:
             if judged.verdict != SAFE:
                 self.ledger.add(judged.kind, judged.verdict, judged.message, self.where, offset)
             known = self._globals[key] = Global(module, name, judged.grade)
+            self.ledger.imported(f"{module}.{name}")
         return known
 
     def called(self, function: Value, args: Value, how: str, offset: int) -> Value:
