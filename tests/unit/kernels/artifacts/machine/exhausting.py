@@ -1,6 +1,7 @@
 """Files made to exhaust a reader: each is small to write down, and takes what it can of time or memory.
 
-Payloads are harmless and nothing is ever loaded. `N` scales a file: at 1.0 it is as bad as the limits let it be.
+Payloads are harmless and nothing is ever loaded. `n` scales a file: at 1.0 it is as bad as the limits let it be. Run as
+a program with a name, a file and a scale, it writes that file.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import lzma
 import pickle
 import random
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
 P4 = b"\x80\x04"
 BUILDS = {}
@@ -484,3 +487,7 @@ def safetensors_header(n):
     names = zip(count(), range(times(n * 300_000)), strict=False)
     header = json.dumps({str(i): {"dtype": "F32", "shape": [1], "data_offsets": [4 * j, 4 * j + 4]} for i, j in names})
     return struct.pack("<Q", len(header)) + header.encode()
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_bytes(BUILDS[sys.argv[1]](float(sys.argv[3])))
