@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: setup demo test slow check bench peers docs manifest fuzz
 setup: .venv/ready .venv/dev
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/ready: pyproject.toml constraints.txt native/walk.c native/compile.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --upgrade pip
 	$(BIN)/python scripts/install_torch.py $(TORCH_INDEX)
