@@ -18,7 +18,9 @@ from redan.kernels.text import read_text
 MOST_BYTES = 32 << 20
 """Size of a notebook that is read."""
 MOST_VALUES = 2_000_000
-"""Values in one notebook; each takes memory whatever its length in the file."""
+MOST_STRINGS = 200_000
+MOST_CELLS = 20_000
+"""Values, strings among them, and cells of one notebook; each takes memory whatever its length in the file."""
 
 Kind = Literal["source", "output", "attachment", "metadata"]
 Step = str | int
@@ -116,6 +118,8 @@ def parse(text: str) -> Notebook:
     """
     if sum(map(text.count, ",[{")) > MOST_VALUES:
         raise Unreadable(f"more than the {MOST_VALUES:,} values that are read of a notebook")
+    if text.count('"') - text.count('\\"') > 2 * MOST_STRINGS:
+        raise Unreadable(f"more than the {MOST_STRINGS:,} strings that are read of a notebook")
     try:
         document = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as err:
@@ -123,6 +127,8 @@ def parse(text: str) -> Notebook:
     if not isinstance(document, dict):
         raise Unreadable("the JSON is no object, so no notebook")
     found = list(_cells(document))
+    if len(found) > MOST_CELLS:
+        raise Unreadable(f"more than the {MOST_CELLS:,} cells that are read of a notebook")
     if not found and "nbformat" not in document:
         raise Unreadable("the JSON has neither cells nor nbformat, so it is no notebook")
     language = _language(document)

@@ -21,6 +21,7 @@ MOST_SECRETS = 1000
 """Secrets of one text that are told; more say nothing new."""
 
 _RUN = 16
+_SHORTEST = 6
 _BEFORE = 100
 _JOINED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/.~:=@%"
 _RUNS = bytes(97 if code in _JOINED else 32 for code in range(256))
@@ -35,7 +36,7 @@ def find(text: str, *, media_type: str = "text/plain", name: str = "") -> list[S
         media_type: what it is; pictures, sound and the like are passed over, markup is looked through.
         name: the key that the text stands under, where it is one value of a document.
     """
-    if opaque(media_type):
+    if len(text) < _SHORTEST or opaque(media_type):
         return []
     found: list[Secret] = []
     if name and (named := _beside(text, name, 0)):

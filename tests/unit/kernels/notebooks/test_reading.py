@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from redan.core.errors import Unreadable
 from redan.kernels.notebooks import parse, read_notebook
-from redan.kernels.notebooks.reading import MOST_VALUES
+from redan.kernels.notebooks.reading import MOST_CELLS, MOST_STRINGS, MOST_VALUES
 
 FOUR: dict[str, Any] = {
     "nbformat": 4,
@@ -124,7 +124,9 @@ def test_broken_files_are_refused_in_words(tmp_path: Path) -> None:
         (b"[]", "no object"),
         (b"{}", "neither cells nor nbformat"),
         (b"\x80\x04\x95\0\0\0", "no text"),
-        (b'{"cells": [' + b"0," * MOST_VALUES + b"0]}", "more than the"),
+        (b'{"cells": [' + b"0," * MOST_VALUES + b"0]}", "values"),
+        (b'{"cells": [' + b'"",' * MOST_STRINGS + b'""]}', "strings"),
+        (b'{"cells": [' + b"{}," * MOST_CELLS + b"{}]}", "cells that are read"),
     ]:
         path = tmp_path / "a.ipynb"
         path.write_bytes(data)
