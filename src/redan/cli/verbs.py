@@ -12,6 +12,7 @@ VERBS = {
     "seal": "Sign what reports state about a model",
     "verify": "Decide whether a model may be used, by its statements and a policy",
     "bom": "Bills of materials: make, compare, validate",
+    "data": "Data sets: manifests, Croissant, schemas, drift",
     "store": "Keep runs, statements and evidence: encrypted, searched, backed up",
     "log": "Keep an append-only signed log, prove what is in it, find what was changed",
     "report": "Show a run again, or in another format",

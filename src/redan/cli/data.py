@@ -1,0 +1,148 @@
+"""`redan data`: what a data set holds, whether it is still the same, whether rows fit it, whether it drifts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from redan.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from redan.evidence.datasets.manifest import Card, Read
+    from redan.evidence.datasets.verification import Change
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+FORM = click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+OUTPUT = click.option("-o", "--output", type=PATH, help="Write to a file.")
+
+
+@click.group("data")
+def command() -> None:
+    """Data sets: signed manifests, Croissant, schemas, drift.
+
+    \b
+    redan data manifest train/ -o train.manifest.json --key signing.key
+    redan data verify train.manifest.json --key signing.key.pub
+    redan data schema train.csv -o schema.json
+    redan data check new.csv --schema schema.json
+    redan data drift train.csv new.csv
+    """
+
+
+_CARD = (
+    click.option("--name", default="", help="Name of the data set.  [default: that of the folder or file]"),
+    click.option("--description", default="", help="What it holds."),
+    click.option("--licence", "--license", default="", help="SPDX identifier or URL, such as CC-BY-4.0."),
+    click.option("--source", default="", help="URL it came from."),
+    click.option("--creator", default="", help="Who made it."),
+    click.option("--cite", default="", help="How to cite it."),
+    click.option("--data-version", "version", default="", help="Version of the data, such as 1.0.0."),
+    click.option("--published", default="", metavar="DATE", help="When it was published, such as 2026-05-01."),
+    click.option("--rai", multiple=True, metavar="KEY=TEXT", help="Croissant RAI property, such as dataBiases=…"),
+)
+
+
+def _card_options(function: Function) -> Function:
+    for option in reversed(_CARD):
+        function = option(function)
+    return function
+
+
+@command.command("manifest")
+@click.argument("data", type=PATH)
+@OUTPUT
+@click.option("--key", "-k", type=PATH, help="Private key to sign with; redan key new makes one.")
+@click.option("--password-env", metavar="VAR", help="Environment variable with the key's password.")
+@click.option("--digests-only", is_flag=True, help="Do not read tables for columns and ranges.")
+@_card_options
+def manifest(
+    data: Path, output: Path | None, key: Path | None, password_env: str | None, digests_only: bool, **said: Any
+) -> int:
+    """Write every file of DATA with its digest, and what its tables hold, as a statement; signed with --key.
+
+    The same data and words give the same manifest.
+    """
+    from redan.cli.key import password_from
+    from redan.cli.output import emit
+    from redan.evidence.datasets.manifest import measure, to_json
+    from redan.evidence.keys import load_signer
+
+    if key is not None and data.is_dir() and key.resolve().is_relative_to(data.resolve()):
+        raise UsageError(f"the private key {str(key)!r} lies inside the data", hint="move it out of that folder")
+    signer = None if key is None else load_signer(key, password=password_from(password_env))
+    found = measure(data, card=_card(said), own=output, tables=not digests_only)
+    emit(to_json(found, signer), output)
+    n_bytes = sum(f.size_bytes for f in found.files)
+    signed = f", signed by key {signer.key_id}" if signer else ", not signed"
+    sys.stderr.write(f"{len(found.files):,} files with {n_bytes:,} bytes{signed}\n")
+    return 0
+
+
+def _card(said: dict[str, Any]) -> Card:
+    from redan.evidence.datasets.manifest import Card
+
+    pairs = [text.partition("=") for text in said.pop("rai")]
+    if wrong := next((key for key, sign, _ in pairs if not sign or not key.isalnum()), None):
+        raise UsageError(f"--rai {wrong!r} is no KEY=TEXT", hint="--rai dataBiases='mostly daylight'")
+    return Card(**said, responsible={key: text for key, _, text in pairs})
+
+
+@command.command("verify")
+@click.argument("manifest", type=PATH)
+@click.argument("data", type=PATH, required=False)
+@click.option("--key", "-k", "keys", type=PATH, multiple=True, help="Public key that counts; may be repeated.")
+@FORM
+@OUTPUT
+def verify(manifest: Path, data: Path | None, keys: tuple[Path, ...], form: str, output: Path | None) -> int:
+    """Compare DATA (by default what lies beside MANIFEST) with its manifest, and check the signature.
+
+    Exit code 0 when nothing differs, 1 when a file was changed, added, removed or renamed or the signature is refused,
+    3 when the manifest is signed and no key was given to check it with.
+    """
+    from redan.cli.output import emit
+    from redan.evidence.datasets.manifest import read
+    from redan.evidence.datasets.verification import differences, place_of
+
+    found = read(manifest)
+    signer, decided = _signature(found, keys)
+    root = data or place_of(found.manifest, manifest)
+    changes = differences(found.manifest, root)
+    emit(_told(found, changes, signer, form), output)
+    if changes:
+        return 1
+    return 0 if decided else 3
+
+
+def _signature(found: Read, keys: tuple[Path, ...]) -> tuple[str, bool]:
+    from redan.evidence.keys import load_verifier
+
+    if keys:
+        return f"signed by key {found.signed_by([load_verifier(k) for k in keys]).key_id}", True
+    if found.envelope is None:
+        return "not signed: whoever changes the data can change the manifest too", True
+    return "signed, and nobody checked by whom: give --key", False
+
+
+def _told(found: Read, changes: tuple[Change, ...], signer: str, form: str) -> bytes:
+    if form == "json":
+        document = {
+            "schema": "redan/data-verification/1",
+            "digest": found.manifest.digest,
+            "signature": signer,
+            "changes": [{"kind": c.kind, "path": c.path, "sentence": c.sentence} for c in changes],
+        }
+        return json.dumps(document, indent=1).encode() + b"\n"
+    from redan.reports.visible import visible
+
+    n_files = len(found.manifest.files)
+    verdict = f"{len(changes)} differences" if changes else f"{n_files:,} files as the manifest says"
+    if len(changes) == 1:
+        verdict = "1 difference"
+    lines = [f"{visible(found.manifest.root)}: {verdict}", signer, *(f"  {visible(c.sentence)}" for c in changes)]
+    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")

@@ -1,0 +1,1 @@
+"""Data sets as evidence: signed manifests, Croissant, schemas, and rows that break them."""
