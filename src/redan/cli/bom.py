@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from redan.cli import bom_fix
 from redan.cli.output import emit, width
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def command() -> None:
     redan bom make . --env .venv -o bom.cdx.json
     redan bom validate bom.cdx.json
     redan bom diff old.cdx.json bom.cdx.json
+    redan bom fix . --osv all.zip -o constraints.txt
     """
 
 
@@ -140,3 +142,6 @@ def _plain(text: str) -> str:
 
 def _cell(text: str) -> str:
     return _plain(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+command.add_command(bom_fix.command)

@@ -12,6 +12,7 @@
     │   ├── ShapeMismatch         the model and the data do not fit together
     │   └── SubjectFailed         the model or endpoint itself raised, hung or answered nonsense
     ├── BudgetSpent               the budget ended before anything could be said
+    ├── Skipped                   a probe was not given what only the user can give
     ├── EvidenceError             stored evidence is missing or was changed
     │   └── SignatureRefused      a signature, proof or digest does not fit what it should cover
     └── InternalError             a bug in Redan
@@ -128,6 +129,13 @@ class BudgetSpent(RedanError):
     """The budget ended before anything could be said."""
 
     code = "RDN-E400"
+    exit_code = 3
+
+
+class Skipped(RedanError):
+    """A probe was not given what only the user can give; its outcome is ``skipped``, which is never read as clean."""
+
+    code = "RDN-E410"
     exit_code = 3
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from redan.core import catalogue
 from redan.core.budget import Budget
 from redan.core.codec import encode
-from redan.core.errors import EvidenceError, RedanError
+from redan.core.errors import EvidenceError, RedanError, Skipped
 from redan.core.finding import Finding
 from redan.core.inputs import Inputs
 from redan.core.policy import Policy
@@ -194,7 +194,8 @@ def _one(step: Step, inputs: Inputs, session: Session, collected: _Collected) ->
             session,
         )
     except RedanError as err:
-        outcome, why = "failed", err.message + (f" ({err.hint})" if err.hint else "")
+        outcome = "skipped" if isinstance(err, Skipped) else "failed"
+        why = err.message + (f" ({err.hint})" if err.hint else "")
     except KeyboardInterrupt:
         session.budget.interrupted = True
     if outcome == "ran" and (reason := _cut_short(session.budget, collected.findings[known:])):
