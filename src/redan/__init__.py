@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from redan.core.finding import Evidence, Finding, Quantity, Series, Severity
     from redan.core.inputs import Dataset, Inputs
     from redan.core.report import Report
+    from redan.runner.load import load
     from redan.runner.scan import scan
     from redan.runner.seal import seal
     from redan.runner.verify import verify
@@ -45,6 +46,7 @@ _LAZY = {
     "check": "redan.workbench",
     "compare": "redan.core.compare",
     "harden": "redan.workbench",
+    "load": "redan.runner.load",
     "open_report": "redan.workbench",
     "scan": "redan.runner.scan",
     "seal": "redan.runner.seal",
@@ -67,6 +69,7 @@ __all__ = [
     "check",
     "compare",
     "harden",
+    "load",
     "open_report",
     "scan",
     "seal",

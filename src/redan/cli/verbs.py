@@ -5,6 +5,7 @@ VERBS = {
     "plan": "Say which threats apply to this project, why, and which probes will run",
     "check": "Scan and attack what redan.toml names, and gate on the result",
     "scan": "Judge model files without loading them",
+    "load": "Load a model file in a sandbox, and compare with the scan",
     "redact": "Write a copy of a notebook without secrets and personal data",
     "attack": "Measure how weak a model is",
     "key": "Make key pairs for signing",

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from redan.subjects.sandbox.entering import enter, take_pipes
 
 if TYPE_CHECKING:
     from redan.core.subject import Subject
     from redan.subjects.gate import Admitted
-
-MEMORY_BYTES = 16 << 30
-CPU_S = 3600
-
-_SYSTEM = (
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/local/lib",
-    "/lib",
-    "/lib64",
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-    "/usr/share/zoneinfo",
-    "/dev/null",
-    "/dev/urandom",
-    "/proc/self",
-    "/proc/cpuinfo",
-    "/proc/meminfo",
-    "/sys/devices/system/cpu",
-)
-"""What numerical libraries read. Not /proc as a whole: it holds the environment of other processes."""
 
 _REFUSED_EVENTS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subprocess.", "socket.", "pty.")
 
@@ -40,7 +19,7 @@ def main() -> None:
     """Serve until the pipe closes."""
     from redan.subjects.sandbox.frames import read_frame, write_frame
 
-    questions, answers = _take_pipes()
+    questions, answers = take_pipes()
     task, _ = read_frame(questions, within_s=None)
     try:
         attempts = _enter(task)
@@ -57,22 +36,8 @@ def main() -> None:
             write_frame(answers, _failed(err, attempts))
 
 
-def _take_pipes() -> tuple[int, int]:
-    """Keep the pipes for frames alone: what the model prints must not end up in an answer."""
-    questions, answers = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    return questions, answers
-
-
 def _enter(task: dict[str, Any]) -> list[str]:
-    from redan.subjects.sandbox.confinement import confine
-
-    readable = [Path(path) for path in (*_SYSTEM, sys.prefix, sys.base_prefix, *sys.path, *task["readable"]) if path]
-    # libraries ask for the name of this folder while they are imported; nothing can be written there or anywhere
-    tempfile.tempdir = "/nonexistent"
-    confine(readable, memory_bytes=MEMORY_BYTES, cpu_s=CPU_S)
+    enter(task["readable"])
     attempts: list[str] = []
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:

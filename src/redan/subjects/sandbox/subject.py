@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import weakref
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +16,7 @@ from redan.subjects.columns import AnswerForm, agreed_classes
 from redan.subjects.digests import uri
 from redan.subjects.sandbox.confinement import landlock_version, why_not
 from redan.subjects.sandbox.frames import read_frame, write_frame
+from redan.subjects.sandbox.starting import ended, printable, started
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,9 +34,6 @@ _KINDS: dict[str, SubjectKind] = {
     "onnx": "onnx",
     "callable": "callable",
 }
-_BOOT = "import json,os,sys; sys.path[:]=json.loads(os.environ['REDAN_SANDBOX_PATH']); import runpy; " + (
-    "runpy.run_module('redan.subjects.sandbox.child', run_name='__main__')"
-)
 
 
 class SandboxedSubject(Answering):
@@ -78,8 +72,8 @@ class SandboxedSubject(Answering):
             )
         self._name = options.name or path.name
         self._options = options
-        self._child = _started()
-        self._end = weakref.finalize(self, _ended, self._child)
+        self._child = started("redan.subjects.sandbox.child")
+        self._end = weakref.finalize(self, ended, self._child)
         about = self._introduced(path, format, factory)
         self._capabilities: frozenset[Capability] = frozenset(
             {"labels", "scores"} if "scores" in about.get("capabilities", []) else {"labels"}
@@ -157,9 +151,9 @@ class SandboxedSubject(Answering):
 
     def _refused(self, header: dict[str, Any]) -> SubjectFailed:
         tried = header.get("attempts", [])
-        said = _printable(header.get("error", "no reason"))
+        said = printable(header.get("error", "no reason"))
         if tried:
-            acts = "; ".join(_printable(each) for each in tried)
+            acts = "; ".join(printable(each) for each in tried)
             return SubjectFailed(
                 f"{self._name!r} tried {acts} and the sandbox refused", hint="do not use this file; see `redan scan`"
             )
@@ -167,39 +161,3 @@ class SandboxedSubject(Answering):
             f"{self._name!r} failed inside the sandbox: {said}",
             hint="inside it can neither write, connect nor start programs; its classes must be installed",
         )
-
-
-def _started() -> subprocess.Popen[bytes]:
-    """Start the interpreter with nothing of our environment but what numerical libraries need."""
-    environment = {
-        "REDAN_SANDBOX_PATH": json.dumps([str(Path(entry).absolute()) for entry in sys.path if entry]),
-        "KERAS_BACKEND": "torch",
-        "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "HOME": "/nonexistent",
-        "LC_ALL": "C.UTF-8",
-    }
-    return subprocess.Popen(  # noqa: S603  our own interpreter with a fixed program
-        [sys.executable, "-I", "-c", _BOOT],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        close_fds=True,
-    )
-
-
-def _ended(child: subprocess.Popen[bytes]) -> None:
-    child.kill()
-    for pipe in (child.stdin, child.stdout):
-        if pipe is not None:
-            pipe.close()
-    child.wait()
-
-
-def _printable(text: Any) -> str:
-    """Make text from inside harmless to a terminal and of readable length."""
-    return "".join(c if c.isprintable() else " " for c in str(text))[:300]

@@ -134,11 +134,11 @@ CRIMES = {
 TRIAL = """
 import ctypes, os, sys, threading
 from pathlib import Path
-from redan.subjects.sandbox.child import _SYSTEM
+from redan.subjects.sandbox.entering import SYSTEM
 from redan.subjects.sandbox.confinement import confine
 model, confined, crimes = {model!r}, {confined!r}, {crimes!r}
 if confined:
-    readable = [Path(p) for p in (*_SYSTEM, sys.prefix, sys.base_prefix, *sys.path, model) if p]
+    readable = [Path(p) for p in (*SYSTEM, sys.prefix, sys.base_prefix, *sys.path, model) if p]
     confine(readable, memory_bytes=4 << 30, cpu_s=60)
 assert Path(model).read_bytes() == b"model"
 done = []
