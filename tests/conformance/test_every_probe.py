@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,10 +16,12 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from tests.model_server import TOKEN, model_server
 
 from redan.core import catalogue
 from redan.core.catalogue import Entry
 from redan.core.inputs import Dataset, Inputs
+from redan.subjects.deployment import DeploymentSubject
 from redan.subjects.files import open_files
 from redan.subjects.options import Options
 from redan.subjects.sklearn import SklearnSubject
@@ -33,8 +36,11 @@ from redan.testing import (
     writer_checks,
 )
 
-QUICK: dict[str, Any] = {"plan": "quick", "epochs": 1}
-"""Parameters that make a probe quick, given to each that knows them."""
+STACK = ExitStack()
+"""Holds what is served until the process ends."""
+OSV = Path(__file__).parents[1] / "unit" / "kernels" / "advisories" / "osv.jsonl"
+QUICK: dict[str, Any] = {"plan": "quick", "epochs": 1, "osv": str(OSV)}
+"""Parameters that make a probe quick or possible, given to each that knows them."""
 ROWS = 24
 
 
@@ -128,11 +134,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(path / "array.npy", np.zeros(3))
     (path / "README.md").write_text("A model.")
     (path / "train.ipynb").write_text(json.dumps(NOTEBOOK))
+    (path / "train.py").write_text("import torch\ntorch.load('model.pt', weights_only=False)\n", encoding="utf-8")
     (path / "people.csv").write_text("name,email\nJane Roe,jane@clinic.de\n")
     (path / "requirements.txt").write_text("numpy\n--trusted-host example.org\n", encoding="utf-8")
     return path
 
 
+@cache
+def served() -> str:
+    """Start a weak model server once; it ends with the process, since it lives in daemon threads."""
+    return STACK.enter_context(model_server("no-rate-limit", "open-control-plane"))
 
 
 SUBJECTS: dict[str, Callable[[], Any]] = {
@@ -141,6 +152,7 @@ SUBJECTS: dict[str, Callable[[], Any]] = {
     "weights": network,
     "scores": classifier,
     "labels": classifier,
+    "deployment": lambda: DeploymentSubject(served(), credential=TOKEN),
 }
 """Capability → who offers it; the first that is needed decides."""
 

@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from redan.cli.output import format_options, publish
+from redan.core.errors import UsageError
 from redan.core.finding import Severity
 
 if TYPE_CHECKING:
+    from redan.core.policy import Policy
     from redan.core.settings import Settings
 
 
 @click.command("scan")
-@click.argument("paths", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", type=click.Path(path_type=Path), nargs=-1, metavar="PATH...")
 @click.option("--gate", type=click.Choice([s.word for s in Severity]), help="Severity that fails.  [default: high]")
 @click.option("--probe", "probes", multiple=True, help="Exactly this probe; may be repeated.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of a probe; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Paths to leave out; they are listed.")
 @click.option("--digest-all", is_flag=True, help="Digest files above 16 MiB too, so that the report can be sealed.")
+@click.option("--deployment", metavar="URL", help="Test a running server instead; a path in URL is its prediction.")
+@click.option("--canary", type=click.Path(path_type=Path), help="File of yours that --deployment looks for.")
+@click.option("--credential-env", metavar="NAME", help="Variable with the Authorization header for --deployment.")
+@click.option("--allow-remote", is_flag=True, help="Let --deployment test a server on another machine.")
 @format_options
 def command(
     paths: tuple[Path, ...],
@@ -31,6 +37,10 @@ def command(
     params: tuple[str, ...],
     exclude: tuple[str, ...],
     digest_all: bool,
+    deployment: str | None,
+    canary: Path | None,
+    credential_env: str | None,
+    allow_remote: bool,
     form: str | None,
     output: Path | None,
     quiet: bool,
@@ -42,20 +52,46 @@ def command(
     \b
     redan scan model.pt
     redan scan models/ --format sarif -o scan.sarif
+    redan scan --deployment http://127.0.0.1:8080/predict
     """
-    from redan.core.policy import Policy
+    settings = _settings()
+    policy = _policy(gate, settings)
+    if bool(paths) == bool(deployment):
+        raise UsageError("give either paths or --deployment", hint="redan scan MODEL, or redan scan --deployment URL")
+    if deployment:
+        from redan.runner.deployment import scan_deployment
+
+        credential = _credential(credential_env)
+        report = scan_deployment(
+            deployment, credential=credential, canary=canary, allow_remote=allow_remote, policy=policy
+        )
+        return publish(report, form, output)
     from redan.runner.plan import SCANNING, Choice
     from redan.runner.scan import scan, scan_choice
 
-    settings = _settings()
     choice = Choice(threats=(SCANNING,), probes=probes, params=_pairs(params))
-    policy = Policy(gate=Severity.of(gate) if gate else Severity.HIGH, today=datetime.now(UTC).date())
     if settings is not None:
         choice, exclude = scan_choice(settings, choice), (*settings.scan.exclude, *exclude)
-        level = policy.gate if gate else settings.gate.level
-        policy = Policy(gate=level, ignores=settings.ignore, today=policy.today)
     report = scan(*paths, choice=choice, exclude=exclude, digest_all=digest_all, policy=policy)
     return publish(report, form, output)
+
+
+def _policy(gate: str | None, settings: Settings | None) -> Policy:
+    from redan.core.policy import Policy
+
+    today = datetime.now(UTC).date()
+    if settings is None:
+        return Policy(gate=Severity.of(gate) if gate else Severity.HIGH, today=today)
+    return Policy(gate=Severity.of(gate) if gate else settings.gate.level, ignores=settings.ignore, today=today)
+
+
+def _credential(name: str | None) -> str:
+    if name is None:
+        return ""
+    value = os.environ.get(name, "")
+    if not value or not value.isprintable():
+        raise UsageError(f"the environment variable {name!r} holds no credential", hint="export it first")
+    return value
 
 
 def _settings() -> Settings | None:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-Capability = Literal["labels", "scores", "gradients", "weights", "chats", "bytes", "trainable"]
+Capability = Literal["labels", "scores", "gradients", "weights", "chats", "bytes", "trainable", "deployment"]
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
 
-SubjectKind = Literal["torch", "sklearn", "booster", "onnx", "callable", "http", "chat", "files", "dataset"]
+SubjectKind = Literal[
+    "torch", "sklearn", "booster", "onnx", "callable", "http", "chat", "files", "dataset", "deployment"
+]
 BindingKind = Literal["memory", "file", "endpoint", "container"]
 
 
@@ -172,12 +174,36 @@ class Files(Protocol):
         """SHA-256 of one of the files, hexadecimal; empty when it was not digested or cannot be read."""
 
 
+@runtime_checkable
+class Deployment(Subject, Protocol):
+    """A running server that can be asked harmless things."""
+
+    @property
+    def n_requests(self) -> int:
+        """Requests sent so far."""
+
+    @property
+    def spent(self) -> bool:
+        """Whether no further request is allowed."""
+
+    def ask(self, request: Any) -> Any:
+        """Send one request (`redan.kernels.deployment.exchange`) and return its answer, or None."""
+
+    def facts(self) -> Any:
+        """Return what checks need beside answers (`redan.kernels.deployment.outcome.Facts`).
+
+        Raises:
+            Unreadable: nothing answers.
+        """
+
+
 PROTOCOLS: dict[str, type] = {
     "labels": Labels,
     "scores": Scores,
     "gradients": Gradients,
     "trainable": Trainable,
     "bytes": Files,
+    "deployment": Deployment,
 }
 
 

@@ -1,0 +1,1 @@
+"""What a running model server gives away: harmless requests and what their answers mean; no connections here."""
