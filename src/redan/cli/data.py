@@ -146,3 +146,33 @@ def _told(found: Read, changes: tuple[Change, ...], signer: str, form: str) -> b
         verdict = "1 difference"
     lines = [f"{visible(found.manifest.root)}: {verdict}", signer, *(f"  {visible(c.sentence)}" for c in changes)]
     return ("\n".join(lines) + "\n").encode(errors="backslashreplace")
+
+
+@command.command("schema")
+@click.argument("data", type=PATH)
+@OUTPUT
+@click.option(
+    "--margin",
+    "margin_percent",
+    type=click.FloatRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="PERCENT",
+    help="How much wider than what was seen ranges are, as a share of their width.",
+)
+@click.option("--words", multiple=True, metavar="COLUMN", help="Column of a text table that holds text; repeat.")
+def schema(data: Path, output: Path | None, margin_percent: float, words: tuple[str, ...]) -> int:
+    """Infer from DATA what rows must look like: kinds, ranges, categories, missing cells, one-hot groups, arrays."""
+    from redan.cli.output import emit
+    from redan.evidence.datasets import schema as schemas
+    from redan.evidence.datasets.reading import read_table
+
+    table = read_table(data, words=frozenset(words))
+    if unknown := next((name for name in words if table.column(name) is None), None):
+        from redan.core.errors import UnknownName
+
+        raise UnknownName.among(f"column in {data.name}", unknown, [c.name for c in table.columns])
+    found = schemas.infer(table, margin_fraction=margin_percent / 100)
+    emit(schemas.to_json(found), output)
+    sys.stderr.write(f"{len(found.rules)} columns from {found.rows:,} rows, ranges {margin_percent:g} % wider\n")
+    return 0

@@ -39,8 +39,12 @@ def kind_of(path: Path) -> str:
 
 
 @needing("reading data")
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, words: frozenset[str] = frozenset()) -> Table:
     """Read a file or a folder of images as a table.
+
+    Args:
+        path: the file or folder.
+        words: columns of a text table whose cells are text even where all of them look like numbers.
 
     Raises:
         Unreadable: of no known format, damaged, or beyond a limit.
@@ -54,7 +58,7 @@ def read_table(path: Path) -> Table:
     if path.stat().st_size > MOST_TABLE_BYTES:
         raise Unreadable(f"{path.name!r} has more than {MOST_TABLE_BYTES} bytes", hint="give it in parts")
     if kind in ("csv", "tsv"):
-        return text.read(path, _DELIMITERS[path.suffix.lower()])
+        return text.read(path, _DELIMITERS[path.suffix.lower()], words=words)
     if kind == "parquet":
         return read_parquet(path)
     if kind in ("npz", "npy"):

@@ -23,17 +23,22 @@ MOST_COLUMNS = 10_000
 _CHUNK_ROWS = 1 << 15
 
 
-def read(path: Path, delimiter: str) -> Table:
+def read(path: Path, delimiter: str, *, words: frozenset[str] = frozenset()) -> Table:
     """Read a text table. Its first line is a header when it has a cell that is no number above one that is.
+
+    Args:
+        path: the file.
+        delimiter: between cells.
+        words: columns whose cells are text even where all of them look like numbers.
 
     Raises:
         Unreadable: no UTF-8 text table, lines of different lengths, two columns of one name, or beyond a limit.
     """
-    columns = _pass(path, delimiter, texts=frozenset())
-    late = frozenset(i for i, c in enumerate(columns) if c.text and c.numbers)
-    if late:
+    columns = _pass(path, delimiter, words=words)
+    late = words | {c.name for c in columns if c.text and c.numbers}
+    if late > words:
         # numbers came first and text later, so that what was already turned into numbers is read again as text
-        columns = _pass(path, delimiter, texts=late)
+        columns = _pass(path, delimiter, words=late)
     return _finished(path.name, columns)
 
 
@@ -68,12 +73,12 @@ class _Growing:
             self.words.append(chunk)
 
 
-def _pass(path: Path, delimiter: str, *, texts: frozenset[int]) -> list[_Growing]:
+def _pass(path: Path, delimiter: str, *, words: frozenset[str]) -> list[_Growing]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             lines = (line for line in csv.reader(_bounded(stream, path.name), delimiter=delimiter, strict=True) if line)
             names, first = _header(list(islice(lines, 2)), path.name)
-            columns = [_Growing(name=name, text=i in texts) for i, name in enumerate(names)]
+            columns = [_Growing(name=name, text=name in words) for name in names]
             _fill(columns, first, lines, path.name)
     except (UnicodeDecodeError, csv.Error) as err:
         raise Unreadable(f"{path.name!r} is no UTF-8 text table: {err}") from err
