@@ -35,6 +35,7 @@ class Source:
         ledger: The account of the whole inspection.
         read: Reads another source and returns the slug of its format.
         sibling: Gives the start of the file of this name in the same folder or archive, or None.
+        n_beyond: Bytes behind `data` that belong to this source and were left where they are.
     """
 
     data: Buffer
@@ -44,8 +45,9 @@ class Source:
     ledger: Ledger
     read: Callable[[Source], str]
     sibling: Callable[[str], bytes | None]
+    n_beyond: int = 0
 
-    def inside(self, data: Buffer, name: str) -> Source:
+    def inside(self, data: Buffer, name: str, n_beyond: int = 0) -> Source:
         """Something that lies inside this source.
 
         Raises:
@@ -55,27 +57,34 @@ class Source:
         self.ledger.judges(JUDGED_SOURCE + min(len(data), LARGEST_JUDGED_BYTES) // JUDGED_BYTES, where)
         if self.depth + 1 > self.ledger.limits.depth:
             raise self.ledger.limit("depth", where)
-        return self._other(data, name, where, self.depth + 1, self.ledger)
+        return self._other(data, name, where, self.depth + 1, self.ledger, n_beyond)
 
-    def descend(self, data: Buffer, name: str) -> str:
+    def descend(self, data: Buffer, name: str, n_beyond: int = 0) -> str:
         """Read something that lies inside this source and return its format.
 
         Raises:
             LimitReached: It lies too deep.
         """
-        return self.read(self.inside(data, name))
+        return self.read(self.inside(data, name, n_beyond))
 
     def trial(self) -> Source:
         """The same source with an account that may be discarded."""
-        return self._other(self.data, self.name, self.where, self.depth, self.ledger.fork())
+        return self._other(self.data, self.name, self.where, self.depth, self.ledger.fork(), self.n_beyond)
 
     def unheard(self) -> Source:
         """The same source with an account that counts nothing and is discarded."""
-        return self._other(self.data, self.name, self.where, self.depth, Ledger(self.ledger.limits))
+        return self._other(self.data, self.name, self.where, self.depth, Ledger(self.ledger.limits), self.n_beyond)
 
-    def _other(self, data: Buffer, name: str, where: str, depth: int, ledger: Ledger) -> Source:
+    def _other(self, data: Buffer, name: str, where: str, depth: int, ledger: Ledger, n_beyond: int) -> Source:
         return Source(
-            data=data, name=name, where=where, depth=depth, ledger=ledger, read=self.read, sibling=self.sibling
+            data=data,
+            name=name,
+            where=where,
+            depth=depth,
+            ledger=ledger,
+            read=self.read,
+            sibling=self.sibling,
+            n_beyond=n_beyond,
         )
 
     def head(self, n_bytes: int = 512) -> bytes:

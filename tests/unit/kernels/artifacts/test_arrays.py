@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import struct
+import zipfile
 
 import joblib
 import numpy as np
@@ -104,6 +105,23 @@ def test_npz_members_are_read(save):
     hostile = read(bad.getvalue())
     assert hostile.verdict == "unsafe"
     assert hostile.reasons[0].where.startswith("b.npy @ byte ")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("n", [10_000, 300_000])
+def test_large_arrays_of_an_archive_are_accounted_for_without_being_copied(save, n):
+    out = io.BytesIO()
+    save(out, a=np.random.default_rng(0).normal(size=n), b=np.zeros(n))
+    assert inspect_bytes(out.getvalue(), "x.npz").verdict == "safe"
+
+
+def test_a_large_array_that_its_archive_says_is_shorter_is_truncated():
+    out = io.BytesIO()
+    np.save(out, np.zeros(400_000))
+    cut = io.BytesIO()
+    with zipfile.ZipFile(cut, "w") as archive:
+        archive.writestr("a.npy", out.getvalue()[:-8])
+    assert [reason.kind for reason in inspect_bytes(cut.getvalue(), "x.npz").reasons] == ["truncated"]
 
 
 COMPRESSIONS = [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 1), ("lzma", 1)]

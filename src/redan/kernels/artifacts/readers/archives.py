@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from redan.kernels.artifacts.ledger import LimitReached
 from redan.kernels.artifacts.readers import hdf5, zips
 from redan.kernels.artifacts.readers.code import read_source_code, read_torchscript
-from redan.kernels.artifacts.readers.compressed import expand, expand_head
+from redan.kernels.artifacts.readers.compressed import HEAD_BYTES, expand, expand_head
 from redan.kernels.artifacts.readers.npy import holds_objects
 from redan.kernels.artifacts.readers.paths import escapes
 
@@ -167,7 +167,7 @@ def _read_stored(source: Source, member: Member, end: int) -> None:
     n_bytes = end - member.start
     if n_bytes > len(head):
         if holds_objects(head) is False:
-            source.descend(head, member.name)
+            source.descend(head, member.name, n_bytes - len(head))
             return
         if head[:8] == hdf5.MAGIC:
             hdf5.read_hdf5(source.inside(source.data, member.name), member.start, end)
@@ -186,6 +186,7 @@ def _read_expanded(source: Source, member: Member, method: str) -> None:
     stored = source.data[member.start : member.start + member.n_stored_bytes]
     head = expand_head(source, stored, method)
     if holds_objects(head) is False:
-        source.descend(head, member.name)
+        # the directory's word is enough: behind its content no loader reads an array
+        source.descend(head, member.name, max(0, member.n_bytes - len(head)) if len(head) >= HEAD_BYTES else 0)
         return
     source.descend(expand(source, stored, method), member.name)

@@ -102,11 +102,11 @@ def _check_end(source: Source, header: bytes, start: int) -> None:
     if n_content is None:
         source.unknown("malformed-header", "the array's header does not tell how long its content is")
         return
-    end = start + n_content
-    if end > len(source.data):
-        source.unknown("truncated", "the array ends before its content", len(source.data))
-    elif end < len(source.data):
-        source.unknown("trailing-bytes", f"{len(source.data) - end} bytes behind the array were not read", end)
+    end, n_bytes = start + n_content, len(source.data) + source.n_beyond
+    if end > n_bytes:
+        source.unknown("truncated", "the array ends before its content", n_bytes)
+    elif end < n_bytes:
+        source.unknown("trailing-bytes", f"{n_bytes - end} bytes behind the array were not read", end)
 
 
 def read_npy(source: Source) -> str:
