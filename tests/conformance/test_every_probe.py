@@ -133,6 +133,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "harmless.pkl").write_bytes(pickle.dumps({"weights": [0.5]}))
     np.save(path / "array.npy", np.zeros(3))
     (path / "README.md").write_text("A model.")
+    (path / "LICENSE").write_text("LLAMA 2 COMMUNITY LICENSE AGREEMENT", encoding="utf-8")
     (path / "train.ipynb").write_text(json.dumps(NOTEBOOK))
     (path / "train.py").write_text("import torch\ntorch.load('model.pt', weights_only=False)\n", encoding="utf-8")
     (path / "people.csv").write_text("name,email\nJane Roe,jane@clinic.de\n")

@@ -1,0 +1,1 @@
+"""What licences are called, what they ask for, and whether an allow-list has them."""
