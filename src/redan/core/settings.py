@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import isfinite
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from redan.core.card import Card
 from redan.core.errors import ConfigError
 from redan.core.finding import Severity
 from redan.core.policy import Ignore
+from redan.core.record import dataclass
 
 
 def _help(text: str) -> dict[str, str]:
@@ -89,6 +90,14 @@ class Scan:
     exclude: tuple[str, ...] = field(default=(), metadata=_help("Globs of paths to leave out; they are listed."))
     allow_secret: tuple[str, ...] = field(
         default=(), metadata=_help("Harmless secrets: SHA-256, date until which, and reason; separated by spaces.")
+    )
+    osv: str = field(default="", metadata=_help("OSV dump for known vulnerabilities: all.zip, folder or JSON lines."))
+    vex: str = field(default="", metadata=_help("OpenVEX or CycloneDX document that sets vulnerabilities aside."))
+    licences: tuple[str, ...] = field(
+        default=(), metadata=_help("SPDX identifiers or words that are allowed; when empty only restrictions are told.")
+    )
+    environment: str = field(
+        default="", metadata=_help("Virtual environment whose packages have their licences judged too.")
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
     from redan.core.subject import Files
 
 _ESCAPES = frozenset({"path-traversal", "link", "external-path", "absolute-path"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactParams(core_params.Params):
-    """Nothing to set: the verdict on a file must not depend on the caller."""
 
 
 @probe(
@@ -79,13 +73,13 @@ class Artifacts:
     """
 
     spec: ClassVar[Spec]
-    Params: ClassVar[type[core_params.Params]] = ArtifactParams
+    Params: ClassVar[type[core_params.Params]] = core_params.Params
 
     def run(
         self,
         subject: Files,
         inputs: Inputs,
-        params: ArtifactParams,
+        params: core_params.Params,
         *,
         budget: Budget,
         seed: int,

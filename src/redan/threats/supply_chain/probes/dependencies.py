@@ -9,7 +9,6 @@ from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.finding import Finding, Location
 from redan.core.probe import Spec
-from redan.core.record import dataclass
 from redan.core.report import Examined, Unexamined
 from redan.kernels.packages.kinds import kind_of
 
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
 
 MOST_LOCATIONS = 50
 """Places that one finding lists."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DependencyParams(core_params.Params):
-    """Nothing to set."""
 
 
 @probe(
@@ -80,13 +74,13 @@ class Dependencies:
     """
 
     spec: ClassVar[Spec]
-    Params: ClassVar[type[core_params.Params]] = DependencyParams
+    Params: ClassVar[type[core_params.Params]] = core_params.Params
 
     def run(
         self,
         subject: Files,
         inputs: Inputs,
-        params: DependencyParams,
+        params: core_params.Params,
         *,
         budget: Budget,
         seed: int,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from redan.core import params as core_params
@@ -57,11 +56,6 @@ CHECKS: tuple[tuple[Rule, Check], ...] = (
 _FOUND = ("confirmed", "likely by version")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentParams(core_params.Params):
-    """Nothing to set: address, credential and canary belong to the subject."""
-
-
 @probe(
     Spec(
         id="RDN-SUP-080",
@@ -111,13 +105,13 @@ class DeploymentProbe:
     """
 
     spec: ClassVar[Spec]
-    Params: ClassVar[type[core_params.Params]] = DeploymentParams
+    Params: ClassVar[type[core_params.Params]] = core_params.Params
 
     def run(
         self,
         subject: Deployment,
         inputs: Inputs,
-        params: DeploymentParams,
+        params: core_params.Params,
         *,
         budget: Budget,
         seed: int,

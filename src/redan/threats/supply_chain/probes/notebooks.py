@@ -11,7 +11,6 @@ from redan.core.catalogue import probe
 from redan.core.errors import Unreadable
 from redan.core.finding import Finding, Location
 from redan.core.probe import Spec
-from redan.core.record import dataclass
 from redan.core.report import Examined, Unexamined
 
 if TYPE_CHECKING:
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
 
 MOST_LOCATIONS = 20
 """Places that a finding lists."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotebookParams(core_params.Params):
-    """Nothing to set."""
 
 
 @probe(
@@ -75,13 +69,13 @@ class Notebooks:
     """
 
     spec: ClassVar[Spec]
-    Params: ClassVar[type[core_params.Params]] = NotebookParams
+    Params: ClassVar[type[core_params.Params]] = core_params.Params
 
     def run(
         self,
         subject: Files,
         inputs: Inputs,
-        params: NotebookParams,
+        params: core_params.Params,
         *,
         budget: Budget,
         seed: int,

@@ -11,7 +11,6 @@ from redan.core.catalogue import probe
 from redan.core.errors import Unreadable
 from redan.core.finding import Finding, Location
 from redan.core.probe import Spec
-from redan.core.record import dataclass
 from redan.core.report import Examined, Unexamined
 from redan.threats.supply_chain.probes.reading import may_be_text
 
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 
 MOST_LOCATIONS = 20
 """Places of one kind that a finding lists."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonalDataParams(core_params.Params):
-    """Nothing to set."""
 
 
 @probe(
@@ -78,13 +72,13 @@ class PersonalData:
     """
 
     spec: ClassVar[Spec]
-    Params: ClassVar[type[core_params.Params]] = PersonalDataParams
+    Params: ClassVar[type[core_params.Params]] = core_params.Params
 
     def run(
         self,
         subject: Files,
         inputs: Inputs,
-        params: PersonalDataParams,
+        params: core_params.Params,
         *,
         budget: Budget,
         seed: int,
