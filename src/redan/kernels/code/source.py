@@ -7,6 +7,7 @@ import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import field
 
 from redan.core.errors import Unreadable
 from redan.core.record import dataclass
@@ -23,13 +24,15 @@ class Source:
     Attributes:
         path: as reports show it.
         tree: its syntax tree.
+        text: what was parsed.
         lines: number of its lines.
         cells: (first line, number of the cell) of each cell in order; empty for a plain file.
         missed: (place, why) of the cells that do not parse.
     """
 
     path: str
-    tree: ast.Module
+    tree: ast.Module = field(repr=False)
+    text: str = field(repr=False)
     lines: int
     cells: tuple[tuple[int, int], ...] = ()
     missed: tuple[tuple[str, str], ...] = ()
@@ -48,7 +51,7 @@ def from_python(text: str, path: str) -> Source:
     Raises:
         Unreadable: too large, nested too deep, or no Python 3.
     """
-    return Source(path=path, tree=parsed(text), lines=text.count("\n") + 1)
+    return Source(path=path, tree=parsed(text), text=text, lines=text.count("\n") + 1)
 
 
 def from_notebook(notebook: Notebook, path: str) -> Source | None:
@@ -87,8 +90,8 @@ def _joined(cells: list[tuple[int, str]], path: str, missed: list[tuple[str, str
     for number, text in cells:
         starts.append((line, number))
         line += text.count("\n") + 1
-    tree = parsed("\n".join(text for _, text in cells))
-    return Source(path=path, tree=tree, lines=line, cells=tuple(starts), missed=tuple(missed))
+    whole = "\n".join(text for _, text in cells)
+    return Source(path=path, tree=parsed(whole), text=whole, lines=line, cells=tuple(starts), missed=tuple(missed))
 
 
 def parsed(text: str) -> ast.Module:
