@@ -87,11 +87,11 @@ def test_what_others_ask_for_can_keep_a_vulnerability(cli, project: Path, tmp_pa
 
 def test_the_proposal_is_clean_when_it_is_scanned_again(cli, project: Path) -> None:
     (project / "requirements.txt").write_text("torch==2.5.1\nmlflow==2.0.0\n", encoding="utf-8")
-    before = cli("scan", project, "--probe", "vulnerabilities", "--param", f"osv={OSV}", "-q")
+    before = cli("scan", project, "--probe", "vulnerabilities", "--osv", OSV, "-q")
     assert before.code == 1
     done = cli("bom", "fix", project, "--osv", OSV)
     (project / "requirements.txt").write_text(done.out, encoding="utf-8")
-    assert cli("scan", project, "--probe", "vulnerabilities", "--param", f"osv={OSV}", "-q").code == 0
+    assert cli("scan", project, "--probe", "vulnerabilities", "--osv", OSV, "-q").code == 0
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,11 @@ def test_what_is_not_there_is_said(cli, project: Path, words: list[str], message
 def test_a_project_without_exact_versions_cannot_be_decided(cli, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("torch>=2\n", encoding="utf-8")
     assert cli("bom", "fix", tmp_path, "--osv", OSV).code == 3
+
+
+def test_a_dump_in_the_settings_starts_where_they_lie(cli, project: Path) -> None:
+    (project.parent / "osv.jsonl").write_bytes(OSV.read_bytes())
+    (project.parent / "redan.toml").write_text('[scan]\nosv = "osv.jsonl"\nlicences = ["MIT"]\n', encoding="utf-8")
+    done = cli("scan", project, "--probe", "vulnerabilities", "--format", "json")
+    assert done.code == 1
+    assert "CVE-2025-32434" in done.out

@@ -14,6 +14,7 @@ from redan.core.errors import UsageError
 from redan.core.finding import Severity
 
 if TYPE_CHECKING:
+    from redan.core.config import Config
     from redan.core.policy import Policy
     from redan.core.settings import Settings
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--gate", type=click.Choice([s.word for s in Severity]), help="Severity that fails.  [default: high]")
 @click.option("--probe", "probes", multiple=True, help="Exactly this probe; may be repeated.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of a probe; may be repeated.")
+@click.option("--osv", type=click.Path(), help="OSV dump to look for known vulnerabilities in; see redan bom fix.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Paths to leave out; they are listed.")
 @click.option("--digest-all", is_flag=True, help="Digest files above 16 MiB too, so that the report can be sealed.")
 @click.option("--deployment", metavar="URL", help="Test a running server instead; a path in URL is its prediction.")
@@ -35,6 +37,7 @@ def command(
     gate: str | None,
     probes: tuple[str, ...],
     params: tuple[str, ...],
+    osv: str | None,
     exclude: tuple[str, ...],
     digest_all: bool,
     deployment: str | None,
@@ -52,9 +55,11 @@ def command(
     \b
     redan scan model.pt
     redan scan models/ --format sarif -o scan.sarif
+    redan scan . --osv all.zip
     redan scan --deployment http://127.0.0.1:8080/predict
     """
-    settings = _settings()
+    config = _configured()
+    settings = config.settings if config is not None else None
     policy = _policy(gate, settings)
     if bool(paths) == bool(deployment):
         raise UsageError("give either paths or --deployment", hint="redan scan MODEL, or redan scan --deployment URL")
@@ -69,9 +74,10 @@ def command(
     from redan.runner.plan import SCANNING, Choice
     from redan.runner.scan import scan, scan_choice
 
-    choice = Choice(threats=(SCANNING,), probes=probes, params=_pairs(params))
-    if settings is not None:
-        choice, exclude = scan_choice(settings, choice), (*settings.scan.exclude, *exclude)
+    choice = Choice(threats=(SCANNING,), probes=probes, params={**_pairs(params), **({"osv": osv} if osv else {})})
+    if config is not None:
+        choice = scan_choice(config.settings, choice, config.root)
+        exclude = (*config.settings.scan.exclude, *exclude)
     report = scan(*paths, choice=choice, exclude=exclude, digest_all=digest_all, policy=policy)
     return publish(report, form, output)
 
@@ -94,14 +100,14 @@ def _credential(name: str | None) -> str:
     return value
 
 
-def _settings() -> Settings | None:
+def _configured() -> Config | None:
     """Read the nearest redan.toml; where there is none, its machinery is not even imported."""
     here = Path.cwd()
     if not any((folder / "redan.toml").is_file() for folder in (here, *here.parents)):
         return None
     from redan.core import config as configuration
 
-    return configuration.load(file=configuration.find(here), root=here, environ=os.environ).settings
+    return configuration.load(file=configuration.find(here), root=here, environ=os.environ)
 
 
 def _pairs(params: tuple[str, ...]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def check(config: Config, *, quick: bool = False, session: Session | None = None
     asking = _asking(choice)
     opened = Opened(subject=None, inputs=Inputs()) if asking is None else _open(config, quick=quick)
     files = _files(config)
-    scanning = scan_choice(settings, _scanning(choice))
+    scanning = scan_choice(settings, _scanning(choice), config.root)
     steps = _join([*(plan([f], Inputs(), scanning) for f in files), Plan(skipped=untested)])
     if opened.subject is not None and asking is not None:
         steps = _join([steps, plan([opened.subject], opened.inputs, asking)])

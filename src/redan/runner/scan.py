@@ -27,6 +27,9 @@ READING = Choice(threats=(SCANNING,))
 MOST_DIGESTED_BYTES = 16 << 20
 """Digesting is most of the time that a large file takes; whoever wants the report bound to it asks for that."""
 
+_PATHS = ("osv", "vex", "environment")
+"""Settings of ``[scan]`` that name a file or folder."""
+
 
 def scan(
     *paths: str | Path,
@@ -63,10 +66,17 @@ def scan(
     return run(steps, Inputs(), ref, session, asked={"paths": list(map(str, paths))}, notes=_notes(ref))
 
 
-def scan_choice(settings: Settings, choice: Choice) -> Choice:
-    """Give the probes that read files the parameters which ``[scan]`` sets; a list becomes words with commas."""
+def scan_choice(settings: Settings, choice: Choice, root: Path) -> Choice:
+    """Give the probes that read files the parameters which ``[scan]`` sets; a list becomes words with commas.
+
+    Args:
+        settings: the settings in force.
+        choice: what was asked for; its own parameters win.
+        root: folder that relative paths in the settings start from.
+    """
     known = {name for entry in chosen(choice) for name in entry.params}
     given = {name: getattr(settings.scan, name, None) for name in known}
+    given |= {name: str(root / place) for name in _PATHS if (place := given.get(name))}
     words = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in given.items() if value}
     return replace(choice, params={**words, **choice.params})
 

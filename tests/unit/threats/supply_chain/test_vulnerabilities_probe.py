@@ -81,7 +81,7 @@ def test_old_data_are_called_old(project: Path, tmp_path: Path) -> None:
 
 def test_without_a_dump_it_is_skipped_and_never_clean(project: Path) -> None:
     report = judged(project)
-    assert [(p.outcome, "--param osv=PATH" in p.why) for p in report.probes] == [("skipped", True)]
+    assert [(p.outcome, "--osv PATH" in p.why) for p in report.probes] == [("skipped", True)]
     assert report.gate.exit_code == 3
 
 

@@ -118,7 +118,7 @@ class Vulnerabilities:
         if not any(manifest.packages for manifest in manifests):
             return
         if not params.osv:
-            raise Skipped("known vulnerabilities were not looked for", hint="give an OSV dump: --param osv=PATH")
+            raise Skipped("known vulnerabilities were not looked for", hint="give an OSV dump: --osv PATH")
         versions = exact(manifests)
         observe.started("vulnerabilities", len(versions))
         dump, statements = _read(params, frozenset(name for name, _ in versions))
