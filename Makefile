@@ -34,7 +34,7 @@ slow: .venv/dev
 
 # FUZZ says how many times longer than in a check every harness runs; 100 take about a quarter of an hour
 fuzz: .venv/dev
-	FUZZ=$(or $(FUZZ),100) $(BIN)/pytest tests/fuzz -n $(JOBS) --dist worksteal --timeout 3600
+	FUZZ=$(or $(FUZZ),100) REDAN_HYPOTHESIS=full $(BIN)/pytest tests/fuzz tests/property -n $(JOBS) --dist worksteal --timeout 3600
 
 check: .venv/dev
 	bash scripts/check.sh
