@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from redan.cli.output import format_options, publish
 from redan.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from redan.core.report import Report
     from redan.evidence.datasets.manifest import Card, Read
     from redan.evidence.datasets.verification import Change
 
@@ -176,3 +179,92 @@ def schema(data: Path, output: Path | None, margin_percent: float, words: tuple[
     emit(schemas.to_json(found), output)
     sys.stderr.write(f"{len(found.rules)} columns from {found.rows:,} rows, ranges {margin_percent:g} % wider\n")
     return 0
+
+
+GATE = click.option(
+    "--gate",
+    type=click.Choice(["info", "low", "medium", "high", "critical"]),
+    default="high",
+    show_default=True,
+    help="Severity that fails.",
+)
+
+
+@command.command("check")
+@click.argument("data", type=PATH)
+@click.option("--schema", "schema_file", type=PATH, required=True, help="What redan data schema wrote.")
+@GATE
+@format_options
+def check(data: Path, schema_file: Path, gate: str, form: str | None, output: Path | None, quiet: bool) -> int:
+    """Check every row of DATA against a schema; each reason with its rows, their count and share.
+
+    Exit code 1 when a row does not fit.
+    """
+    command = ["data", "check", str(data), "--schema", str(schema_file)]
+    return publish(_report(data, "data-schema", {"schema": str(schema_file)}, gate, command), form, output)
+
+
+@command.command("drift")
+@click.argument("reference", type=PATH)
+@click.argument("current", type=PATH)
+@click.option("--label", default="", metavar="COLUMN", help="Column with the classes, whose shares are compared.")
+@click.option("--words", multiple=True, metavar="COLUMN", help="Column of a text table that holds text; repeat.")
+@GATE
+@format_options
+def drift(
+    reference: Path,
+    current: Path,
+    label: str,
+    words: tuple[str, ...],
+    gate: str,
+    form: str | None,
+    output: Path | None,
+    quiet: bool,
+) -> int:  # click passes flags by name
+    """Measure how far CURRENT lies from REFERENCE: each column's effect, and a classifier over all of them.
+
+    Large drift is of high severity, medium of medium, small of low; what may be chance is none.
+    """
+    command = ["data", "drift", str(reference), str(current), *(["--label", label] if label else [])]
+    params = {"reference": str(reference), "label": label, "words": ",".join(words)}
+    return publish(_report(current, "drift", params, gate, [*command, *_repeated("--words", words)]), form, output)
+
+
+def _repeated(flag: str, words: tuple[str, ...]) -> list[str]:
+    return [part for word in words for part in (flag, word)]
+
+
+def _report(data: Path, probe: str, params: dict[str, str], gate: str, command: list[str]) -> Report:
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from redan.core.finding import Severity
+    from redan.core.policy import Policy
+    from redan.runner.plan import SCANNING, Choice
+    from redan.runner.scan import scan
+
+    policy = Policy(gate=Severity.of(gate), today=datetime.now(UTC).date())
+    choice = Choice(threats=(SCANNING,), probes=(probe,), params=params)
+    report = scan(data, choice=choice, digest_all=True, policy=policy)
+    return replace(report, run=replace(report.run, command=shlex.join(["redan", *command])))
+
+
+@command.command("croissant")
+@click.argument("manifest", type=PATH)
+@click.option("--url", default="", help="Where the data can be downloaded; its files lie below.")
+@OUTPUT
+def croissant(manifest: Path, url: str, output: Path | None) -> int:
+    """Write the data set of MANIFEST as Croissant 1.1, the JSON-LD that data portals and loaders read.
+
+    Exit code 3 when something that Croissant asks for is missing; stderr says what.
+    """
+    from redan.cli.output import emit
+    from redan.evidence.datasets import croissant as exporting
+    from redan.evidence.datasets.manifest import read
+
+    found = read(manifest).manifest
+    emit(exporting.to_json(found, url=url), output)
+    lacking = exporting.lacking(found, url=url)
+    for each in lacking:
+        sys.stderr.write(f"Croissant asks for {each}\n")
+    return 3 if lacking else 0

@@ -208,6 +208,26 @@ def read(path: Path) -> Read:
     Raises:
         Unreadable: missing, too large, or no manifest.
     """
+    return from_bytes(_bytes(path), path.name)
+
+
+def is_manifest(path: Path) -> bool:
+    """Tell whether a file was meant as a manifest of a data set, so that other tools' files are left alone.
+
+    Raises:
+        Unreadable: it cannot be read, is too large, or is no JSON.
+    """
+    document = strict_json(_bytes(path))
+    if isinstance(document, dict) and "payload" in document:
+        try:
+            payload = dsse.from_document(document).payload
+            document = strict_json(payload)
+        except Unreadable:
+            return False
+    return isinstance(document, dict) and document.get("predicateType") == PREDICATE_TYPE
+
+
+def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
@@ -215,7 +235,7 @@ def read(path: Path) -> Read:
         raise Unreadable(f"cannot read {path.name!r}: {err.strerror}") from err
     if len(data) > LARGEST_BYTES:
         raise Unreadable(f"{path.name!r} has more than {LARGEST_BYTES} bytes")
-    return from_bytes(data, path.name)
+    return data
 
 
 def from_bytes(data: bytes, name: str) -> Read:
