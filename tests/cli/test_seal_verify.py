@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
 import torch
 from tests.cli.conftest import Cli
+from tests.unit.evidence.signing.authorities import hierarchy
 
 import redan
 from redan.evidence.keys import generate, save
@@ -121,6 +124,51 @@ def test_without_a_policy_keys_verify_and_nothing_is_undecided(cli: Cli, keys: P
     assert cli("verify", benign).code == 3
     beside(benign).unlink()
     assert cli("verify", benign, "--key", "ml.key.pub").code == 3
+
+
+def test_a_valid_signature_alone_verifies_and_a_changed_file_is_told_by_its_size(
+    cli: Cli, keys: Path, benign: Path
+) -> None:
+    (keys / "redan.toml").unlink()
+    assert cli("sign", benign, "--key", "ml.key").code == 0
+    ended = cli("verify", benign, "--key", "ml.key.pub")
+    assert (ended.code, ended.out.split()[0]) == (0, "VERIFIED")
+    with benign.open("ab") as file:
+        file.write(b"x")
+    ended = cli("verify", benign, "--key", "ml.key.pub")
+    assert ended.code == 1
+    assert f"it ({benign.stat().st_size} bytes) was changed" in " ".join(ended.out.split())
+
+
+def test_a_certificate_vouches_by_flag_and_by_policy(cli: Cli, keys: Path, benign: Path) -> None:
+    root, between, leaf = hierarchy()
+    certificate, key = leaf.save(keys, "leaf")
+    above, _ = between.save(keys, "between")
+    trusted, _ = root.save(keys, "root")
+    (keys / "redan.toml").unlink()
+    assert cli("sign", benign, "--key", key, "--certificate", certificate, "--chain", above).code == 0
+    assert cli("verify", benign).code == 1
+    ended = cli("verify", benign, "--authority", trusted, "--identity", "ml@example.org")
+    assert (ended.code, "signed by CN=Team" in ended.out) == (0, True)
+    assert cli("verify", benign, "--authority", trusted, "--identity", "other@example.org").code == 1
+    settings = f'[admission]\nsignature = "required"\nauthorities = ["{trusted.name}"]\nidentity = "{{}}"\n'
+    for who, code in (("ml@example.org", 0), ("other@example.org", 1)):
+        (keys / "redan.toml").write_text(settings.format(who), encoding="utf-8")
+        assert cli("verify", benign).code == code
+
+
+def test_a_cache_saves_reading_and_says_so(cli: Cli, keys: Path, benign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(keys / "state"))
+    sealed(cli, benign)
+    os.utime(benign, (1_700_000_000, 1_700_000_000))
+    sleep(2.1)  # what was touched within two seconds of being read is never remembered
+    for _ in range(2):
+        ended = cli("verify", benign, "--cache", keys / "digests")
+        assert ended.code == 0
+        assert "was not read again" in " ".join(ended.out.split())
+    with benign.open("ab") as file:
+        file.write(b"x")
+    assert cli("verify", benign, "--cache", keys / "digests").code == 1
 
 
 def test_a_policy_elsewhere_finds_its_keys_beside_it(cli: Cli, keys: Path, benign: Path) -> None:

@@ -22,6 +22,10 @@ PATH = click.Path(path_type=Path)
 @click.argument("model", type=PATH)
 @click.option("--statements", "-s", type=PATH, multiple=True, help="Bundle; repeat.  [default: MODEL.intoto.jsonl]")
 @click.option("--key", "-k", "keys", type=PATH, multiple=True, help="Public key that counts; may be repeated.")
+@click.option("--authority", "authorities", type=PATH, multiple=True, help="Certificate to trust; may be repeated.")
+@click.option("--identity", default="", help="Name that the signer's certificate must carry.")
+@click.option("--signature", type=PATH, help="The model's own signature.  [default: as redan sign names it]")
+@click.option("--cache", type=PATH, help="Folder with digests of earlier calls: unchanged files are not read again.")
 @click.option("--policy", type=PATH, help="The redan.toml whose [admission] decides.  [default: the nearest]")
 @click.option("--at", metavar="TIME", help="Judge as of this time, UTC, such as 2026-05-01.  [default: now]")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -30,6 +34,10 @@ def command(
     model: Path,
     statements: tuple[Path, ...],
     keys: tuple[Path, ...],
+    authorities: tuple[Path, ...],
+    identity: str,
+    signature: Path | None,
+    cache: Path | None,
     policy: Path | None,
     at: str | None,
     form: str,
@@ -47,7 +55,17 @@ def command(
     from redan.cli.output import emit, width
     from redan.runner.verify import verify
 
-    found = verify(model, statements=statements, keys=keys, policy=policy, at=None if at is None else _moment(at))
+    found = verify(
+        model,
+        statements=statements,
+        keys=keys,
+        authorities=authorities,
+        identity=identity,
+        signature=signature,
+        cache=cache,
+        policy=policy,
+        at=None if at is None else _moment(at),
+    )
     emit(found.to_json() if form == "json" else text(found, width=width()).encode(errors="backslashreplace"), output)
     return found.exit_code
 

@@ -216,6 +216,12 @@ class Admission:
     signature: Literal["required", "if present", "ignored"] = field(
         default="if present", metadata=_help("What is asked of the model's own signature, made by redan sign.")
     )
+    authorities: tuple[str, ...] = field(
+        default=(), metadata=_help("Certificate files whose holders may vouch for who signed the model itself.")
+    )
+    identity: str = field(
+        default="", metadata=_help("Name that the certificate of the model's signer must carry; any when empty.")
+    )
     revoked_by: tuple[str, ...] = field(
         default=(), metadata=_help("Keys whose revocations count; every key named here when empty.")
     )

@@ -157,7 +157,8 @@ def _existing(model: Path, names: set[str]) -> tuple[str, ...]:
 
 
 def _told(model: Path, differing: tuple[Difference, ...]) -> str:
-    shown = [f"  {difference.sentence}" for difference in differing[:_MOST_SENTENCES]]
+    # a single file has no name of its own in the signature
+    shown = [f"  {difference.sentence.replace(repr(ONE_FILE), 'it', 1)}" for difference in differing[:_MOST_SENTENCES]]
     if len(differing) > _MOST_SENTENCES:
         shown.append(f"  and {len(differing) - _MOST_SENTENCES:,} more")
     return "\n".join([f"{model.name or str(model)!r} is not what was signed:", *shown])

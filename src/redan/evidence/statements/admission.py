@@ -70,7 +70,8 @@ def admission(
         short, sentence = _of_requirement(required, replace(sorted_out, known=standing), policy, at)
         failures += short
         met += [sentence] if sentence else []
-    verdict = _verdict(policy, standing, bool(failures), bool(envelopes))
+    signed = signature is not None and signature.state == "verified"
+    verdict = _verdict(policy, bool(standing) or signed, bool(failures), bool(envelopes))
     return Decision(
         verdict=verdict,
         model=model,
@@ -81,12 +82,12 @@ def admission(
     )
 
 
-def _verdict(policy: AdmissionPolicy, standing: Sequence[Known], failed: bool, any_statement: bool) -> Verdict:
+def _verdict(policy: AdmissionPolicy, vouched: bool, failed: bool, any_statement: bool) -> Verdict:
     if failed:
         return "refused"
     if policy.required:
         return "admitted"
-    if standing:
+    if vouched:
         return "verified"
     return "refused" if any_statement and policy.verifiers else "undecided"
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from cryptography.x509 import Certificate
+
 from redan.core.errors import ConfigError
 from redan.core.settings import Admission, Requirement, age_s
 from redan.evidence.keys import Verifier, load_verifier
+from redan.evidence.signing.certificates import load_certificates
 
 _KEY_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -39,6 +42,8 @@ class AdmissionPolicy:
         verifiers: every key that counts for anything, each once.
         revoked_by: identifiers of the keys whose revocations count.
         signature: what is asked of the model's own signature.
+        authorities: certificates of those who may vouch for who signed the model itself.
+        identity: name that the certificate of the model's signer must carry; any when empty.
         names: what the policy calls its keys, by identifier; for sentences alone.
     """
 
@@ -46,6 +51,8 @@ class AdmissionPolicy:
     verifiers: tuple[Verifier, ...] = ()
     revoked_by: frozenset[str] = frozenset()
     signature: Literal["required", "if present", "ignored"] = "if present"
+    authorities: tuple[Certificate, ...] = ()
+    identity: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
 
     def named(self, key_ids: Iterable[str]) -> str:
@@ -75,6 +82,8 @@ def policy_of(admission: Admission, root: Path, *, keys: Sequence[Verifier] = ()
         verifiers=tuple(ring.known.values()),
         revoked_by=revoking or frozenset(ring.known),
         signature=admission.signature,
+        authorities=tuple(c for name in admission.authorities for c in load_certificates(root / name)),
+        identity=admission.identity,
         names=ring.names,
     )
 
