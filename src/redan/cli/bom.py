@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from redan.cli import bom_fix
+from redan.cli import bom_fix, bom_vex
 from redan.cli.output import emit, width
+from redan.core.errors import UsageError
 
 if TYPE_CHECKING:
     from redan.core.config import Config
@@ -29,6 +30,7 @@ def command() -> None:
     redan bom validate bom.cdx.json
     redan bom diff old.cdx.json bom.cdx.json
     redan bom fix . --osv all.zip -o constraints.txt
+    redan bom vex latest --author security@example.org -o vex.json
     """
 
 
@@ -36,11 +38,20 @@ def command() -> None:
 @click.argument("path", type=PATH)
 @click.option("--report", "reports", multiple=True, metavar="RUN", help="Run whose numbers go in; may be repeated.")
 @click.option("--env", "environment", type=PATH, help="Virtual environment to read versions and licences from.")
+@click.option("--osv", type=PATH, help="OSV dump whose known vulnerabilities go in.")
+@click.option("--vex", type=PATH, help="OpenVEX or CycloneDX statements about them, for --osv.")
 @click.option("--config", type=PATH, help="A redan.toml other than the nearest to PATH.")
 @click.option("--as", "form", type=click.Choice(["cyclonedx", "spdx"]), default="cyclonedx", show_default=True)
 @click.option("-o", "--output", type=PATH, help="Write to a file.")
 def make(
-    path: Path, reports: tuple[str, ...], environment: Path | None, config: Path | None, form: str, output: Path | None
+    path: Path,
+    reports: tuple[str, ...],
+    environment: Path | None,
+    osv: Path | None,
+    vex: Path | None,
+    config: Path | None,
+    form: str,
+    output: Path | None,
 ) -> int:
     """Make a bill of materials of the project at PATH: CycloneDX 1.7 or SPDX 2.3, as JSON.
 
@@ -61,6 +72,12 @@ def make(
         name=read.settings.project.name,
         root=read.root,
     )
+    if osv is not None:
+        from redan.runner.known import with_known
+
+        bom = with_known(bom, osv, vex)
+    elif vex is not None:
+        raise UsageError("--vex says what known vulnerabilities mean, and there are none without --osv")
     if form == "spdx":
         from redan.reports.spdx import write
     else:
@@ -145,3 +162,4 @@ def _cell(text: str) -> str:
 
 
 command.add_command(bom_fix.command)
+command.add_command(bom_vex.command)

@@ -26,6 +26,9 @@ Justification = Literal[
     "protected_at_perimeter",
     "protected_by_mitigating_control",
 ]
+GOOD_FOR_D = 180
+"""Days for which a statement counts after it was last touched: what was unreachable then need not be now."""
+
 Response = Literal["can_not_fix", "will_not_fix", "update", "rollback", "workaround_available"]
 
 

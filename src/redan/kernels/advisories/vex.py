@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
+from redan.core.bom import GOOD_FOR_D
 from redan.core.errors import Unreadable
 from redan.core.record import dataclass
 from redan.kernels.packages.names import normalised
@@ -22,9 +23,6 @@ LARGEST_BYTES = 64 << 20
 """Bytes of a document."""
 MOST_STATEMENTS = 100_000
 """Statements of a document, each product counted."""
-GOOD_FOR_D = 180
-"""Days for which a statement counts after it was last touched: what was unreachable then need not be now."""
-
 Status = Literal["not_affected", "affected", "fixed", "under_investigation"]
 """OpenVEX's words. Only ``not_affected`` and ``fixed`` set a finding aside."""
 

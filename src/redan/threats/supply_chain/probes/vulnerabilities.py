@@ -209,6 +209,7 @@ def found(weak: Weak, statements: Statements, subject_name: str) -> Finding:
         remedies=("Remove it, and replace every credential it could read.",) if known.malicious else (remedy,),
         references=(
             *RULE.references,
+            f"purl:{weak.mentions[0].purl}",
             *(f"cwe:{number}" for number in cwes),
             *dict.fromkeys(r.url for r in known.records if r.url),
         ),
