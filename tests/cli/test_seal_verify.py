@@ -16,7 +16,9 @@ from tests.cli.conftest import Cli
 from tests.unit.evidence.signing.authorities import hierarchy
 
 import redan
-from redan.evidence.keys import generate, save
+from redan.evidence.keys import generate, load_signer, save
+from redan.evidence.log import open_log
+from redan.evidence.log.statements import entry_of
 from redan.evidence.statements import beside, parse, read
 from redan.runner.verify import verify
 
@@ -138,6 +140,20 @@ def test_a_valid_signature_alone_verifies_and_a_changed_file_is_told_by_its_size
     ended = cli("verify", benign, "--key", "ml.key.pub")
     assert ended.code == 1
     assert f"it ({benign.stat().st_size} bytes) was changed" in " ".join(ended.out.split())
+
+
+def test_sealing_into_a_log_records_each_statement_and_the_record_can_be_proved(
+    cli: Cli, keys: Path, benign: Path
+) -> None:
+    save(generate("ed25519"), keys / "log.key")
+    assert cli("log", "init", keys / "log", "--origin", "example.com/models", "--key", "log.key").code == 0
+    sealed(cli, benign, "--approve", "Ada: read it", "--log", keys / "log", "--log-key", "log.key")
+    ours = [entry_of(envelope) for envelope in read(beside(benign)).envelopes]
+    with open_log(keys / "log", load_signer(keys / "log.key")) as log:
+        assert [log.entry(index) for index in range(log.size)] == ours
+    assert len(ours) == 2
+    ended = cli("seal", "--model", benign, "--key", "ml.key", "--approve", "Ada: again", "--log", keys / "log")
+    assert (ended.code, len(read(beside(benign)).envelopes)) == (2, 2)
 
 
 def test_a_certificate_vouches_by_flag_and_by_policy(cli: Cli, keys: Path, benign: Path) -> None:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from redan.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from redan.evidence.log.writing import Log
 
 PATH = click.Path(path_type=Path)
 
@@ -18,6 +26,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--bom", type=PATH, help="Bill of materials, CycloneDX in JSON.")
 @click.option("--approve", default="", metavar="'WHO: WHY'", help="Say who approves the model, and why.")
 @click.option("--revoke", default="", metavar="WHY", help="Take the model back; this is final.")
+@click.option("--log", type=PATH, help="Transparency log that records each statement first.")
+@click.option("--log-key", type=PATH, help="Private key of that log.")
 @click.option("-o", "--output", type=PATH, help="Bundle to add to.  [default: MODEL.intoto.jsonl]")
 def command(
     reports: tuple[str, ...],
@@ -27,6 +37,8 @@ def command(
     bom: Path | None,
     approve: str,
     revoke: str,
+    log: Path | None,
+    log_key: Path | None,
     output: Path | None,
 ) -> int:  # click passes flags by name
     """Sign what reports say about a model, one statement a threat, for `redan verify` and the gateway.
@@ -45,15 +57,17 @@ def command(
     from redan.runner.seal import seal
 
     signer = load_signer(key, password=password_from(password_env))
-    done = seal(
-        model,
-        *(find_run(each) for each in reports),
-        key=signer,
-        bom=bom,
-        approve=approve,
-        revoke=revoke,
-        output=output,
-    )
+    with _opened(log, log_key) as recording:
+        done = seal(
+            model,
+            *(find_run(each) for each in reports),
+            key=signer,
+            bom=bom,
+            approve=approve,
+            revoke=revoke,
+            output=output,
+            log=recording,
+        )
     algorithm, digest = next(iter(done.model.digest.items()))
     sys.stdout.write(f"{visible(done.model.name)}  {algorithm} {digest}\n")
     for sentence in done.sentences:
@@ -61,4 +75,25 @@ def command(
     for sentence in done.left_out:
         sys.stderr.write(f"left out: {visible(sentence)}\n")
     sys.stderr.write(f"key {done.key_id}\nwrote {done.path}\n")
+    if done.indices:
+        sys.stderr.write(f"recorded as {', '.join(map(str, done.indices))} in {log}\n")
     return 0
+
+
+@contextmanager
+def _opened(folder: Path | None, key: Path | None) -> Iterator[Log | None]:
+    """Open a log for the time of sealing.
+
+    Raises:
+        UsageError: a log without its key, or a key without a log.
+    """
+    if folder is None and key is None:
+        yield None
+        return
+    if folder is None or key is None:
+        raise UsageError("--log and --log-key belong together", hint="redan log init FOLDER --origin NAME --key log.key")
+    from redan.evidence.keys import load_signer
+    from redan.evidence.log import open_log
+
+    with open_log(folder, load_signer(key)) as log:
+        yield log

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redan.core.errors import SignatureRefused, Unreadable, UsageError
 from redan.core.report import Report
@@ -17,6 +17,9 @@ from redan.evidence.statements.from_report import Sourced, results_of
 from redan.evidence.statements.predicates.decisions import approval, revocation
 from redan.evidence.statements.resource import Model
 from redan.evidence.statements.statement import LARGEST_BYTES, strict_json
+
+if TYPE_CHECKING:
+    from redan.evidence.log.writing import Log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,7 @@ class Sealed:
         sentences: one for each statement, with what a reader must not take for clean.
         left_out: one for each part of the reports that could not be stated.
         key_id: of the key that signed.
+        indices: where in the transparency log each statement stands; empty without one.
     """
 
     model: Model
@@ -38,6 +42,7 @@ class Sealed:
     sentences: tuple[str, ...]
     left_out: tuple[str, ...]
     key_id: str
+    indices: tuple[int, ...] = ()
 
 
 def seal(
@@ -48,6 +53,7 @@ def seal(
     approve: str = "",
     revoke: str = "",
     output: str | Path | None = None,
+    log: Log | None = None,
     at: datetime | None = None,
 ) -> Sealed:
     """Sign statements about a model and keep them beside it.
@@ -60,13 +66,14 @@ def seal(
         approve: ``who: why`` of somebody who says that the model may be used.
         revoke: why the model must not be used any more.
         output: the bundle; a file beside the model when None.
+        log: transparency log that records each statement before it is kept.
         at: time of sealing; now when None.
 
     Raises:
         SignatureRefused: a report or bill of materials is about another model.
         UsageError: there is nothing to state.
         Unreadable: the model, a report or the key cannot be read.
-        EvidenceError: the bundle cannot be written.
+        EvidenceError: the log or the bundle cannot be written.
     """
     signer = key if isinstance(key, Signer) else load_signer(Path(key))
     about = describe(Path(model))
@@ -86,8 +93,10 @@ def seal(
     path = _outside(Path(output), Path(model)) if output is not None else beside(Path(model))
     # every payload is made before the first is written, so that an error leaves nothing half sealed
     payloads = [statement([about], kind, predicate) for kind, predicate in stated]
-    for payload in payloads:
-        append(path, dsse.seal(payload, signer))
+    envelopes = [dsse.seal(payload, signer) for payload in payloads]
+    indices = _recorded(log, envelopes)
+    for envelope in envelopes:
+        append(path, envelope)
     told = {kind: result.summary() for kind, result in prepared.results.items()}
     kinds = tuple(kind_of(kind) for kind, _ in stated)
     return Sealed(
@@ -97,7 +106,16 @@ def seal(
         sentences=tuple(f"{kind}: {told[kind]}" if kind in told else kind for kind in kinds),
         left_out=prepared.left_out,
         key_id=signer.key_id,
+        indices=indices,
     )
+
+
+def _recorded(log: Log | None, envelopes: list[dsse.Envelope]) -> tuple[int, ...]:
+    if log is None:
+        return ()
+    from redan.evidence.log.statements import record
+
+    return tuple(record(log, envelope) for envelope in envelopes)
 
 
 def _sourced(given: Report | str | Path) -> Sourced:
