@@ -6,6 +6,7 @@ VERBS = {
     "check": "Scan and attack what redan.toml names, and gate on the result",
     "scan": "Judge model files without loading them",
     "load": "Load a model file in a sandbox, and compare with the scan",
+    "run": "Run a command in a sandbox, and state what went in and came out",
     "redact": "Write a copy of a notebook without secrets and personal data",
     "attack": "Measure how weak a model is",
     "key": "Make key pairs for signing",

@@ -27,16 +27,31 @@ if TYPE_CHECKING:
     from redan.subjects.gate import Admitted
 
 OLDEST_LANDLOCK = 4
+SCOPING_LANDLOCK = 6
+"""From here on signals to processes outside can be refused one by one; before, all signals are."""
 
 _SYS_LANDLOCK_CREATE, _SYS_LANDLOCK_ADD, _SYS_LANDLOCK_RESTRICT = 444, 445, 446
 _LANDLOCK_VERSION_FLAG = 1
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE, _IOCTL_DEV = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 14, 1 << 15
+# remove folders and files; make folders, files, sockets, pipes and links; move between folders
+_CHANGE_DIR = (1 << 4) | (1 << 5) | (0b101111 << 7) | (1 << 13)
+_OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+READ = _READ_FILE | _READ_DIR
+"""Rights to read a file, or a folder and all below it."""
+EXECUTE = READ | _EXECUTE
+"""The same, and to run what lies there."""
+WRITE = READ | _WRITE_FILE | _TRUNCATE | _CHANGE_DIR
+"""Rights to read, write, make and remove; no devices can be made."""
+DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
+"""Rights to use a device."""
 # rights that each version of the interface can refuse: files, sub-folders, links, truncation, device controls
 _FILE_RIGHTS = {4: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP_RIGHTS = 0b11
 _SCOPES = 0b11  # abstract sockets and signals to processes outside
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 _SECCOMP_FILTER = 2
+_SECCOMP_SET_MODE_FILTER, _SECCOMP_NEW_LISTENER = 1, 8
+_SYS_SECCOMP = {"x86_64": 317, "aarch64": 277}
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIGKILL = 9
 
@@ -88,13 +103,11 @@ def confine(readable: Sequence[Path], *, memory_bytes: int, cpu_s: int) -> None:
     if reason:
         raise SubjectFailed(reason)
     try:
-        _limit(memory_bytes, cpu_s)
-        _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        _restrict_files(readable, landlock_version())
-        _drop_capabilities()
+        begin(memory_bytes=memory_bytes, cpu_s=cpu_s, file_bytes=0)
+        restrict_files([(path, READ) for path in readable])
+        drop_capabilities()
         _prctl(_PR_SET_DUMPABLE, 0)
-        _install_filter()
+        install_filter(program(platform.machine()))
     except OSError as err:
         raise SubjectFailed(f"the sandbox could not be closed: {err}") from err
     _state["confined"] = True
@@ -115,52 +128,92 @@ def _prctl(option: int, value: int, pointer: object = 0) -> None:
     _checked(_libc().prctl(option, ctypes.c_ulong(value), pointer or ctypes.c_ulong(0), 0, 0), f"prctl {option}")
 
 
-def _limit(memory_bytes: int, cpu_s: int) -> None:
+def begin(*, memory_bytes: int, cpu_s: int, file_bytes: int) -> None:
+    """Set the limits, die with the parent, and never gain a right by executing something.
+
+    Raises:
+        OSError: the kernel refused.
+    """
     for kind, most in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 512),
     ):
         ceiling = resource.getrlimit(kind)[1]
         value = most if ceiling == resource.RLIM_INFINITY else min(most, ceiling)
         resource.setrlimit(kind, (value, value))
+    _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def _restrict_files(readable: Sequence[Path], version: int) -> None:
+def restrict_files(grants: Sequence[tuple[Path, int]]) -> None:
+    """Leave nothing of the file system and of TCP but some rights below some paths; one that is missing is left out.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    version = landlock_version()
     rights = _FILE_RIGHTS[min(version, max(_FILE_RIGHTS))]
-    words = (rights, _TCP_RIGHTS, _SCOPES) if version >= 6 else (rights, _TCP_RIGHTS)
+    words = (rights, _TCP_RIGHTS, _SCOPES) if version >= SCOPING_LANDLOCK else (rights, _TCP_RIGHTS)
     attributes = struct.pack(f"<{len(words)}Q", *words)
     libc = _libc()
     ruleset = _checked(libc.syscall(_SYS_LANDLOCK_CREATE, attributes, len(attributes), 0), "landlock_create_ruleset")
-    for path in readable:
-        _allow_reading(ruleset, path)
+    for path, granted in grants:
+        _allow(ruleset, path, granted & rights)
     _checked(libc.syscall(_SYS_LANDLOCK_RESTRICT, ruleset, 0), "landlock_restrict_self")
     os.close(ruleset)
 
 
-def _allow_reading(ruleset: int, path: Path) -> None:
+def _allow(ruleset: int, path: Path, granted: int) -> None:
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return  # what is not there needs no right
     try:
-        allowed = _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE
-        rule = struct.pack("<Qi", allowed, handle)
+        rule = struct.pack("<Qi", granted if path.is_dir() else granted & _OF_A_FILE, handle)
         _checked(_libc().syscall(_SYS_LANDLOCK_ADD, ruleset, 1, rule, 0), f"landlock_add_rule {path.name}")
     finally:
         os.close(handle)
 
 
-def _drop_capabilities() -> None:
+def drop_capabilities() -> None:
+    """Give up every capability, root's too.
+
+    Raises:
+        OSError: the kernel refused.
+    """
     header = struct.pack("<Ii", _CAPABILITY_VERSION_3, 0)
     _checked(_libc().capset(header, bytes(24)), "capset")
 
 
-def _install_filter() -> None:
-    code = program(platform.machine())
+def install_filter(code: bytes) -> None:
+    """Install a seccomp filter.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    buffer, header = _sock_fprog(code)
+    _prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, header)
+    del buffer
+
+
+def install_traced_filter(code: bytes) -> int:
+    """Install a seccomp filter that asks a supervisor; return the file descriptor on which it is asked.
+
+    Raises:
+        OSError: the kernel refused, or another supervisor watches this process already.
+    """
+    buffer, header = _sock_fprog(code)
+    number = _SYS_SECCOMP[platform.machine()]
+    handle = _libc().syscall(number, _SECCOMP_SET_MODE_FILTER, _SECCOMP_NEW_LISTENER, header)
+    del buffer
+    return _checked(handle, "seccomp with a listener")
+
+
+def _sock_fprog(code: bytes) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
+    """The program and its header: number of instructions, pointer to them; the first must outlive the second."""
     buffer = ctypes.create_string_buffer(code, len(code))
-    # struct sock_fprog: number of instructions, pointer to them
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
-    _prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.create_string_buffer(header, len(header)))
+    return buffer, ctypes.create_string_buffer(header, len(header))

@@ -118,14 +118,90 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT = 0, 4, 16
 
 
+_SIGNALS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+_PROCESSES = ("fork", "vfork", "execve", "execveat", "sched_setaffinity", "sched_setscheduler", "setpriority")
+_PAIRS = ("socketpair", "socket", "sendto")
+_UNIX = ("connect", "bind", "listen", "accept", "accept4", "sendmsg", "sendmmsg", "sendto")
+_PRETENDED = [
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "fchmodat2",
+    "chown",
+    "fchown",
+    "lchown",
+    "fchownat",
+    "utime",
+    "utimes",
+    "futimesat",
+    "utimensat",
+]
+TRACED: dict[str, dict[str, int]] = {
+    "x86_64": {"open": 2, "creat": 85, "openat": 257, "openat2": 437, "execve": 59, "execveat": 322, "socket": 41},
+    "aarch64": {"openat": 56, "openat2": 437, "execve": 221, "execveat": 281, "socket": 198},
+}
+"""System calls of a command that its supervisor is asked about, by machine."""
+_ASK = 0x7FC00000
+_CLONE_NEW = 0x7E020080
+"""Every namespace that clone can make."""
+_SENDTO = {"x86_64": 44, "aarch64": 206}
+_AT_FIFTH_ARGUMENT = 16 + 4 * 8
+
+
 def program(machine: str) -> bytes:
-    """Return the filter as an array of struct sock_filter.
+    """Return the filter of a process that loads a model, as an array of struct sock_filter.
 
     Raises:
         KeyError: a machine whose system calls are not known here.
     """
-    column = 0 if machine == "x86_64" else 1
-    refused = sorted(numbers[column] or 0 for numbers in _REFUSED.values() if numbers[column] is not None)
+    code = _preamble(machine) + _each(machine, _REFUSED, _ERRNO | _EPERM) + _limits_of_others(machine)
+    return b"".join(
+        [
+            *code,
+            _step(_EQUAL, value=_CLONE[machine], no=3),
+            _step(_LOAD, value=_AT_FIRST_ARGUMENT),
+            _step(_ANY_BIT, value=_CLONE_THREAD, yes=1),
+            _step(_RETURN, value=_ERRNO | _EPERM),
+            _step(_RETURN, value=_ALLOW),
+        ]
+    )
+
+
+def command_program(machine: str, *, may_signal: bool, workers: bool) -> bytes:
+    """Return the filter of a command: it may start processes, and its supervisor is asked about each file it opens.
+
+    Changes of modes, owners and times are answered with success and not made, since copying a file ends with them.
+
+    Args:
+        machine: as ``platform.machine()`` says it.
+        may_signal: signals to processes outside are refused by other means.
+        workers: sockets of the Unix family may be used between processes.
+
+    Raises:
+        KeyError: a machine whose system calls are not known here.
+    """
+    allowed = {*_PROCESSES, *_PAIRS, *(_SIGNALS if may_signal else ()), *(_UNIX if workers else ())}
+    refused = {name: both for name, both in _REFUSED.items() if name not in allowed and name not in _PRETENDED}
+    pretended = {name: _REFUSED[name] for name in _PRETENDED}
+    code = _preamble(machine) + _each(machine, refused, _ERRNO | _EPERM) + _each(machine, pretended, _ERRNO)
+    for number in sorted(TRACED[machine].values()):
+        code += [_step(_EQUAL, value=number, no=1), _step(_RETURN, value=_ASK)]
+    if not workers:
+        code += _no_address(machine)
+    code += _limits_of_others(machine)
+    return b"".join(
+        [
+            *code,
+            _step(_EQUAL, value=_CLONE[machine], no=3),
+            _step(_LOAD, value=_AT_FIRST_ARGUMENT),
+            _step(_ANY_BIT, value=_CLONE_NEW, no=1),
+            _step(_RETURN, value=_ERRNO | _EPERM),
+            _step(_RETURN, value=_ALLOW),
+        ]
+    )
+
+
+def _preamble(machine: str) -> list[bytes]:
     code = [
         _step(_LOAD, value=_AT_ARCHITECTURE),
         _step(_EQUAL, value=ARCHITECTURES[machine], yes=1),
@@ -135,27 +211,40 @@ def program(machine: str) -> bytes:
     if machine == "x86_64":
         # a second table of system calls lies behind this bit
         code += [_step(_AT_LEAST, value=_X32_BIT, no=1), _step(_RETURN, value=_KILL)]
-    for number in refused:
-        code += [_step(_EQUAL, value=number, no=1), _step(_RETURN, value=_ERRNO | _EPERM)]
-    return b"".join(
-        [
-            *code,
-            # clone3 hides its flags behind a pointer; without it the C library falls back to clone
-            _step(_EQUAL, value=_CLONE3, no=1),
-            _step(_RETURN, value=_ERRNO | _ENOSYS),
-            # limits of this process (0) may be read, those of another may not be touched
-            _step(_EQUAL, value=_PRLIMIT[machine], no=4),
-            _step(_LOAD, value=_AT_FIRST_ARGUMENT),
-            _step(_EQUAL, value=0, yes=1),
-            _step(_RETURN, value=_ERRNO | _EPERM),
-            _step(_RETURN, value=_ALLOW),
-            _step(_EQUAL, value=_CLONE[machine], no=3),
-            _step(_LOAD, value=_AT_FIRST_ARGUMENT),
-            _step(_ANY_BIT, value=_CLONE_THREAD, yes=1),
-            _step(_RETURN, value=_ERRNO | _EPERM),
-            _step(_RETURN, value=_ALLOW),
-        ]
-    )
+    return code
+
+
+def _each(machine: str, calls: dict[str, tuple[int | None, int | None]], answer: int) -> list[bytes]:
+    column = 0 if machine == "x86_64" else 1
+    numbers = sorted(both[column] or 0 for both in calls.values() if both[column] is not None)
+    return [step for n in numbers for step in (_step(_EQUAL, value=n, no=1), _step(_RETURN, value=answer))]
+
+
+def _limits_of_others(machine: str) -> list[bytes]:
+    return [
+        # clone3 hides its flags behind a pointer; without it the C library falls back to clone
+        _step(_EQUAL, value=_CLONE3, no=1),
+        _step(_RETURN, value=_ERRNO | _ENOSYS),
+        # limits of this process (0) may be read, those of another may not be touched
+        _step(_EQUAL, value=_PRLIMIT[machine], no=4),
+        _step(_LOAD, value=_AT_FIRST_ARGUMENT),
+        _step(_EQUAL, value=0, yes=1),
+        _step(_RETURN, value=_ERRNO | _EPERM),
+        _step(_RETURN, value=_ALLOW),
+    ]
+
+
+def _no_address(machine: str) -> list[bytes]:
+    """Let sendto go to the other end of a pair and to no address."""
+    return [
+        _step(_EQUAL, value=_SENDTO[machine], no=6),
+        _step(_LOAD, value=_AT_FIFTH_ARGUMENT),
+        _step(_EQUAL, value=0, no=3),
+        _step(_LOAD, value=_AT_FIFTH_ARGUMENT + 4),
+        _step(_EQUAL, value=0, no=1),
+        _step(_RETURN, value=_ALLOW),
+        _step(_RETURN, value=_ERRNO | _EPERM),
+    ]
 
 
 def _step(code: int, *, value: int, yes: int = 0, no: int = 0) -> bytes:
