@@ -75,7 +75,8 @@ def _extras() -> Iterator[tuple[str, str, str]]:
 
 
 def _sandbox() -> Iterator[tuple[str, str, str]]:
-    from redan.subjects.sandbox.confinement import why_not
+    from redan.subjects.sandbox.confinement import landlock_version, why_not
 
     reason = why_not()
-    yield ("-", "sandbox", reason) if reason else ("ok", "sandbox", "Landlock, seccomp and limits: --trust can be used")
+    able = f"Landlock {landlock_version()}, seccomp and limits, without namespaces: load, run and --trust can be used"
+    yield ("-", "sandbox", reason) if reason else ("ok", "sandbox", able)

@@ -41,15 +41,22 @@ def write_frame(pipe: int, header: dict[str, Any], array: NDArray[Any] | None = 
         left = left[os.write(pipe, left[:_BLOCK_BYTES]) :]
 
 
-def read_frame(pipe: int, *, within_s: float | None) -> tuple[dict[str, Any], NDArray[Any] | None]:
+def read_frame(
+    pipe: int, *, within_s: float | None, most_array_bytes: int = _MOST_ARRAY_BYTES
+) -> tuple[dict[str, Any], NDArray[Any] | None]:
     """Read one frame from a file descriptor.
+
+    Args:
+        pipe: the file descriptor.
+        within_s: most wall seconds to wait; None for no limit.
+        most_array_bytes: a larger array is refused before it is read.
 
     Raises:
         SubjectFailed: no frame in time, the far side ended, or what it sent is no frame.
     """
     deadline_s = None if within_s is None else time.monotonic() + within_s
     n_header, n_array = _LENGTHS.unpack(_exactly(pipe, _LENGTHS.size, deadline_s))
-    if n_header > _MOST_HEADER_BYTES or n_array > _MOST_ARRAY_BYTES:
+    if n_header > _MOST_HEADER_BYTES or n_array > most_array_bytes:
         raise SubjectFailed("the sandbox answered more than a prediction can be")
     text, body = (_exactly(pipe, n, deadline_s) for n in (n_header, n_array))
     try:

@@ -84,7 +84,8 @@ def rehearse(path: Path, reading: Reading, *, within_s: float = LOADING_S) -> Re
         ended(child)
     if "entered" not in told:
         raise SubjectFailed(f"{uri(path)!r} was not loaded: {', '.join(told.get('failed', ['no reason']))}")
-    resolved = tuple(told.get("resolved", ()))
+    # a hostile file may repeat itself; each name counts once
+    resolved = tuple(dict.fromkeys(told.get("resolved", ())))
     unseen, unused = compared(resolved, reading.imports)
     return Rehearsal(
         type=next(iter(told.get("loaded", ())), ""),
@@ -92,7 +93,7 @@ def rehearse(path: Path, reading: Reading, *, within_s: float = LOADING_S) -> Re
         failure=next(iter(told.get("failed", ())), ""),
         resolved=resolved,
         imported=tuple(told.get("imported", ())),
-        tried=tuple(told.get("tried", ())),
+        tried=tuple(dict.fromkeys(told.get("tried", ()))),
         unseen=unseen,
         unused=unused,
     )
@@ -146,7 +147,8 @@ def _told(child: subprocess.Popen[bytes], task: dict[str, Any], until_s: float) 
     try:
         write_frame(child.stdin.fileno(), task)
         for _ in range(MOST_FRAMES):
-            frame, _none = read_frame(child.stdout.fileno(), within_s=max(0.0, until_s - time.monotonic()))
+            left_s = max(0.0, until_s - time.monotonic())
+            frame, _ = read_frame(child.stdout.fileno(), within_s=left_s, most_array_bytes=0)
             _take(frame, told)
             if "loaded" in frame or "failed" in frame:
                 break
