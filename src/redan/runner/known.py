@@ -71,7 +71,7 @@ def _one(each: Vulnerability, ref: str, name: str, version: str, statements: Sta
     stands = said is not None and (aside is not None or said.status not in ("not_affected", "fixed"))
     state: State = _STATES[said.status] if said is not None and stands else "in_triage"
     word = said.justification if said is not None and stands else ""
-    justification = _JUSTIFICATIONS.get(word) or next((own for own in get_args(Justification) if own == word), "")
+    justification = _JUSTIFICATIONS.get(word) or next((own for own in get_args(Justification) if own == word), "") or ""
     reasons = ("" if justification else word, said.reason if said is not None and stands else "")
     return bom.Vulnerability(
         id=each.id,

@@ -99,3 +99,13 @@ def test_a_project_with_hashes_and_a_lock_is_clean(tmp_path: Path) -> None:
     text = f"--extra-index-url https://mine/simple\nnumpy==1.26.4 --hash=sha256:{'a' * 64}\n"
     (tmp_path / "requirements.txt").write_text(text, encoding="utf-8")
     assert judged(tmp_path).findings == ()
+
+
+def test_a_name_that_is_nearly_a_well_known_one_fails_the_gate(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torchvison==0.2\ninner==999.9.9\nsklearn==0.0\n", encoding="utf-8")
+    report = judged(tmp_path)
+    found = {f.params["name"]: f for f in report.findings if f.rule == "RDN-SUP-027"}
+    assert found["torchvison"].title == "torchvison is one slip away from the well-known torchvision"
+    assert found["torchvison"].locations[0].address == "line 1"
+    assert (found["inner"].severity, found["sklearn"].severity) == (Severity.HIGH, Severity.LOW)
+    assert report.gate.verdict == "fail"

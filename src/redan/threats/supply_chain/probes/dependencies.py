@@ -42,7 +42,8 @@ class Dependencies:
     What it measures:
         Requirements without an upper bound, addresses without a hash, branches instead of commits, folders outside
         the project, further indexes, indexes without certificate checks, lock files out of step with their project,
-        and hashes that are missing where others are there.
+        hashes that are missing where others are there, names nearly those of well-known packages, and versions of
+        nines.
 
     Why it matters:
         Whoever can publish under the right name or at the right address runs code wherever the model is trained,
@@ -94,6 +95,7 @@ class Dependencies:
         observe.started("dependencies", len(kinds))
         from redan.kernels.packages.gathering import read_manifests
         from redan.kernels.packages.judging import weak_points
+        from redan.threats.supply_chain.suspicious import suspicious
 
         manifests, missed = read_manifests(files)
         for manifest in manifests:
@@ -104,6 +106,7 @@ class Dependencies:
             # under the file's own name another probe's reading would hide that this one could not
             yield Unexamined(path=each.path if "," in each.path else f"{each.path}, as dependencies", why=each.why)
         yield from findings(weak_points(manifests), subject.root.name)
+        yield from suspicious(manifests, subject.root.name)
         observe.finished("dependencies", f"{len(manifests)} files")
 
 
