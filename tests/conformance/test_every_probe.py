@@ -21,6 +21,9 @@ from tests.model_server import TOKEN, model_server
 from redan.core import catalogue
 from redan.core.catalogue import Entry
 from redan.core.inputs import Dataset, Inputs
+from redan.evidence.datasets import schema
+from redan.evidence.datasets.manifest import Card, measure, to_json
+from redan.evidence.datasets.reading import read_table
 from redan.subjects.deployment import DeploymentSubject
 from redan.subjects.files import open_files
 from redan.subjects.options import Options
@@ -138,7 +141,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "train.py").write_text("import torch\ntorch.load('model.pt', weights_only=False)\n", encoding="utf-8")
     (path / "people.csv").write_text("name,email\nJane Roe,jane@clinic.de\n")
     (path / "requirements.txt").write_text("numpy\n--trusted-host example.org\n", encoding="utf-8")
+    write_data(path / "data")
     return path
+
+
+def write_data(path: Path) -> None:
+    """Write two tables that lie apart, a schema that one of them breaks, and a manifest that fits neither any more."""
+    path.mkdir()
+    for name, low in (("reference", 0), ("table", 30)):
+        lines = [f"{low + i},{i % 3}" for i in range(60)]
+        (path / f"{name}.csv").write_text("\n".join(["age,city", *lines]) + "\n")
+    (path / "schema.json").write_bytes(schema.to_json(schema.infer(read_table(path / "reference.csv"))))
+    manifest = measure(path, card=Card())
+    (path / "added.txt").write_text("added")
+    path.with_name("data.manifest.json").write_bytes(to_json(manifest))
+
+
+def compared_with(entry: Entry, folder: Path) -> dict[str, str]:
+    """Return what the probes that look at one table compare it with."""
+    given = {"reference": str(folder / "data" / "reference.csv"), "schema": str(folder / "data" / "schema.json")}
+    return {name: value for name, value in given.items() if name in entry.params}
 
 
 @cache
@@ -160,6 +182,8 @@ SUBJECTS: dict[str, Callable[[], Any]] = {
 
 def subject_of(entry: Entry, folder: Path) -> Callable[[], Any]:
     """Choose a maker of subjects by what a probe needs."""
+    if compared_with(entry, folder):
+        return lambda: open_files(folder / "data" / "table.csv")
     if "bytes" in entry.needs:
         return lambda: open_files(folder)
     for capability, make in SUBJECTS.items():
@@ -184,8 +208,9 @@ def quick(entry: Entry) -> dict[str, Any]:
 def probe_case(request: pytest.FixtureRequest, folder: Path) -> ProbeCase:
     """A probe with its subject; its complete run is made once for all checks."""
     entry: Entry = request.param
+    params = {**quick(entry), **compared_with(entry, folder)}
     return ProbeCase(
-        thing=catalogue.load(entry), make_subject=subject_of(entry, folder), make_inputs=inputs, params=quick(entry)
+        thing=catalogue.load(entry), make_subject=subject_of(entry, folder), make_inputs=inputs, params=params
     )
 
 

@@ -117,6 +117,8 @@ class DataSchema:
         observe.started("data_schema", 1)
         schema = schemas.read(Path(params.schema))
         table = read_table(subject.root, words=schema.words)
+        if budget.stop():
+            return
         broken = check(table, schema)
         for _, shown in subject.files():
             yield Examined(path=shown, format="data", by=("data-schema",))

@@ -114,6 +114,8 @@ class DataDrift:
         observe.started("drift", 1)
         words = frozenset(word for word in params.words.split(",") if word)
         samples, left = paired(Path(params.reference), subject.root, label=params.label, words=words)
+        if budget.stop():
+            return
         found = compare(samples, seed=derive(seed, "RDN-SUP-038"))
         name = subject.root.name
         for _, shown in subject.files():
