@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from redan.kernels.advisories.model import EventKind, Record
 
-_ORDER = {"introduced": 0, "fixed": 1, "last_affected": 2}
+_ORDER = {"fixed": 0, "introduced": 1, "last_affected": 2}
+"""Of events at one version: what ends a range comes before what opens the next, so that none is lost between them."""
 
 
 @lru_cache(maxsize=50_000)

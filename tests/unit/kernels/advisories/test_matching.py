@@ -77,6 +77,17 @@ def test_several_ranges_and_reintroduction() -> None:
     ]  # fmt: skip
 
 
+def test_ranges_that_meet_and_ranges_of_one_version() -> None:
+    meeting = (("introduced", "0"), ("fixed", "3.1.1"), ("introduced", "3.1.1"), ("fixed", "3.1.3"))
+    single = (("introduced", "1.5"), ("last_affected", "1.5"))
+    assert [affects(Record(id="A", package="x", ranges=(meeting,)), v) for v in ("3.1", "3.1.1", "3.1.3")] == [
+        True, True, False
+    ]  # fmt: skip
+    assert [affects(Record(id="A", package="x", ranges=(single,)), v) for v in ("1.4", "1.5", "1.6")] == [
+        False, True, False
+    ]  # fmt: skip
+
+
 def test_a_range_in_another_language_is_not_used_and_says_so() -> None:
     record = Record(
         id="A", package="x", ranges=((("introduced", "0"), ("fixed", "1.0-x-y")),), versions=frozenset({"0.1-x-y"})
