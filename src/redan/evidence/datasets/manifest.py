@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from redan.core.errors import SignatureRefused, Unreadable, UsageError
 from redan.evidence import dsse
+from redan.evidence.datasets.table import Kind
 from redan.evidence.keys import Signer, Verifier
 from redan.evidence.statements import Resource, Statement, parse, statement, type_of
 from redan.evidence.statements.statement import LARGEST_BYTES as LARGEST_STATEMENT_BYTES
@@ -181,7 +182,10 @@ def _looked_at(path: Path, *, tables: bool) -> tuple[str, Mapping[str, Any] | No
     kind = kind_of(path)
     if not tables or kind in ("other", "image"):
         return kind, None
-    return kind, profile(read_table(path))
+    try:
+        return kind, profile(read_table(path))
+    except Unreadable as err:
+        raise Unreadable(err.message, hint="mend it, or give digests alone: --digests-only") from err
 
 
 def to_json(manifest: Manifest, signer: Signer | None = None) -> bytes:
@@ -265,6 +269,7 @@ def _written(manifest: Manifest) -> dict[str, Any]:
     }
 
 
+_KINDS = get_args(Kind)
 _CARD = ("name", "description", "licence", "source", "creator", "cite", "version", "published")
 
 
@@ -308,6 +313,8 @@ def _read_entry(each: Any) -> Entry:
     if [type(v) for v in values] != [str, int, str, str]:
         raise TypeError("a file has no path, sizeBytes, sha256 and kind")
     table = each.get("table")
-    if table is not None and not isinstance(table, dict):
-        raise TypeError("a table is no object")
+    if table is not None:
+        described = [(c["name"], c["kind"]) for c in table["columns"]]
+        if type(table["rows"]) is not int or not all(isinstance(n, str) and k in _KINDS for n, k in described):
+            raise TypeError("a table has no rows and columns")
     return Entry(path=values[0], size_bytes=values[1], sha256=values[2], kind=values[3], table=table)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -112,7 +112,7 @@ def violations(schema: Schema, row: Mapping[str, Value]) -> tuple[Violation, ...
     for group in schema.one_hot:
         values = [row.get(name) for name in group]
         # a cell of another kind has said so already
-        if all(is_kind(v, "number") for v in values) and sorted(float(v or 0) for v in values) != _one_of(len(group)):
+        if all(is_kind(v, "number") for v in values) and not _is_one_hot(values):
             found.append(Violation(column=",".join(group), check="one-hot"))
     return tuple(sorted(found))
 
@@ -136,8 +136,8 @@ def _of_column(rule: Rule, row: Mapping[str, Value]) -> list[Violation]:
     return []
 
 
-def _one_of(n: int) -> list[float]:
-    return [0.0] * (n - 1) + [1.0]
+def _is_one_hot(values: Sequence[Value]) -> bool:
+    return sum(v == 1 for v in values) == 1 and sum(v == 0 for v in values) == len(values) - 1
 
 
 def is_missing(value: Value) -> bool:
@@ -151,9 +151,9 @@ def is_kind(value: Value, kind: Kind) -> bool:
         return isinstance(value, str if kind == "text" else bool)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    if isinstance(value, float) and not math.isfinite(value):
-        return False
-    return kind == "number" or float(value).is_integer()
+    if isinstance(value, int):
+        return True
+    return math.isfinite(value) and (kind == "number" or value.is_integer())
 
 
 def infer(table: Table, *, margin_fraction: float = MARGIN_FRACTION) -> Schema:
@@ -282,6 +282,8 @@ def _read_rule(each: Any) -> Rule:
     numbers = (rule.low, rule.high, rule.missing_rate)
     if not all(n is None or (isinstance(n, (int, float)) and not isinstance(n, bool)) for n in numbers):
         raise TypeError("low, high and missing_rate are numbers")
+    if not isinstance(rule.nullable, bool) or not isinstance(rule.unique, bool):
+        raise TypeError("nullable and unique are true or false")
     wanted = str if rule.kind == "text" else int
     if rule.categories is not None and not all(type(c) is wanted for c in rule.categories):
         raise TypeError(f"the categories of {rule.name!r} are of another kind")
