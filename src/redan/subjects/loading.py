@@ -83,6 +83,7 @@ def _loader(slug: str, suffix: str) -> Callable[[Admitted], Any] | None:
         "pickle": lambda a: pickle.loads(a.data),  # noqa: S301  scanned and found safe, or inside the sandbox
         "safetensors": _safetensors,
         "torchscript": _torchscript,
+        "pt2": _exported,
         "npy": _numpy,
         "npz": _numpy,
         "keras": _keras,
@@ -102,6 +103,12 @@ def _torchscript(admitted: Admitted) -> Any:
     import torch
 
     return torch.jit.load(BytesIO(admitted.data), map_location="cpu")
+
+
+def _exported(admitted: Admitted) -> Any:
+    import torch
+
+    return torch.export.load(BytesIO(admitted.data)).module()
 
 
 def _safetensors(admitted: Admitted) -> Any:

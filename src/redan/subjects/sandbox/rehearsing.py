@@ -26,6 +26,7 @@ _LIBRARIES: dict[str, tuple[str, ...]] = {
     "torch-zip": ("torch",),
     "torch-legacy": ("torch",),
     "torchscript": ("torch",),
+    "pt2": ("torch.export", "torch._dynamo"),
     "safetensors": ("safetensors.torch",),
     "joblib": ("joblib",),
     "keras": ("keras",),

@@ -23,6 +23,8 @@ def started(module: str) -> subprocess.Popen[bytes]:
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "OMP_WAIT_POLICY": "PASSIVE",
         "HOME": "/nonexistent",
+        # torch's compiler makes this folder when Keras imports it; one that exists needs no making
+        "TORCHINDUCTOR_CACHE_DIR": "/",
         "LC_ALL": "C.UTF-8",
     }
     return subprocess.Popen(  # noqa: S603  our own interpreter with a fixed program

@@ -80,7 +80,7 @@ class Watch:
     Args:
         tell: is given ``resolved``, ``imported`` or ``tried`` and the name.
         readable: absolute paths that may be read.
-        silent: files that are opened as a matter of course.
+        silent: paths that libraries open, or make where they exist already, as a matter of course.
     """
 
     def __init__(self, tell: Callable[[str, str], None], readable: tuple[str, ...], silent: frozenset[str]) -> None:
@@ -115,6 +115,8 @@ class Watch:
             self._opened(*arguments)
         elif event in _LOOKS:
             self._looked(event, arguments[0])
+        elif event == "os.mkdir" and _shown(arguments[0]) in self._silent:
+            return ""
         elif _is_refused(event, arguments):
             words = ", ".join(_shown(each) for each in arguments[:3] if isinstance(each, _TELLING))
             self._once("tried", f"{event}({words})")

@@ -157,3 +157,12 @@ def test_names_are_told_once_and_no_more_than_a_limit(monkeypatch: pytest.Monkey
     for number in (1, 1, 2, 3, 4):
         watch._named("pickle.find_class", ("module", f"name{number}"))
     assert told == [("resolved", f"module.name{number}") for number in (1, 2, 3)]
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", ["b_keras/b_keras__bilstmkeras.keras", "b_torch/b_torch__export_pt2.pt2"])
+def test_files_whose_libraries_import_late_try_nothing(shared: Path, name: str) -> None:
+    seen = rehearsed(shared / "corpus/supply_chain/files" / name)
+    assert not seen.failure
+    assert (seen.tried, seen.unseen) == ((), ())
+    assert seen.parts

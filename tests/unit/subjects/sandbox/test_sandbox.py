@@ -22,7 +22,7 @@ from redan.core.errors import SubjectFailed, UnsafeArtifact
 from redan.subjects.open import open_subject
 from redan.subjects.sandbox import confinement
 from redan.subjects.sandbox import subject as sandbox_subject
-from redan.subjects.sandbox.filter import ARCHITECTURES, program
+from redan.subjects.sandbox.filter import ARCHITECTURES, command_program, program
 from redan.subjects.sandbox.frames import read_frame, write_frame
 
 X, Y = load_iris(return_X_y=True)
@@ -242,9 +242,17 @@ def test_without_a_sandbox_nothing_is_loaded(hostile, monkeypatch):
         open_subject(hostile((os.getpid,)), trust=True)
 
 
+PROGRAMS = {
+    "load": program,
+    "command": lambda machine: command_program(machine, may_signal=True, workers=False),
+    "workers": lambda machine: command_program(machine, may_signal=False, workers=True),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(PROGRAMS))
 @pytest.mark.parametrize("machine", sorted(ARCHITECTURES))
-def test_the_filter_is_a_program_without_wild_jumps(machine):
-    code = program(machine)
+def test_the_filter_is_a_program_without_wild_jumps(machine, kind):
+    code = PROGRAMS[kind](machine)
     steps = [struct.unpack("@HBBI", code[i : i + 8]) for i in range(0, len(code), 8)]
     assert len(steps) < 4096
     for place, (_, yes, no, _) in enumerate(steps):
