@@ -97,7 +97,7 @@ class Scan:
         default=(), metadata=_help("SPDX identifiers or words that are allowed; when empty only restrictions are told.")
     )
     environment: str = field(
-        default="", metadata=_help("Virtual environment whose packages have their licences judged too.")
+        default="", metadata=_help("Virtual environment whose packages are looked at too: vulnerabilities, licences.")
     )
 
 

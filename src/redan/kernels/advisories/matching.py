@@ -68,7 +68,7 @@ def untested(manifests: Iterable[Manifest]) -> Iterator[tuple[str, str]]:
         odd = {p.name for p in wanted if p.version and version_of(p.version) is None}
         floating = {p.name for p in wanted if not p.version and p.name not in pinned and p.source.kind == "index"}
         for names, why in (
-            (floating, "no exact version anywhere; a lock file or --env gives one"),
+            (floating, "no exact version anywhere; a lock file or an environment gives one"),
             (odd, "a version that PEP 440 does not know"),
             ({p.name for p in here if p.ecosystem != DATABASE_OF}, "no package of PyPI"),
         ):

@@ -157,7 +157,7 @@ def test_what_cannot_be_tested_is_named() -> None:
         ),
     )
     assert [why for _, why in untested([manifest])] == [
-        "numpy: no exact version anywhere; a lock file or --env gives one",
+        "numpy: no exact version anywhere; a lock file or an environment gives one",
         "torch: a version that PEP 440 does not know",
         "lodash: no package of PyPI",
     ]

@@ -91,6 +91,18 @@ def test_a_dump_that_cannot_be_read_is_a_failure(project: Path) -> None:
     assert report.gate.exit_code == 3
 
 
+def test_what_is_installed_gives_the_versions_that_requirements_leave_open(project: Path, tmp_path: Path) -> None:
+    (project / "requirements.txt").write_text("keras>=3\n", encoding="utf-8")
+    installed = tmp_path / "env" / "lib" / "python3.11" / "site-packages" / "keras-3.8.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: keras\nVersion: 3.8.0\n\n", encoding="utf-8")
+    report = judged(project, osv=OSV, environment=tmp_path / "env")
+    (keras,) = known(report).values()
+    assert keras.locations[0].uri == "environment/keras-3.8.0.dist-info"
+    assert not report.unexamined
+    assert judged(project, osv=OSV, environment=project).probes[0].outcome == "failed"
+
+
 def test_where_there_are_no_packages_nothing_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("words", encoding="utf-8")
     assert judged(tmp_path).probes[0].outcome == "ran"

@@ -133,20 +133,10 @@ def packages(
     Raises:
         Unreadable: there are no distributions in the environment.
     """
-    from pathlib import Path
-
-    from redan.core.errors import Unreadable
     from redan.kernels.licences.judging import judge
-    from redan.kernels.packages.gathering import read_manifests
-    from redan.kernels.packages.installed import read_environment
-    from redan.kernels.packages.toml import UnreadableError
+    from redan.threats.supply_chain.environments import with_environment
 
-    manifests, _ = read_manifests(files)
-    if environment:
-        try:
-            manifests = (*manifests, read_environment(Path(environment), "environment"))
-        except UnreadableError as error:
-            raise Unreadable(f"{environment!r}: {error}", hint="name a virtual environment") from error
+    manifests = with_environment(files, environment)
     groups: dict[Judged, dict[str, Location]] = {}
     for package in (p for m in manifests for p in m.packages):
         if not package.licence and package.role != "installed":

@@ -36,10 +36,12 @@ class VulnerabilityParams(core_params.Params):
     Attributes:
         osv: OSV dump: PyPI's ``all.zip``, a folder of JSON records, or one record a line.
         vex: OpenVEX or CycloneDX document with statements about what does not matter here.
+        environment: virtual environment whose packages are compared too.
     """
 
     osv: str = ""
     vex: str = ""
+    environment: str = ""
 
 
 @probe(
@@ -64,9 +66,10 @@ class Vulnerabilities:
         Who knows the version of a framework knows its published weaknesses; several let a model file run code.
 
     How:
-        Every version that requirements, lock files and project files fix is compared with the ranges and lists of the
-        records, by PEP 440 and without local build parts. Records that share an identifier count once. Withdrawn
-        records and ranges of commits say nothing. Statements of a VEX document set findings aside visibly.
+        Every version that requirements, lock files, project files and an environment fix is compared with the ranges
+        and lists of the records, by PEP 440 and without local build parts. Records that share an identifier count
+        once. Withdrawn records and ranges of commits say nothing. Statements of a VEX document set findings aside
+        visibly.
 
     Shapes:
         Input: a file or folder. Output: one finding a package and vulnerability, and one that says what was compared.
@@ -106,15 +109,15 @@ class Vulnerabilities:
 
         Raises:
             Skipped: there are packages and no dump was given.
-            Unreadable: the dump or the VEX document cannot be read.
+            Unreadable: the dump, the VEX document or the environment cannot be read.
         """
         files = subject.files()
-        if budget.stop() or not any(kind_of(shown) for _, shown in files):
+        if budget.stop() or not (params.environment or any(kind_of(shown) for _, shown in files)):
             return
         from redan.kernels.advisories.matching import exact, untested, weak_versions
-        from redan.kernels.packages.gathering import read_manifests
+        from redan.threats.supply_chain.environments import with_environment
 
-        manifests, _ = read_manifests(files)
+        manifests = with_environment(files, params.environment)
         if not any(manifest.packages for manifest in manifests):
             return
         if not params.osv:
@@ -129,7 +132,7 @@ class Vulnerabilities:
         for path, why in untested(manifests):
             yield Unexamined(path=f"{path}, known vulnerabilities", why=why)
         for manifest in manifests:
-            if manifest.kind != "notebook" and manifest.complete:
+            if manifest.kind not in ("notebook", "environment") and manifest.complete:
                 yield Examined(path=manifest.path, format=manifest.kind, by=("vulnerabilities",))
         observe.finished("vulnerabilities", f"{len(weak)} known")
 
