@@ -39,7 +39,7 @@ from redan.kernels.code import Match, Module
 RULE = rule(
     Rule(
         id="RDN-SUP-062",
-        name="open-control-plane",
+        name="opens-control-plane",
         threat="supply_chain",
         title="The control plane of a cluster is opened to the network",
         severity=Severity.MEDIUM,
