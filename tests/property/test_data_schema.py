@@ -17,6 +17,7 @@ CELLS = st.one_of(
     st.integers(-50, 50).map(str),
     st.floats(-50, 50).map(repr),
 )
+BOUNDS = st.sampled_from([-40, 0, 1, 7])
 KINDS = st.sampled_from(["integer", "number", "text", "boolean"])
 
 
@@ -28,7 +29,7 @@ def rules(draw: st.DrawFn, name: str) -> Rule:
         values = draw(st.none() | st.just(("blue", "red")))
     elif kind == "integer":
         values = draw(st.none() | st.just((0, 1, 2)))
-    bounds = sorted(draw(st.tuples(st.integers(-40, 40), st.integers(-40, 40))))
+    bounds = sorted(draw(st.tuples(BOUNDS, BOUNDS)))
     numeric = kind in ("integer", "number")
     return Rule(
         name=name,

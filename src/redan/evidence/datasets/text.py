@@ -144,7 +144,7 @@ def _column(grown: _Growing) -> Column:
     import numpy as np
 
     if grown.text:
-        words: NDArray[Any] = np.concatenate(grown.words)
+        words: NDArray[Any] = np.concatenate(grown.words) if grown.words else np.empty(0, dtype=object)
         # each distinct word is looked at once
         gone = {word for word in grown.known if word.lower() in MISSING}
         missing = np.fromiter((word in gone for word in words), dtype=bool, count=len(words))

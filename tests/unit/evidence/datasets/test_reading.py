@@ -133,3 +133,8 @@ def test_more_cells_than_fit_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_picture_among_other_files_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     Image.new("L", (2, 2)).save(tmp_path / "picture.csv", format="PNG")
     assert kind_of(tmp_path / "picture.csv") == "image"
+
+
+def test_a_header_without_rows_is_an_empty_table_even_where_text_is_expected(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("age,city\n")
+    assert read_table(tmp_path / "a.csv", words=frozenset({"city"})).n_rows == 0

@@ -180,6 +180,17 @@ def test_rows_that_break_a_schema_are_counted_and_named(tmp_path: Path) -> None:
     assert report.gate.exit_code == 1
 
 
+def test_too_few_rows_are_never_read_as_clean(tmp_path: Path) -> None:
+    reference = written(tmp_path / "ref.csv", people(300, 0))
+    (tmp_path / "s.json").write_bytes(schema.to_json(schema.infer(read_table(reference))))
+    empty = written(tmp_path / "now.csv", people(0, 1))
+    drift = judged(empty, "drift", reference=str(reference))
+    checked = judged(empty, "data-schema", schema=str(tmp_path / "s.json"))
+    assert [r.gate.exit_code for r in (drift, checked)] == [3, 3]
+    assert "fewer than 20 rows" in drift.probes[0].why
+    assert "no rows" in checked.probes[0].why
+
+
 @pytest.mark.parametrize("probe", ["drift", "data-schema"])
 def test_without_what_to_compare_with_nothing_is_decided(tmp_path: Path, probe: str) -> None:
     report = judged(written(tmp_path / "a.csv", people(30, 0)), probe)

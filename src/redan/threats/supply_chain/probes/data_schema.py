@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from redan.core import params as core_params
 from redan.core.catalogue import probe
-from redan.core.errors import Skipped
+from redan.core.errors import ShapeMismatch, Skipped
 from redan.core.finding import Finding, Location
 from redan.core.probe import Spec
 from redan.core.record import dataclass
@@ -119,6 +119,8 @@ class DataSchema:
         table = read_table(subject.root, words=schema.words)
         if budget.stop():
             return
+        if table.n_rows == 0:
+            raise ShapeMismatch(f"{subject.root.name!r} has no rows, so nothing can be checked")
         broken = check(table, schema)
         for _, shown in subject.files():
             yield Examined(path=shown, format="data", by=("data-schema",))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from redan.core import params as core_params
 from redan.core.catalogue import probe
-from redan.core.errors import Skipped
+from redan.core.errors import ShapeMismatch, Skipped
 from redan.core.finding import Finding, Location, Quantity, Series, Severity
 from redan.core.probe import Spec
 from redan.core.record import dataclass
@@ -109,15 +109,18 @@ class DataDrift:
             raise Skipped("no reference was named", hint="redan data drift REFERENCE CURRENT")
         from redan.core.seeds import derive
         from redan.evidence.datasets.pairing import paired
-        from redan.kernels.drift.comparing import compare
 
         observe.started("drift", 1)
         words = frozenset(word for word in params.words.split(",") if word)
         samples, left = paired(Path(params.reference), subject.root, label=params.label, words=words)
         if budget.stop():
             return
+        from redan.kernels.drift.comparing import compare
+
         found = compare(samples, seed=derive(seed, "RDN-SUP-038"))
         name = subject.root.name
+        if not found.drifts and found.overall is None:
+            raise ShapeMismatch(f"{name!r} or its reference has fewer than 20 rows, so nothing can be compared")
         for _, shown in subject.files():
             yield Examined(path=shown, format="data", by=("drift",))
         for column, why in left:
