@@ -14,7 +14,7 @@ from threading import Thread
 
 TOKEN = "Bearer right"
 WEAKNESSES = (
-    "open-control-plane",
+    "open-server-lists",
     "listens-beyond-loopback",
     "known-vulnerable-server",
     "path-traversal",
@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
             urllib.request.urlopen(path.partition("url=")[2], timeout=2).close()
             return self.reply(200)
         if path.startswith("/api/2.0/mlflow/"):
-            open_ = self.weak("open-control-plane") or self.admitted()
+            open_ = self.weak("open-server-lists") or self.admitted()
             return self.reply(200, {"registered_models": []}) if open_ else self.reply(401)
         if path == "/api/version":
             ray = self.weak("known-vulnerable-server") or self.weak("takes-jobs")

@@ -166,7 +166,7 @@ def compared_with(entry: Entry, folder: Path) -> dict[str, str]:
 @cache
 def served() -> str:
     """Start a weak model server once; it ends with the process, since it lives in daemon threads."""
-    return STACK.enter_context(model_server("no-rate-limit", "open-control-plane"))
+    return STACK.enter_context(model_server("no-rate-limit", "open-server-lists"))
 
 
 SUBJECTS: dict[str, Callable[[], Any]] = {

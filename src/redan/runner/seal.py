@@ -79,15 +79,10 @@ def seal(
     about = describe(Path(model))
     moment = at or datetime.now(UTC)
     prepared = results_of([_sourced(each) for each in reports], about, sealed=moment)
-    stated: list[tuple[str, dict[str, Any]]] = [
-        (type_of(kind), result.predicate()) for kind, result in prepared.results.items()
-    ]
+    stated = [(type_of(kind), result.predicate()) for kind, result in prepared.results.items()]
     if bom is not None:
         stated.append((BOM, _bom(Path(bom), about)))
-    if approve:
-        stated.append((APPROVAL, approval(approve, moment.isoformat(timespec="seconds"))))
-    if revoke:
-        stated.append((REVOCATION, revocation(revoke, moment.isoformat(timespec="seconds"))))
+    stated += _decisions(approve, revoke, moment.isoformat(timespec="seconds"))
     if not stated:
         raise UsageError("there is nothing to seal", hint="name a report, --bom FILE, --approve or --revoke")
     path = _outside(Path(output), Path(model)) if output is not None else beside(Path(model))
@@ -108,6 +103,11 @@ def seal(
         key_id=signer.key_id,
         indices=indices,
     )
+
+
+def _decisions(approve: str, revoke: str, moment: str) -> list[tuple[str, dict[str, Any]]]:
+    approvals = [(APPROVAL, approval(approve, moment))] if approve else []
+    return approvals + ([(REVOCATION, revocation(revoke, moment))] if revoke else [])
 
 
 def _recorded(log: Log | None, envelopes: list[dsse.Envelope]) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ from redan.subjects.deployment import DeploymentSubject
 NAMES = {e.id: e.name for e in catalogue.entries("rule")}
 BESIDE = {
     "takes-jobs": {
-        "open-control-plane",
+        "open-server-lists",
         "known-vulnerable-server",
     },  # a Ray server whose jobs are open, told its version
 }

@@ -27,7 +27,7 @@ from redan.core.finding import Severity
 RULE = rule(
     Rule(
         id="RDN-SUP-081",
-        name="open-control-plane",
+        name="open-server-lists",
         threat="supply_chain",
         title="Lists and controls answer without a credential",
         severity=Severity.HIGH,
