@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from redan.kernels.code.scopes import Binding, Scope
 
@@ -20,6 +20,10 @@ MOST_STEPS = 24
 
 MOST_BINDINGS = 16
 """Ways of binding one name that are followed."""
+MOST_STARS = 32
+"""Star imports of one module that are searched for a name."""
+MOST_SEARCHES = 200_000
+"""Star imports that are searched in all."""
 
 UNKNOWN = ("?",)
 _BUILTINS = frozenset(dir(builtins))
@@ -37,7 +41,9 @@ class Names:
         self._modules = modules
         self._tops = {part for name in modules for part in name[1:].split(".")}
         self.scopes: dict[str, Scope] = dict(modules)
+        self._searches = MOST_SEARCHES
         self._known: dict[int, tuple[str, ...]] = {}
+        self._answers: dict[tuple[object, ...], tuple[str, ...]] = {}
 
     def add(self, scopes: Iterable[Scope]) -> None:
         """Make functions and classes known by their qualified names."""
@@ -58,16 +64,23 @@ class Names:
             known = self._known[id(node)] = _few(resolve(self, node, scope, steps + 1))
         return known
 
+    def _once(self, key: tuple[object, ...], answer: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+        """Answer a question once; without this, names that refer to each other would cost exponential time."""
+        known = self._answers.get(key)
+        if known is None:
+            self._answers[key] = UNKNOWN
+            known = self._answers[key] = _few(answer())
+        return known
+
     def bound(self, name: str, scope: Scope, steps: int) -> tuple[str, ...]:
         """Return what a bare name can mean where that scope sees it."""
         owner = scope.owner(name)
         if owner is None:
-            stars = [f"{star}.{name}" for place in (scope, scope.module()) for star in place.stars]
+            stars = [f"{star}.{name}" for star in self._stars(scope.module())]
             found = [each for star in stars for each in self.canonical(star, scope, steps)]
             return (f"builtins.{name}", *found) if name in _BUILTINS else tuple(found) or UNKNOWN
-        return _few(
-            each for binding in owner.bindings[name][:MOST_BINDINGS] for each in self.meaning(binding, owner, steps)
-        )
+        ways = owner.bindings[name][:MOST_BINDINGS]
+        return self._once((owner, name), lambda: (each for way in ways for each in self.meaning(way, owner, steps)))
 
     def meaning(self, binding: Binding, owner: Scope, steps: int) -> tuple[str, ...]:
         """Return what one way of binding makes of a name."""
@@ -98,9 +111,13 @@ class Names:
         """Follow a dotted name into the scanned files as far as they define or import it."""
         if steps > MOST_STEPS:
             return UNKNOWN
+        if not dotted.startswith(":") and dotted.partition(".")[0] not in self._tops:
+            return (dotted,)
+        package = "" if dotted.startswith(":") else scope.package
+        return self._once((dotted, package), lambda: self._followed(dotted, scope, steps))
+
+    def _followed(self, dotted: str, scope: Scope, steps: int) -> tuple[str, ...]:
         if not dotted.startswith(":"):
-            if dotted.partition(".")[0] not in self._tops:
-                return (dotted,)
             local = self._local(dotted, scope)
             if local is None:
                 return (dotted,)
@@ -110,10 +127,16 @@ class Names:
             return (dotted,)
         head, *tail = rest.split(".")
         if head not in module.bindings:
-            starred = [f"{star}.{rest}" for star in module.stars]
+            starred = [f"{star}.{rest}" for star in self._stars(module)]
             return _few(e for star in starred for e in self.canonical(star, module, steps + 1)) or (dotted,)
         found = [e for b in module.bindings[head][:MOST_BINDINGS] for e in self.meaning(b, module, steps + 1)]
         return _few(each if not tail else ".".join([each, *tail]) for each in found)
+
+    def _stars(self, module: Scope) -> list[str]:
+        """Return the modules whose names a module imports all, as long as searching them is worth while."""
+        stars = module.stars[:MOST_STARS]
+        self._searches -= len(stars)
+        return stars if self._searches > 0 else []
 
     def _local(self, dotted: str, scope: Scope) -> str | None:
         """Return the name of an absolute import if a scanned file answers for it: beside the importer or above it."""
@@ -153,6 +176,10 @@ class Names:
         scope = self.scopes.get(cls)
         if scope is None or scope.kind != "class" or steps > MOST_STEPS:
             return (f"{cls}().{name}",)
+        return self._once((scope, ".", name), lambda: self._inherited(scope, name, steps))
+
+    def _inherited(self, scope: Scope, name: str, steps: int) -> tuple[str, ...]:
+        cls = scope.name
         found = [*scope.bindings.get(name, ()), *scope.bindings.get(f".{name}", ())]
         if found:
             return _few(each for binding in found[:MOST_BINDINGS] for each in self.meaning(binding, scope, steps + 1))
