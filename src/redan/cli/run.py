@@ -28,6 +28,7 @@ _SHOWN = 12
 @click.option("--env", "environment", multiple=True, metavar="NAME", help="Variable to hand over.")
 @click.option("--gpu", is_flag=True, help="Allow the devices of accelerators.")
 @click.option("--workers", is_flag=True, help="Allow worker processes shared memory and Unix sockets.")
+@click.option("--network", type=click.Choice(("none", "loopback")), default="none", help="loopback: one of its own.")
 @click.option("--memory-bytes", type=click.IntRange(min=1), help="Most memory of a process.  [default: 64 GiB]")
 @click.option("--cpu-s", type=click.IntRange(min=1), help="Most CPU seconds of a process.  [default: a day]")
 @click.option("--key", "-k", type=PATH, help="Private key that signs the statement.")
@@ -44,6 +45,7 @@ def command(
     environment: tuple[str, ...],
     gpu: bool,
     workers: bool,
+    network: str,
     memory_bytes: int | None,
     cpu_s: int | None,
     key: Path | None,
@@ -67,7 +69,9 @@ def command(
     usual = Limits()
     wanted = Wanted(
         argv=words,
-        allowed=Allowed(read=read, write=write, execute=execute, gpu=gpu, workers=workers),
+        allowed=Allowed(
+            read=read, write=write, execute=execute, gpu=gpu, workers=workers, loopback=network == "loopback"
+        ),
         data=data,
         code=code,
         parameters=_pairs(params),

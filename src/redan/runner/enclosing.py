@@ -63,6 +63,7 @@ class Allowed:
         execute: programs or folders of programs that it may execute.
         gpu: devices of accelerators.
         workers: shared memory and Unix sockets, for worker processes.
+        loopback: a network in which the command is alone.
     """
 
     read: tuple[Path, ...] = ()
@@ -70,6 +71,7 @@ class Allowed:
     execute: tuple[Path, ...] = ()
     gpu: bool = False
     workers: bool = False
+    loopback: bool = False
 
 
 def command_of(wanted: Wanted, home: Path) -> Command:
@@ -107,6 +109,7 @@ def command_of(wanted: Wanted, home: Path) -> Command:
         grants=tuple((str(Path(path).absolute()), rights) for path, rights in grants),
         limits=wanted.limits,
         workers=allowed.workers,
+        loopback=allowed.loopback,
     )
 
 

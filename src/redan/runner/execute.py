@@ -189,6 +189,7 @@ def _declared(wanted: Wanted) -> dict[str, tuple[str, ...]]:
         "read": tuple(map(str, (*allowed.read, *wanted.data, *([wanted.code] if wanted.code else [])))),
         "write": tuple(map(str, allowed.write)),
         "execute": tuple(map(str, allowed.execute)),
+        "network": ("loopback",) if allowed.loopback else (),
     }
 
 

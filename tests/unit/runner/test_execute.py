@@ -235,6 +235,30 @@ def test_an_interpreter_among_other_programs_grants_only_itself(here: Path) -> N
             assert not runnable & {"/", "/usr", "/usr/bin", "/bin"}
 
 
+@needs_sandbox
+def test_a_network_of_its_own_reaches_itself_and_nobody_else(here: Path) -> None:
+    code = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname(), 5)
+server.accept()[0].sendall(b"hello")
+print(client.recv(5).decode(), file=open("out/m", "w"))
+for address in (("127.0.0.1", PORT), ("192.0.2.1", 9)):
+    try:
+        socket.create_connection(address, 1)
+    except OSError:
+        continue
+    print("reached", address, file=open("out/m", "a"))
+"""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        done = python(code.replace("PORT", str(server.getsockname()[1])), allowed={"loopback": True})
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert (done.code, (here / "out/m").read_text()) == (0, "hello\n")
+    assert predicate(done)["buildDefinition"]["externalParameters"]["declared"]["network"] == ["loopback"]
+
+
 class TestCode:
     def git(self, *words: str) -> None:
         subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -50,6 +51,7 @@ class Command:
         grants: paths with the rights below them, as `confinement` has them.
         limits: of each process.
         workers: let processes talk over Unix sockets.
+        loopback: give it a network in which it is alone.
     """
 
     program: str
@@ -58,6 +60,7 @@ class Command:
     grants: tuple[tuple[str, int], ...]
     limits: Limits = Limits()
     workers: bool = False
+    loopback: bool = False
 
 
 def run_enclosed(command: Command) -> tuple[int, Touched]:
@@ -85,7 +88,7 @@ def run_enclosed(command: Command) -> tuple[int, Touched]:
     with os.fdopen(answers[0], "rb") as said:
         try:
             _tell(tasks[1], command)
-            supervisor = _supervised(child.pid, said.readline(), workers=command.workers)
+            supervisor = _supervised(child.pid, said.readline(), _families(command))
             try:
                 failure = said.readline()
                 code = child.wait()
@@ -117,16 +120,24 @@ def _task(command: Command) -> dict[str, Any]:
             "file_bytes": limits.file_bytes,
         },
         "workers": command.workers,
+        "loopback": command.loopback,
     }
 
 
-def _supervised(pid: int, line: bytes, *, workers: bool) -> Supervisor:
+def _families(command: Command) -> frozenset[int]:
+    unix = {socket.AF_UNIX} if command.workers or command.loopback else set()
+    # a network device is looked up by a message to the kernel
+    inet = {socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK} if command.loopback else set()
+    return frozenset(map(int, unix | inet))
+
+
+def _supervised(pid: int, line: bytes, families: frozenset[int]) -> Supervisor:
     try:
         number = int(json.loads(line)["listener"])
     except (ValueError, KeyError, TypeError):
         raise _failed(line) from None
     try:
-        supervisor = Supervisor(listener_of(pid, number), workers=workers)
+        supervisor = Supervisor(listener_of(pid, number), families=families)
     except OSError as err:
         raise SubjectFailed(f"the sandbox cannot be watched: {err}", hint="may this user trace its children?") from err
     supervisor.start()

@@ -148,15 +148,20 @@ def begin(*, memory_bytes: int, cpu_s: int, file_bytes: int) -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def restrict_files(grants: Sequence[tuple[Path, int]]) -> None:
+def restrict_files(grants: Sequence[tuple[Path, int]], *, tcp: bool = False) -> None:
     """Leave nothing of the file system and of TCP but some rights below some paths; one that is missing is left out.
+
+    Args:
+        grants: paths and the rights below them.
+        tcp: leave TCP as it is.
 
     Raises:
         OSError: the kernel refused.
     """
     version = landlock_version()
     rights = _FILE_RIGHTS[min(version, max(_FILE_RIGHTS))]
-    words = (rights, _TCP_RIGHTS, _SCOPES) if version >= SCOPING_LANDLOCK else (rights, _TCP_RIGHTS)
+    network = 0 if tcp else _TCP_RIGHTS
+    words = (rights, network, _SCOPES) if version >= SCOPING_LANDLOCK else (rights, network)
     attributes = struct.pack(f"<{len(words)}Q", *words)
     libc = _libc()
     ruleset = _checked(libc.syscall(_SYS_LANDLOCK_CREATE, attributes, len(attributes), 0), "landlock_create_ruleset")

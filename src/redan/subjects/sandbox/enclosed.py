@@ -31,14 +31,17 @@ def main() -> None:
 def _enter(task: dict[str, object]) -> int:
     from redan.subjects.sandbox import confinement
     from redan.subjects.sandbox.filter import command_program
+    from redan.subjects.sandbox.loopback import leave_network
 
-    limits, grants = task["limits"], task["grants"]
+    limits, grants, loopback = task["limits"], task["grants"], bool(task["loopback"])
     if not isinstance(limits, dict) or not isinstance(grants, list):
         raise TypeError("the task has no limits or grants")
     may_signal = confinement.landlock_version() >= confinement.SCOPING_LANDLOCK
-    code = command_program(platform.machine(), may_signal=may_signal, workers=bool(task["workers"]))
+    code = command_program(platform.machine(), may_signal=may_signal, sockets=loopback or bool(task["workers"]))
+    if loopback:
+        leave_network()
     confinement.begin(**limits)
-    confinement.restrict_files([(Path(path), rights) for path, rights in grants])
+    confinement.restrict_files([(Path(path), rights) for path, rights in grants], tcp=loopback)
     confinement.drop_capabilities()
     return confinement.install_traced_filter(code)
 

@@ -121,7 +121,7 @@ _AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT = 0, 4, 16
 _SIGNALS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 _PROCESSES = ("fork", "vfork", "execve", "execveat", "sched_setaffinity", "sched_setscheduler", "setpriority")
 _PAIRS = ("socketpair", "socket", "sendto")
-_UNIX = ("connect", "bind", "listen", "accept", "accept4", "sendmsg", "sendmmsg", "sendto")
+_CONNECTED = ("connect", "bind", "listen", "accept", "accept4", "sendmsg", "sendmmsg", "sendto")
 _PRETENDED = [
     "chmod",
     "fchmod",
@@ -167,7 +167,7 @@ def program(machine: str) -> bytes:
     )
 
 
-def command_program(machine: str, *, may_signal: bool, workers: bool) -> bytes:
+def command_program(machine: str, *, may_signal: bool, sockets: bool) -> bytes:
     """Return the filter of a command: it may start processes, and its supervisor is asked about each file it opens.
 
     Changes of modes, owners and times are answered with success and not made, since copying a file ends with them.
@@ -175,18 +175,18 @@ def command_program(machine: str, *, may_signal: bool, workers: bool) -> bytes:
     Args:
         machine: as ``platform.machine()`` says it.
         may_signal: signals to processes outside are refused by other means.
-        workers: sockets of the Unix family may be used between processes.
+        sockets: those that the supervisor lets pass may be connected; else only pairs can be made.
 
     Raises:
         KeyError: a machine whose system calls are not known here.
     """
-    allowed = {*_PROCESSES, *_PAIRS, *(_SIGNALS if may_signal else ()), *(_UNIX if workers else ())}
+    allowed = {*_PROCESSES, *_PAIRS, *(_SIGNALS if may_signal else ()), *(_CONNECTED if sockets else ())}
     refused = {name: both for name, both in _REFUSED.items() if name not in allowed and name not in _PRETENDED}
     pretended = {name: _REFUSED[name] for name in _PRETENDED}
     code = _preamble(machine) + _each(machine, refused, _ERRNO | _EPERM) + _each(machine, pretended, _ERRNO)
     for number in sorted(TRACED[machine].values()):
         code += [_step(_EQUAL, value=number, no=1), _step(_RETURN, value=_ASK)]
-    if not workers:
+    if not sockets:
         code += _no_address(machine)
     code += _limits_of_others(machine)
     return b"".join(

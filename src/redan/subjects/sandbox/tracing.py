@@ -79,14 +79,14 @@ class Supervisor(threading.Thread):
 
     Args:
         listener: the file descriptor on which the kernel asks; owned from now on.
-        workers: let sockets of the Unix family pass.
+        families: of sockets that may pass.
     """
 
-    def __init__(self, listener: int, *, workers: bool) -> None:
+    def __init__(self, listener: int, *, families: frozenset[int]) -> None:
         super().__init__(daemon=True, name="redan-supervisor")
         self.touched = Touched()
         self._listener = listener
-        self._workers = workers
+        self._families = families
         self._names = {number: name for name, number in TRACED[platform.machine()].items()}
         self._stopped = threading.Event()
 
@@ -143,7 +143,7 @@ class Supervisor(threading.Thread):
         return 0
 
     def _asked_for_socket(self, family: int) -> int:
-        if self._workers and family == socket.AF_UNIX:
+        if family in self._families:
             return 0
         known = {f.value: f.name for f in socket.AddressFamily}
         self._keep(self.touched.sockets, known.get(family, f"family {family}"))

@@ -244,8 +244,8 @@ def test_without_a_sandbox_nothing_is_loaded(hostile, monkeypatch):
 
 PROGRAMS = {
     "load": program,
-    "command": lambda machine: command_program(machine, may_signal=True, workers=False),
-    "workers": lambda machine: command_program(machine, may_signal=False, workers=True),
+    "command": lambda machine: command_program(machine, may_signal=True, sockets=False),
+    "workers": lambda machine: command_program(machine, may_signal=False, sockets=True),
 }
 
 
