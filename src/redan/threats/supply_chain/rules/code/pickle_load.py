@@ -58,6 +58,7 @@ RULE = rule(
 def check(module: Module) -> Iterator[Match]:
     """Yield the calls that load pickles."""
     for call, argument in arguments(module, PICKLES):
-        if not any(name.endswith(".dumps()") for name in module.names(argument)):
+        copied = any(name.endswith(".dumps()") for name in module.names(argument))
+        if not copied and not module.taint(argument):  # requests and downloads have rules of their own
             name = next(name for name in call.names if name in PICKLES)
             yield Match(line=call.line, says=f"{name} runs whatever the file says", confidence="possible")
