@@ -35,8 +35,12 @@ def merged(records: Iterable[Record]) -> tuple[Vulnerability, ...]:
 
 def known(records: Iterable[Record], version: str) -> tuple[Vulnerability, ...]:
     """Return the vulnerabilities of a version, by the records of its package."""
-    read = tuple(records)
-    return tuple(each for each in merged(read) if any(affects(record, version) for record in each.records))
+    return known_of(merged(records), version)
+
+
+def known_of(found: Iterable[Vulnerability], version: str) -> tuple[Vulnerability, ...]:
+    """Return those vulnerabilities of a package that a version has."""
+    return tuple(each for each in found if any(affects(record, version) for record in each.records))
 
 
 def _one(names: set[str], records: list[Record]) -> Vulnerability:

@@ -25,7 +25,6 @@ SHORTEST = 5
 
 Trick = Literal["misnomer", "separator", "look", "slip", "affix"]
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _LOOKS = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("5", "s"), ("i", "l"))
 _AFFIXES = re.compile(r"(?:python[23]?-)(?P<rest>.+)|(?P<base>.+?)(?:-python|-py|-lib|-latest|-official|-stable)")
 
@@ -54,14 +53,14 @@ class Popular:
 
     Attributes:
         known: names that are never suspected.
-        targets: names that are worth imitating.
+        shortened: each target, and each target less one letter → targets.
         looks: form without look-alike letters and separators → target.
         joined: form without separators → target.
         combined: targets that are worth imitating with an affix.
     """
 
     known: frozenset[str]
-    targets: frozenset[str]
+    shortened: dict[str, tuple[str, ...]]
     looks: dict[str, str]
     joined: dict[str, str]
     combined: frozenset[str]
@@ -72,7 +71,7 @@ def popular_of(names: list[str]) -> Popular:
     targets = [name for at, name in enumerate(names[:N_TARGETS]) if len(name) >= SHORTEST + (at >= N_SHORT)]
     return Popular(
         known=frozenset(names),
-        targets=frozenset(targets),
+        shortened=_shortened(targets),
         # where two look the same, the better known one counts
         looks={_look(name): name for name in reversed(targets)},
         joined={name.replace("-", ""): name for name in reversed(targets)},
@@ -81,10 +80,16 @@ def popular_of(names: list[str]) -> Popular:
 
 
 @cache
-def popular() -> Popular:
-    """Return the frozen list."""
+def well_known() -> tuple[str, ...]:
+    """Return the frozen list, the best known first."""
     text = files("redan.kernels.names").joinpath("popular.txt").read_text(encoding="ascii")
-    return popular_of([line for line in text.splitlines() if not line.startswith("#")])
+    return tuple(line for line in text.splitlines() if not line.startswith("#"))
+
+
+@cache
+def popular() -> Popular:
+    """Return the frozen list, arranged; that takes longer than reading it."""
+    return popular_of(list(well_known()))
 
 
 def lookalike(name: str, among: Popular) -> Lookalike | None:
@@ -102,7 +107,7 @@ def lookalike(name: str, among: Popular) -> Lookalike | None:
     for trick, target in (
         ("separator", among.joined.get(plain.replace("-", ""))),
         ("look", among.looks.get(_look(plain))),
-        ("slip", _slip(plain, among.targets)),
+        ("slip", _slip(plain, among.shortened)),
         ("affix", _affix(plain, among.combined)),
     ):
         if target:
@@ -117,23 +122,40 @@ def _look(name: str) -> str:
     return plain
 
 
-def _slip(name: str, targets: frozenset[str]) -> str:
-    """Return a target that one insertion, deletion, substitution or transposition leads to."""
-    near = targets.intersection(_edits(name))
-    return min((each for each in near if not _versions(name, each)), default="")
+def _shortened(targets: list[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        for form in {target, *_less_one(target)}:
+            found.setdefault(form, []).append(target)
+    return {form: tuple(names) for form, names in found.items()}
+
+
+def _less_one(name: str) -> set[str]:
+    return {name[:at] + name[at + 1 :] for at in range(len(name))}
+
+
+def _slip(name: str, shortened: dict[str, tuple[str, ...]]) -> str:
+    """Return a target that one insertion, deletion, substitution or transposition leads to.
+
+    Two names that are one such step apart become the same when each loses at most one letter, so few need a look.
+    """
+    near = {target for form in (name, *_less_one(name)) for target in shortened.get(form, ())}
+    return min((each for each in near if _one_apart(name, each) and not _versions(name, each)), default="")
+
+
+def _one_apart(one: str, other: str) -> bool:
+    if len(one) != len(other):
+        short, long = sorted((one, other), key=len)
+        return short in _less_one(long)
+    differ = [at for at, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    if len(differ) == 2 and differ[1] == differ[0] + 1:
+        return one[differ[0]] == other[differ[1]] and one[differ[1]] == other[differ[0]]
+    return len(differ) == 1
 
 
 def _versions(name: str, target: str) -> bool:
     """Whether two names differ in their numbers alone, as successors and families do."""
     return re.sub(r"\d", "", name) == re.sub(r"\d", "", target)
-
-
-def _edits(name: str) -> set[str]:
-    splits = [(name[:at], name[at:]) for at in range(len(name) + 1)]
-    found = {head + tail[1:] for head, tail in splits if tail}
-    found |= {head + tail[1] + tail[0] + tail[2:] for head, tail in splits if len(tail) > 1}
-    found |= {head + letter + tail[1:] for head, tail in splits if tail for letter in _LETTERS}
-    return found | {head + letter + tail for head, tail in splits for letter in _LETTERS}
 
 
 def _affix(name: str, targets: frozenset[str]) -> str:

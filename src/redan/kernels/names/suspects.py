@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from redan.core.record import dataclass
-from redan.kernels.names.lookalike import lookalike, popular
+from redan.kernels.names.lookalike import MISNOMERS, lookalike, popular, well_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,8 +49,9 @@ def suspects(manifests: Iterable[Manifest]) -> Iterator[Suspect]:
     for package in (p for m in read for p in m.packages):
         if package.ecosystem == "pypi" and package.source.kind == "index" and package.name not in ("-", *own):
             found.setdefault(package.name, []).append(package)
+    strange = found.keys() - set(well_known()) | found.keys() & MISNOMERS.keys()
     for name, mentions in found.items():
-        if (seen := lookalike(name, popular())) is not None:
+        if name in strange and (seen := lookalike(name, popular())) is not None:
             yield Suspect(name=name, kind=seen.trick, detail=seen.target, mentions=tuple(mentions))
         for version in sorted({p.version for p in mentions if absurd(p.version)}):
             said = tuple(p for p in mentions if p.version == version)

@@ -9,7 +9,7 @@ import pytest
 from redan.core.finding import Severity
 from redan.kernels.advisories.cvss import base_score, of_score
 from redan.kernels.advisories.dump import read_dump
-from redan.kernels.advisories.matching import exact, untested, weak_versions
+from redan.kernels.advisories.matching import MOST_VERSIONS, exact, untested, weak_versions
 from redan.kernels.advisories.merging import known, merged
 from redan.kernels.advisories.model import Record
 from redan.kernels.advisories.ranges import affects, unclear
@@ -161,3 +161,9 @@ def test_what_cannot_be_tested_is_named() -> None:
         "torch: a version that PEP 440 does not know",
         "lodash: no package of PyPI",
     ]
+
+
+def test_a_file_with_very_many_versions_of_one_package_is_read_in_part_and_says_so() -> None:
+    many = Manifest(path="r.txt", kind="requirements", packages=tuple(package("torch", f"0.{n}") for n in range(5000)))
+    assert len(exact([many])) == MOST_VERSIONS
+    assert [why for _, why in untested([many])] == ["torch: more than 100 versions of one package"]
