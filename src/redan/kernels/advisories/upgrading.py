@@ -126,19 +126,21 @@ def _met(choice: Choice, index: int, name: str, named: dict[str, Movable], at: d
 
 def _groups(packages: Sequence[Movable]) -> list[list[Movable]]:
     """Return the packages in groups that ask nothing of each other."""
-    known = {package.name for package in packages}
-    groups: list[tuple[set[str], list[Movable]]] = []
+    head = {package.name: package.name for package in packages}
+
+    def top(name: str) -> str:
+        while head[name] != name:
+            head[name] = head[head[name]]
+            name = head[name]
+        return name
+
     for package in packages:
-        reach = {package.name, *(name for c in package.choices for name, _ in c.needs if name in known)}
-        members, apart = [package], []
-        for names, others in groups:
-            if names.isdisjoint(reach):
-                apart.append((names, others))
-            else:
-                reach |= names
-                members = [*others, *members]
-        groups = [*apart, (reach, members)]
-    return [members for _, members in groups]
+        for other in {name for choice in package.choices for name, _ in choice.needs if name in head}:
+            head[top(other)] = top(package.name)
+    groups: dict[str, list[Movable]] = {}
+    for package in packages:
+        groups.setdefault(top(package.name), []).append(package)
+    return list(groups.values())
 
 
 class _Search:
