@@ -52,6 +52,15 @@ def test_a_signature_decides_only_with_a_key(cli: Cli, data: Path) -> None:
     assert cli("data", "verify", "plain.manifest.json", "--key", "key.pub").code == 1
 
 
+def test_the_licence_can_come_from_the_card(cli: Cli, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: cc-by-4.0\n---\nPeople.\n")
+    (tmp_path / "bare.md").write_text("People.\n")
+    made = json.loads(cli("data", "manifest", "train", "--card", "README.md").out)
+    assert made["predicate"]["card"] == {"licence": "CC-BY-4.0"}
+    ended = cli("data", "manifest", "train", "--card", "bare.md")
+    assert (ended.code, "names no licence" in ended.err) == (3, True)
+
+
 def test_a_key_inside_the_data_is_not_published_with_it(cli: Cli, data: Path) -> None:
     cli("key", "new", "train/key")
     ended = cli("data", "manifest", "train", "--key", "train/key")

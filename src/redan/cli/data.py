@@ -42,6 +42,7 @@ _CARD = (
     click.option("--name", default="", help="Name of the data set.  [default: that of the folder or file]"),
     click.option("--description", default="", help="What it holds."),
     click.option("--licence", "--license", default="", help="SPDX identifier or URL, such as CC-BY-4.0."),
+    click.option("--card", "readme", type=PATH, help="README whose front matter names the licence."),
     click.option("--source", default="", help="URL it came from."),
     click.option("--creator", default="", help="Who made it."),
     click.option("--cite", default="", help="How to cite it."),
@@ -93,7 +94,25 @@ def _card(said: dict[str, Any]) -> Card:
     pairs = [text.partition("=") for text in said.pop("rai")]
     if wrong := next((key for key, sign, _ in pairs if not sign or not key.isalnum()), None):
         raise UsageError(f"--rai {wrong!r} is no KEY=TEXT", hint="--rai dataBiases='mostly daylight'")
+    readme = said.pop("readme")
+    if readme is not None:
+        said["licence"] = said["licence"] or _licence(readme)
     return Card(**said, responsible={key: text for key, _, text in pairs})
+
+
+def _licence(readme: Path) -> str:
+    from redan.core.errors import Unreadable
+    from redan.kernels.cards.documents import LARGEST_BYTES, read_card
+
+    try:
+        with readme.open("rb") as file:
+            text = file.read(LARGEST_BYTES).decode(errors="replace")
+    except OSError as err:
+        raise Unreadable(f"cannot read the card {str(readme)!r}: {err.strerror}") from err
+    licence = read_card(text).licence
+    if not licence:
+        raise Unreadable(f"the front matter of {str(readme)!r} names no licence", hint="state it: --licence CC-BY-4.0")
+    return licence
 
 
 @command.command("verify")
