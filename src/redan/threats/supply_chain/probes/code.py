@@ -10,7 +10,6 @@ from redan.core.catalogue import probe
 from redan.core.errors import Unreadable
 from redan.core.finding import Finding, Location
 from redan.core.probe import Spec
-from redan.core.record import dataclass
 from redan.core.report import Examined, Unexamined
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ TOGETHER_LINES = 100_000
 """Lines that are read together; between such groups names are not followed. Their trees take about 200 MB."""
 MOST_PLACES = 100
 """Findings of one rule in one file; what is beyond is counted in one more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeParams(core_params.Params):
-    """Nothing to set."""
 
 
 @probe(
@@ -81,13 +75,13 @@ class Code:
     """
 
     spec: ClassVar[Spec]
-    Params: ClassVar[type[core_params.Params]] = CodeParams
+    Params: ClassVar[type[core_params.Params]] = core_params.Params
 
     def run(
         self,
         subject: Files,
         inputs: Inputs,
-        params: CodeParams,
+        params: core_params.Params,
         *,
         budget: Budget,
         seed: int,

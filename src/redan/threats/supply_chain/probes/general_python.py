@@ -10,7 +10,6 @@ from redan.core.catalogue import probe
 from redan.core.errors import Skipped
 from redan.core.finding import Finding, Location, Severity
 from redan.core.probe import Spec
-from redan.core.record import dataclass
 from redan.core.report import Examined, Unexamined
 from redan.threats.supply_chain.probes.code import is_code
 
@@ -25,11 +24,6 @@ TOGETHER = 200
 """Files that are given to one process."""
 MOST_LOCATIONS = 20
 """Places of one rule in one file that a finding lists."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneralParams(core_params.Params):
-    """Nothing to set."""
 
 
 @probe(
@@ -79,13 +73,13 @@ class GeneralPython:
     """
 
     spec: ClassVar[Spec]
-    Params: ClassVar[type[core_params.Params]] = GeneralParams
+    Params: ClassVar[type[core_params.Params]] = core_params.Params
 
     def run(
         self,
         subject: Files,
         inputs: Inputs,
-        params: GeneralParams,
+        params: core_params.Params,
         *,
         budget: Budget,
         seed: int,
