@@ -13,7 +13,7 @@ VERBS = {
     "sign": "Sign a model folder or file, file by file",
     "seal": "Sign what reports state about a model",
     "verify": "Decide whether a model may be used, by its statements and a policy",
-    "bom": "Bills of materials: make, compare, validate",
+    "bom": "Bills of materials: make, compare, validate, fix, state (VEX)",
     "data": "Data sets: manifests, Croissant, schemas, drift",
     "store": "Keep runs, statements and evidence: encrypted, searched, backed up",
     "log": "Keep an append-only signed log, prove what is in it, find what was changed",
