@@ -91,7 +91,7 @@ def _opened(folder: Path | None, key: Path | None) -> Iterator[Log | None]:
         yield None
         return
     if folder is None or key is None:
-        raise UsageError("--log and --log-key belong together", hint="redan log init FOLDER --origin NAME --key log.key")
+        raise UsageError("--log and --log-key belong together", hint="redan log init FOLDER --origin NAME -k KEY")
     from redan.evidence.keys import load_signer
     from redan.evidence.log import open_log
 
