@@ -37,6 +37,7 @@ def test_the_lowest_versions_that_clear_everything_are_proposed(cli, project: Pa
     done = cli("bom", "fix", project, "--osv", OSV, "-o", tmp_path / "c.txt")
     assert done.code == 1
     assert pins((tmp_path / "c.txt").read_text(encoding="utf-8")) == ["mlflow==2.9.2", "torch==2.6.0"]
+    assert "torch: write 2.6.0 in requirements.txt line 1: an exact version is asked for there" in done.err
     assert "py 1.11.0 keeps CVE-2022-42969: no record names a fixed version" in done.err
     assert "known vulnerabilities: 3 before, 1 after 2 upgrades; 9 records, newest 2026-11-19" in done.err
 

@@ -28,8 +28,8 @@ def command(path: Path, osv: Path, environment: Path | None, wheels: Path | None
     """Propose the smallest set of upgrades that clears the known vulnerabilities of the project at PATH.
 
     Writes a constraints file: pip install -r requirements.txt -c constraints.txt. Nothing is fetched. Bounds of the
-    project are respected, exact versions are what is changed. Exit code 1 when something cannot be cleared; standard
-    error says why.
+    project are respected; lines that ask for an exact version are named, since they have to be changed. Exit code 1
+    when something cannot be cleared; standard error says why.
     """
     from redan.runner.upgrades import propose
 
@@ -50,6 +50,9 @@ def constraints(proposal: Proposal) -> str:
 
 
 def _told(proposal: Proposal) -> Iterator[str]:
+    for each in proposal.upgrades:
+        if each.pinned_at:
+            yield f"{each.name}: write {each.after} in {', '.join(each.pinned_at)}: an exact version is asked for there"
     for left in proposal.remaining:
         yield f"{left.name} {left.version} keeps {', '.join(left.ids)}: {left.why}"
     yield from proposal.remarks

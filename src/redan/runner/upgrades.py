@@ -43,12 +43,21 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """One proposed change: from which version to which, and what that clears."""
+    """One proposed change.
+
+    Attributes:
+        name: package.
+        before: its version now.
+        after: its version then.
+        cleared: vulnerabilities that it no longer has.
+        pinned_at: lines that ask for an exact version and have to be changed, since a constraint would contradict them.
+    """
 
     name: str
     before: str
     after: str
     cleared: tuple[str, ...]
+    pinned_at: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +120,8 @@ def propose(path: Path, osv: Path, *, environment: Path | None = None, wheels: P
         for name, version in now.items()
     ]
     chosen = smallest(movable)
-    upgrades = tuple(u for each in movable if (u := _upgrade(each, chosen, dump)) is not None)
+    pins = _pins(manifests)
+    upgrades = tuple(u for each in movable if (u := _upgrade(each, chosen, dump, pins)) is not None)
     remaining = tuple(_left(movable, chosen, dump, bounds, offers))
     return Proposal(
         upgrades=upgrades,
@@ -158,6 +168,14 @@ def _bounds(manifests: Iterable[Manifest]) -> tuple[dict[str, tuple[Bound, ...]]
                 continue
             found[p.name] = (*found.get(p.name, ()), bound)
     return found, odd
+
+
+def _pins(manifests: Iterable[Manifest]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for (name, _), mentions in exact(manifests).items():
+        asked = [_place(m) for m in mentions if m.role in ("declared", "build", "constraint")]
+        found[name] = (*found.get(name, ()), *dict.fromkeys(asked))
+    return found
 
 
 def _place(package: Package) -> str:
@@ -212,7 +230,7 @@ def _ids(found: Iterable[Vulnerability]) -> tuple[str, ...]:
     return tuple(each.id for each in found)
 
 
-def _upgrade(each: Movable, chosen: Chosen, dump: Dump) -> Upgrade | None:
+def _upgrade(each: Movable, chosen: Chosen, dump: Dump, pins: Mapping[str, tuple[str, ...]]) -> Upgrade | None:
     index = chosen.at[each.name]
     if not index:
         return None
@@ -220,7 +238,7 @@ def _upgrade(each: Movable, chosen: Chosen, dump: Dump) -> Upgrade | None:
     before, after = each.choices[0].version, each.choices[index].version
     stays = set(_ids(known(records, after)))
     cleared = tuple(name for name in _ids(known(records, before)) if name not in stays)
-    return Upgrade(name=each.name, before=before, after=after, cleared=cleared)
+    return Upgrade(name=each.name, before=before, after=after, cleared=cleared, pinned_at=pins.get(each.name, ()))
 
 
 def _left(
