@@ -6,6 +6,7 @@ referred to), s special (judged by its arguments). Names of older versions stand
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 STDLIB = """
@@ -73,8 +74,77 @@ k time struct_time
 c dataclasses _MISSING_TYPE
 c weakref WeakKeyDictionary WeakValueDictionary WeakSet
 k inspect _ParameterKind
-c inspect Signature Parameter
 k http HTTPStatus
+v csv excel excel_tab unix_dialect
+c email.mime.text MIMEText
+c email.mime.multipart MIMEMultipart
+v builtins print id isinstance issubclass callable next ascii
+k builtins UnicodeError UnicodeTranslateError BlockingIOError BrokenPipeError ChildProcessError ConnectionAbortedError
+k builtins ConnectionRefusedError ConnectionResetError ProcessLookupError BaseException SyntaxError IndentationError
+k builtins TabError SystemError ReferenceError GeneratorExit BaseExceptionGroup EncodingWarning ImportWarning
+k builtins PendingDeprecationWarning ResourceWarning SyntaxWarning UnicodeWarning BytesWarning EnvironmentError IOError
+v operator matmul concat index is_ is_not inv invert iadd isub imul itruediv ifloordiv imod ipow iand ior ixor lshift
+v operator rshift countOf indexOf length_hint
+v math acos acosh asin asinh atan atan2 atanh cbrt comb copysign cosh degrees dist e erf erfc exp2 expm1 fabs factorial
+v math fmod frexp fsum gamma gcd hypot isclose isfinite isqrt lcm ldexp lgamma modf nan nextafter perm prod radians
+v math remainder sinh tau trunc ulp fma sumprod
+v cmath acos acosh asin asinh atan atanh cos cosh exp isclose isfinite isinf isnan log log10 phase polar rect sin sinh
+v cmath sqrt tan tanh
+v statistics mean median mode stdev variance pstdev pvariance fmean geometric_mean harmonic_mean quantiles multimode
+v statistics median_low median_high correlation covariance linear_regression
+k statistics LinearRegression
+v time time perf_counter monotonic process_time time_ns
+v uuid uuid1 uuid3 uuid4 uuid5
+v json dumps loads
+c json.encoder JSONEncoder
+c json.decoder JSONDecoder
+v html escape unescape
+v textwrap dedent indent wrap fill shorten
+c textwrap TextWrapper
+v string capwords
+c string Formatter
+v unicodedata normalize category name
+v zlib crc32 adler32
+v _hashlib openssl_md5 openssl_sha1 openssl_sha224 openssl_sha256 openssl_sha384 openssl_sha512
+v _heapq heappush heappop heapify heapreplace heappushpop
+v heapq nlargest nsmallest merge
+v _bisect bisect_left bisect_right insort_left insort_right
+v functools lru_cache wraps update_wrapper total_ordering
+v random random randint uniform choice choices sample shuffle gauss normalvariate
+v numbers Number Real Integral Complex Rational
+v collections.abc Mapping Iterable Sequence Callable Set MutableMapping MutableSequence MutableSet Hashable Sized
+v collections.abc Iterator Generator Collection Container Reversible ByteString Buffer
+v typing TypeVar Generic NamedTuple TypedDict Protocol Iterator Generator Mapping MutableMapping Deque DefaultDict
+v typing Counter OrderedDict FrozenSet Hashable Sized Collection Text AnyStr ClassVar Final Annotated NoReturn
+k ipaddress IPv4Interface IPv6Interface
+k itertools compress pairwise izip_longest _tee _tee_dataobject
+c logging LogRecord RootLogger LoggerAdapter
+f logging getLevelName
+c difflib SequenceMatcher Differ
+c graphlib TopologicalSorter _NodeInfo
+c calendar Calendar TextCalendar HTMLCalendar
+k calendar Day Month
+v calendar monthrange isleap
+c gettext NullTranslations
+c pprint PrettyPrinter
+c xml.etree.ElementTree Element ElementTree QName
+c configparser ConfigParser RawConfigParser SectionProxy ConverterMapping BasicInterpolation Interpolation
+c configparser ExtendedInterpolation LegacyInterpolation
+c http.cookies SimpleCookie BaseCookie Morsel
+k http HTTPMethod
+k signal Signals
+c email.message Message EmailMessage
+k email.charset Charset
+c email.policy EmailPolicy
+c email._policybase Compat32 Policy
+c email.header Header
+k inspect Signature Parameter
+v inspect _empty
+k os stat_result terminal_size
+k platform uname_result
+c dataclasses Field _FIELD_BASE _HAS_DEFAULT_FACTORY_CLASS
+v dataclasses field
+v typing NewType
 """
 
 NUMPY = """
@@ -105,6 +175,9 @@ c numpy.rec recarray record
 s numpy.random __RandomState_ctor
 s numpy.random._pickle __randomstate_ctor __generator_ctor __bit_generator_ctor
 c numpy.random.mtrand RandomState
+s numpy memmap
+c numpy.lib._index_tricks_impl MGridClass OGridClass IndexExpression RClass CClass AxisConcatenator nd_grid
+c numpy.lib.index_tricks MGridClass OGridClass IndexExpression RClass CClass AxisConcatenator nd_grid
 v numpy.random._mt19937 MT19937
 v numpy.random._pcg64 PCG64 PCG64DXSM
 v numpy.random._philox Philox
@@ -149,6 +222,25 @@ v torch.utils.data._utils.collate default_collate
 c torch.utils.hooks RemovableHandle
 c torch.nn.parallel.data_parallel DataParallel
 c torch.backends.cuda cuFFTPlanCacheManager
+v torch.functional einsum norm cdist meshgrid tensordot stft istft cartesian_prod unique split broadcast_tensors
+c torch.nn.utils.prune L1Unstructured RandomUnstructured LnStructured RandomStructured CustomFromMask Identity
+c torch.nn.utils.prune PruningContainer
+f torch.nested._internal.nested_tensor _rebuild_njt
+c torch.nested._internal.nested_tensor NestedTensor
+k torch._dynamo.decorators _DimRange
+c torch.distributed.tensor DTensor
+c torch.distributed.tensor.api DTensor
+c torch.distributed._tensor.api DTensor
+c torch.distributed.tensor._api DTensor
+k torch.distributed.tensor._dtensor_spec DTensorSpec TensorMeta
+k torch.distributed._tensor.placement_types DTensorSpec TensorMeta Shard Replicate Partial _Partial
+k torch.distributed.tensor.placement_types Shard Replicate Partial _StridedShard _StridedShardOffsetMode _MaskPartial
+c torch.distributed.device_mesh DeviceMesh
+c torch.distributed._mesh_layout _MeshLayout _FlatLayout
+c torch.distributed.checkpoint.metadata Metadata TensorProperties TensorStorageMetadata BytesStorageMetadata
+c torch.distributed.checkpoint.metadata ChunkStorageMetadata MetadataIndex StorageMeta
+k torch.distributed.checkpoint.metadata _MEM_FORMAT_ENCODING
+c torch.distributed.checkpoint.filesystem _StorageInfo
 """
 
 SKLEARN = """
@@ -228,6 +320,8 @@ c pandas.core.indexes.base Index
 c pandas.core.indexes.numeric Int64Index Float64Index UInt64Index
 c pandas.core.indexes.range RangeIndex
 c pandas.core.frame DataFrame
+k pandas DateOffset
+k pandas._libs.tslibs.offsets DateOffset
 c pandas.core.series Series
 c pandas.core.internals.managers BlockManager SingleBlockManager
 c pandas.core.categorical Categorical
@@ -284,13 +378,38 @@ c tokenizers.models Model BPE WordPiece Unigram WordLevel
 c scipy.interpolate._interpolate interp1d
 c scipy.interpolate._cubic CubicSpline PchipInterpolator
 c scipy.interpolate.interpolate interp1d
+v scipy.interpolate._interpolate interp1d._call_linear interp1d._call_linear_np interp1d._call_nearest
+v scipy.interpolate._interpolate interp1d._call_previousnext interp1d._call_spline interp1d._call_nan_spline
+c scipy.stats._continuous_distns rv_histogram
+c scipy.stats._distn_infrastructure rv_sample
+k sklearn._loss._loss CyHalfTweedieLoss CyHalfTweedieLossIdentity CyPinballLoss CyHuberLoss CyExponentialLoss
+k sklearn._loss._loss CyHalfSquaredError CyAbsoluteError CyHalfPoissonLoss CyHalfGammaLoss CyHalfBinomialLoss
+k sklearn._loss._loss CyHalfMultinomialLoss
 c scipy.sparse.csr csr_matrix
 c scipy.sparse.csc csc_matrix
 c scipy.sparse.coo coo_matrix
 c scipy.sparse.lil lil_matrix
 c scipy.sparse.dok dok_matrix
+c transformers.trainer_callback TrainerState TrainerControl
+c transformers.training_args TrainingArguments
+c transformers.training_args_seq2seq Seq2SeqTrainingArguments
+k transformers.training_args OptimizerNames ParallelMode
+k transformers.trainer_utils IntervalStrategy SchedulerType HubStrategy SaveStrategy EvaluationStrategy FSDPOption
+k transformers.trainer_utils ShardedDDPOption
+c transformers.trainer_pt_utils AcceleratorConfig
+k transformers.debug_utils DebugOption
+c transformers.tokenization_utils_base BatchEncoding
+k transformers.utils.generic PaddingStrategy TensorType ExplicitEnum
 c accelerate.state AcceleratorState PartialState
 k accelerate.state DistributedType
+f pyarrow.lib type_for_alias field struct list_ large_list map_ dictionary timestamp duration time32 time64 decimal128
+f pyarrow.lib decimal256 binary string schema bool_ int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32
+f pyarrow.lib float64 date32 date64 null large_string large_binary string_view binary_view fixed_size_list
+k dateutil.relativedelta relativedelta
+k dateutil._common weekday
+k dateutil.tz.tz tzutc tzoffset tzlocal
+f pytz _UTC _p FixedOffset
+k pytz _FixedOffset
 k accelerate.utils.dataclasses DistributedType DynamoBackend PrecisionType
 c accelerate.utils.dataclasses DeepSpeedPlugin FullyShardedDataParallelPlugin GradientAccumulationPlugin
 """
@@ -301,6 +420,52 @@ SKLEARN_VALUES = (
     "sklearn.utils.validation", "sklearn.feature_extraction", "sklearn.neighbors", "sklearn.cluster", "sklearn.base",
 )  # fmt: skip
 """Modules whose functions fitted estimators refer to."""
+
+PURE_MODULES = {
+    "numpy": ("numpy", "numpy.linalg", "numpy.fft", "numpy.ma", "numpy.char", "numpy.polynomial.polynomial"),
+    "scipy": (
+        "scipy.stats", "scipy.special", "scipy.signal", "scipy.signal.windows", "scipy.ndimage", "scipy.linalg",
+        "scipy.spatial.distance", "scipy.fft", "scipy.fftpack", "scipy.integrate", "scipy.interpolate",
+        "scipy.optimize",
+        "scipy.cluster.hierarchy", "scipy.cluster.vq", "scipy.sparse", "scipy.sparse.linalg", "scipy.constants",
+    ),
+    "pandas": ("pandas", "pandas.api.types"),
+}  # fmt: skip
+"""Modules of functions that compute and touch nothing else; feature steps and partials refer to them."""
+
+IMPURE_NAME = re.compile(
+    r"^(from|test|show|set|get_(?!dummies)|info|print|apply|source|deprecate|array2string|array_repr|array_str|memmap"
+    r"|ctypeslib|seterr|errstate|in_interactive|low_level|LowLevel|ascent|face|electro|option|describe_option|reset"
+    r"|vectorize|piecewise|asmatrix|bmat|require)"
+    r"|load|save|fetch|dump|open|read|write|_file|exec|eval|compile|query|pickle|clipboard|debug|backend|workers"
+)
+"""Functions of such modules that do more, or that call what they are given."""
+
+ATTRIBUTES = """
+builtins.str lower upper strip lstrip rstrip split rsplit title capitalize casefold swapcase replace join splitlines
+builtins.str startswith endswith isalpha isdigit isalnum isnumeric isspace islower isupper zfill find count index encode
+builtins.str partition rpartition removeprefix removesuffix center ljust rjust expandtabs maketrans translate
+builtins.bytes fromhex decode hex strip split lower upper
+builtins.bytearray fromhex
+builtins.int from_bytes to_bytes bit_length
+builtins.float fromhex is_integer hex
+builtins.dict fromkeys get items keys values copy pop
+builtins.list index count copy pop sort reverse
+builtins.tuple index count
+builtins.set union intersection difference issubset issuperset isdisjoint
+builtins.frozenset union intersection difference issubset issuperset isdisjoint
+collections.OrderedDict fromkeys
+datetime.datetime now utcnow today fromtimestamp fromisoformat strptime combine isoformat strftime timestamp date
+datetime.date today fromisoformat fromtimestamp isoformat strftime weekday isoweekday toordinal
+builtins.unicode lower upper strip lstrip rstrip split rsplit title capitalize casefold swapcase replace join splitlines
+builtins.unicode startswith endswith isalpha isdigit isalnum isnumeric isspace islower isupper zfill find count
+builtins.unicode index encode
+builtins.unicode partition rpartition removeprefix removesuffix center ljust rjust expandtabs maketrans translate
+builtins.long from_bytes to_bytes bit_length
+scipy.interpolate._interpolate.interp1d _call_linear _call_linear_np _call_nearest _call_previousnext
+scipy.interpolate._interpolate.interp1d _call_spline _call_nan_spline
+"""
+"""Methods of plain types, which a pickle looks up by name and saved models only refer to."""
 
 TORCH_VALUES = frozenset({"torch.nn.functional", "torch.nn.init", "torch._C._nn", "torch.linalg", "torch.special"})
 """Modules whose functions network modules refer to as activations and initialisers."""
@@ -428,7 +593,29 @@ EXEMPT = frozenset(
     + [("torch.utils.data.sampler", n) for n in ("SubsetRandomSampler", "WeightedRandomSampler")]
     + [(module, f"{n}Result") for module in ("urllib.parse", "urlparse") for n in ("Parse", "Split", "Defrag")]
     + [("xgboost", "DMatrix"), ("inspect", "_ParameterKind"), ("inspect", "Signature"), ("inspect", "Parameter")]
-    + [("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper")]
+    + [("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"), ("inspect", "_empty"), ("builtins", "print")]
+    + [("configparser", n) for n in ("ConfigParser", "RawConfigParser", "SectionProxy", "ConverterMapping")]
+    + [("configparser", f"{n}Interpolation") for n in ("Basic", "Extended", "Legacy", "")]
+    + [("http.cookies", n) for n in ("SimpleCookie", "BaseCookie", "Morsel")]
+    + [("email.message", "Message"), ("email.message", "EmailMessage"), ("email.charset", "Charset")]
+    + [("email.policy", "EmailPolicy"), ("email._policybase", "Compat32"), ("email._policybase", "Policy")]
+    + [("http", "HTTPMethod"), ("signal", "Signals"), ("email.header", "Header"), ("platform", "uname_result")]
+    + [("torch.nested._internal.nested_tensor", "_rebuild_njt"), ("torch._dynamo.decorators", "_DimRange")]
+    + [("csv", n) for n in ("excel", "excel_tab", "unix_dialect")]
+    + [(f"torch.distributed{m}", "DTensor") for m in (".tensor", ".tensor.api", ".tensor._api", "._tensor.api")]
+    + [("torch.distributed.tensor._dtensor_spec", n) for n in ("DTensorSpec", "TensorMeta")]
+    + [("torch.distributed._tensor.placement_types", n) for n in ("DTensorSpec", "TensorMeta", "Shard", "Replicate")]
+    + [("torch.distributed._tensor.placement_types", n) for n in ("Partial", "_Partial")]
+    + [("torch.distributed.tensor.placement_types", n) for n in ("Shard", "Replicate", "Partial", "_StridedShard")]
+    + [("torch.distributed.tensor.placement_types", n) for n in ("_StridedShardOffsetMode", "_MaskPartial")]
+    + [("torch.distributed.device_mesh", "DeviceMesh"), ("torch.distributed._mesh_layout", "_MeshLayout")]
+    + [("torch.distributed._mesh_layout", "_FlatLayout"), ("torch.distributed.checkpoint.filesystem", "_StorageInfo")]
+    + [("torch.distributed.checkpoint.metadata", f"{n}Metadata") for n in ("", "TensorStorage", "BytesStorage")]
+    + [("torch.distributed.checkpoint.metadata", f"{n}Metadata") for n in ("ChunkStorage",)]
+    + [("torch.distributed.checkpoint.metadata", n) for n in ("TensorProperties", "MetadataIndex", "StorageMeta")]
+    + [("torch.distributed.checkpoint.metadata", "_MEM_FORMAT_ENCODING")]
+    + [("email.mime.text", "MIMEText"), ("email.mime.multipart", "MIMEMultipart")]
+    + [("os", "stat_result"), ("os", "terminal_size"), ("numpy", "memmap")]
 )
 """Names that are listed although a wider entry of the deny-list covers them."""
 
@@ -445,6 +632,10 @@ def attributes() -> Iterator[tuple[str, str, list[str]]]:
     """Yield (module, owner, names) of the attribute look-ups that saved models make."""
     import torch
 
+    for line in ATTRIBUTES.strip().splitlines():
+        owner, *names = line.split()
+        module, _, cls = owner.rpartition(".")
+        yield module, cls, names
     found = [name for name in dir(torch._C._VariableFunctions) if not name.startswith("_")]
     risky = {"from_file", "frombuffer", "set_vital", "read_vitals"}
     yield "torch._C", "_VariableFunctionsClass", [name for name in found if name not in risky]

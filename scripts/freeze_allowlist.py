@@ -156,6 +156,10 @@ def keras_names() -> dict[str, str]:
         module = functools.reduce(getattr, room.split(".")[1:], keras)
         found |= {name: "c" for name, value in vars(module).items() if isinstance(value, type)}
     found |= dict.fromkeys(allowlist_seeds.OLD_KERAS, "c")
+    for part in ("core", "einops", "image", "linalg", "math", "nn", "numpy"):
+        module = importlib.import_module(f"keras.src.ops.{part}")
+        operations = (v for v in vars(module).values() if isinstance(v, type) and issubclass(v, keras.Operation))
+        found |= {cls.__name__: "c" for cls in operations}
     return {
         name: letter
         for name, letter in found.items()
@@ -165,7 +169,8 @@ def keras_names() -> dict[str, str]:
 
 def is_function(value: object) -> bool:
     """Whether a value is a Python or a compiled function or a ufunc."""
-    return isinstance(value, types.FunctionType | types.BuiltinFunctionType) or type(value).__name__ == "ufunc"
+    kinds = types.FunctionType | types.BuiltinFunctionType
+    return isinstance(value, kinds) or type(value).__name__ in ("ufunc", "_ArrayFunctionDispatcher")
 
 
 def modules(package: str) -> Iterator[types.ModuleType]:
@@ -240,7 +245,23 @@ def is_value(package: str, module: types.ModuleType, name: str, value: object) -
         return home.startswith(allowlist_seeds.SKLEARN_VALUES)
     if package == "torch":
         return module.__name__ in allowlist_seeds.TORCH_VALUES
-    return package in ("numpy", "scipy") and type(value).__name__ == "ufunc"
+    if package in ("numpy", "scipy") and type(value).__name__ == "ufunc":
+        return True
+    return is_pure(package, module, name, value)
+
+
+def is_pure(package: str, module: types.ModuleType, name: str, value: object) -> bool:
+    """Whether a function is a public one of a module that only computes."""
+    if module.__name__ not in allowlist_seeds.PURE_MODULES.get(package, ()) or name.startswith("_"):
+        return False
+    home = getattr(value, "__module__", None) or module.__name__
+    if home.split(".")[0] != package or allowlist_seeds.IMPURE_NAME.search(name):
+        return False
+    try:
+        source = inspect.getsource(inspect.unwrap(value))  # type: ignore[arg-type] # is_function said so
+    except (TypeError, OSError):
+        return True
+    return DANGER.search(source) is None
 
 
 def record_dumps(names: dict[str, dict[str, str]], pairs: dict[str, set[str]]) -> None:
@@ -283,7 +304,8 @@ def write(names: dict[str, dict[str, str]], pairs: dict[str, set[str]], packages
     for module, listed in names.items():
         root = module.split(".")[0]
         if listed:
-            by_package[root if root not in sys.stdlib_module_names and root != "_codecs" else "stdlib"][module] = listed
+            is_standard = root in sys.stdlib_module_names or root in allowlist_seeds.OLD_STDLIB
+            by_package["stdlib" if is_standard else root][module] = listed
     FOLDER.mkdir(exist_ok=True)
     for package, modules_ in sorted(by_package.items()):
         if packages and package not in packages:

@@ -16,6 +16,10 @@ _PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _CLASS_PATH = re.compile(r"_*[A-Z]\w*(?:\.(?:<locals>\.)?_*[A-Z]\w*)*")
 _TORCHSCRIPT = re.compile(r"__torch__(?:\.[\w.]+)?")
 
+# transformers has a folder of such modules for each architecture; `transformers.models.bert.modeling_bert.BertModel`.
+_ARCHITECTURE = re.compile(r"transformers\.models\.(\w+)\.(?:modeling|configuration)_\1")
+_OUTPUT = re.compile(r"\w*Output(?:With\w+)?")
+
 
 LONGEST_NAME = 1000
 """Characters of an import's path; no package comes near."""
@@ -47,9 +51,18 @@ def judge_import(module: str, name: str) -> Import:
         return _walked(module, name, path)
     if module == "builtins":
         return Import("denied", "denied-import", UNSAFE, f"imports {path}, which no saved model needs")
-    if _TORCHSCRIPT.fullmatch(module):
+    if _TORCHSCRIPT.fullmatch(module) or _is_of_an_architecture(module, name):
         return Import("class")
+    if module == "transformers.modeling_outputs" and _OUTPUT.fullmatch(name):
+        return Import("constructor")
     return Import("unlisted", "unlisted-import", UNKNOWN, f"imports {path}, which is on no list")
+
+
+def _is_of_an_architecture(module: str, name: str) -> bool:
+    """Whether a class is one of an architecture's own, which repeat the architecture's name."""
+    found = _ARCHITECTURE.fullmatch(module)
+    own = found[1].replace("_", "") if found else ""
+    return bool(own) and name.lower().startswith(own) and _CLASS_PATH.fullmatch(name) is not None
 
 
 def _walked(module: str, name: str, path: str) -> Import:

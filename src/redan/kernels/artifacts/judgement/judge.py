@@ -142,7 +142,8 @@ class Judge:
         if shape is not None and shape != arguments.ADDRESS:
             self.unsafe("attack-argument", f"calls {function!r} with {shape}", offset)
         else:
-            self.unknown("unlisted-call", f"calls {function!r} with arguments; saved models only create it", offset)
+            judge = self.unsafe if allowlist.is_standard_library(function.module) else self.unknown
+            judge("unlisted-call", f"calls {function!r} with arguments; saved models only create it", offset)
 
     def _called_unlisted(self, function: Global, args: Value, how: str, offset: int) -> None:
         last = function.name.rpartition(".")[2]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redan.kernels.artifacts.judgement.judge import Judge
-    from redan.kernels.artifacts.machine.values import Value
+    from redan.kernels.artifacts.machine.values import Grade, Value
 
     Rule = Callable[[Judge, Global, Value, int], Value]
 
@@ -41,6 +41,11 @@ _TEXT_CODECS = frozenset(
 _BOUND_METHODS = frozenset({"_infer_parameters", "_lazy_load_hook"})
 """Methods that torch's lazy modules register as hooks of themselves."""
 
+_NUMERIC = ("numpy.random.", "scipy.", "sklearn.", "random.", "configparser.", "torch.nn.", "torch.optim.")
+"""Packages whose objects keep bound methods of each other, and whose properties only compute."""
+
+_UFUNC_METHODS = frozenset({"reduce", "accumulate", "outer", "reduceat"})
+
 _SHARED = frozenset({"logging.getLogger"})
 
 # scipy.stats distributions execute this part of their state; the true one only parses arguments.
@@ -50,6 +55,9 @@ _TEMPLATE = re.compile(
     r"(?:\ndef _parse_args\w*\(self[\w ,=.'-]*\):\n"
     r"    return (?:\([\w ,]*\), [\w ,]+|self\._argcheck_rvs\([\w ,=]*\))\n)+"
 )
+
+MAPPED = "numpy.memmap"
+"""The class of arrays that lie in a file: pickles name it as the class of an array, and calling it opens a file."""
 
 LONGEST_TEMPLATE = 4096
 """Characters of such a part; the true ones have a few hundred."""
@@ -72,12 +80,20 @@ def check_state(judge: Judge, target: Result, offset: int) -> None:
     if type(target.function) is not Global:
         return
     path = repr(target.function)
-    if path == "functools.partial" and partial_target(target) is None:
-        judge.unsafe("dynamic-call", "functools.partial without an imported function to call", offset)
+    if path == "functools.partial":
+        given = target.state if type(target.state) is tuple else target.arguments
+        _calls_later(judge, given[0] if type(given) is tuple and given else None, offset)
     elif type(target.state) is dict and not _template_is_plain(target.state.get(_TEMPLATE_KEY)):
         judge.unsafe("code-state", f"gives {path} a template of source code that it executes", offset)
+    elif type(target.state) is dict and _keeps_mapped(target.state):
+        judge.unsafe("denied-import", f"gives {path} the class {MAPPED} to call, which reads or writes files", offset)
     elif path in _SHARED:
         judge.unsafe("writes-imported", f"writes state into an object that {path} shares with others", offset)
+
+
+def _keeps_mapped(state: dict[Value, Value]) -> bool:
+    """Whether a state holds the class of mapped arrays anywhere but where joblib names the class of an array."""
+    return any(type(v) is Global and v.name == "memmap" and key != "subclass" for key, v in state.items())
 
 
 def _template_is_plain(template: Value) -> bool:
@@ -87,9 +103,17 @@ def _template_is_plain(template: Value) -> bool:
 
 
 def _partial(judge: Judge, function: Global, args: Value, offset: int) -> Value:
-    if type(args) is not tuple or not args or type(args[0]) is not Global:
-        judge.unsafe("dynamic-call", "functools.partial without an imported function to call", offset)
+    _calls_later(judge, args[0] if type(args) is tuple and args else None, offset)
     return Result(function, args)
+
+
+def _calls_later(judge: Judge, target: Value, offset: int) -> None:
+    if type(target) is Result and repr(target.function) == "builtins.getattr":
+        return  # a bound method, judged where it was bound
+    if type(target) is not Global:
+        judge.unsafe("dynamic-call", "functools.partial without an imported function to call", offset)
+    elif repr(target) == MAPPED:
+        judge.unsafe("denied-import", f"functools.partial of {MAPPED}, which reads or writes files", offset)
 
 
 def _reconstructor(judge: Judge, function: Global, args: Value, offset: int) -> Value:
@@ -114,17 +138,33 @@ def _getattr(judge: Judge, function: Global, args: Value, offset: int) -> Value:
     if type(args) is tuple and len(args) == 2 and type(args[0]) is Global and type(args[1]) is str:
         owner, name = args
         if owner.grade != "denied" and allowlist.attribute_is_listed(owner.module, owner.name, name):
-            return Global(owner.module, f"{owner.name}.{name}", "function")
+            # A method of a plain type is only referred to; torch's functions are also called to rebuild tensors.
+            path = f"{owner.name}.{name}"
+            otherwise: Grade = "function" if owner.module == "torch._C" else "value"
+            return Global(owner.module, path, allowlist.grade(owner.module, path) or otherwise)
+        if owner.module == "numpy" and owner.grade == "value" and name in _UFUNC_METHODS:
+            return Global(owner.module, f"{owner.name}.{name}", "value")
         judge.unsafe("computed-import", f"getattr({owner!r}, {name!r}) reaches a name that is on no list", offset)
     elif type(args) is tuple and len(args) == 2 and type(args[0]) is Result and _is_plain_name(args[1]):
         # A bound method of an object in the pickle; calling it is the call of a result.
-        if args[1] in _BOUND_METHODS:
+        maker = args[0].function
+        is_numeric = type(maker) is Global and maker.grade not in ("denied", "unlisted")
+        if args[1] in _BOUND_METHODS or (is_numeric and repr(maker).startswith(_NUMERIC)):
             return Result(function, args)
         judge.unknown("unlisted-call", f"getattr({args[0]!r}, {args[1]!r}) binds a method", offset)
+        return Result(function, args)
+    elif _binds_plain(args):
         return Result(function, args)
     else:
         judge.unsafe("computed-import", "getattr of something other than a listed class and a literal name", offset)
     return Global("?", "?", "denied")
+
+
+def _binds_plain(args: Value) -> bool:
+    """Whether a look-up binds a method of a literal, such as the `get` of a dictionary."""
+    if type(args) is not tuple or len(args) != 2 or type(args[0]) not in (str, bytes, dict, list, tuple):
+        return False
+    return type(args[1]) is str and allowlist.attribute_is_listed("builtins", type(args[0]).__name__, args[1])
 
 
 def _is_plain_name(name: Value) -> bool:
@@ -203,9 +243,10 @@ def _iterates(judge: Judge, function: Global, args: Value, offset: int) -> Value
 
 
 def _type_of(judge: Judge, function: Global, args: Value, offset: int) -> Value:
-    """Python writes the class of None as the type of None; a second argument would make a new class."""
-    if args != (None,):
-        judge.unsafe("computed-import", f"{function!r} of something other than None", offset)
+    """Python writes the class of a constant, such as None, as its type; a second argument would make a new class."""
+    part = args[0] if type(args) is tuple and len(args) == 1 else function
+    if part is not None and repr(part) not in ("builtins.Ellipsis", "builtins.NotImplemented"):
+        judge.unsafe("computed-import", f"{function!r} of something other than a constant", offset)
     return Result(function, args)
 
 
@@ -214,6 +255,11 @@ def _subscripts(judge: Judge, function: Global, args: Value, offset: int) -> Val
     owner = args[0] if type(args) is tuple and len(args) == 2 else None
     if type(owner) is not Global or owner.module != "typing" or owner.grade == "denied":
         judge.unsafe("unlisted-call", f"{function!r} of something other than an annotation", offset)
+    return Result(function, args)
+
+
+def _opens(judge: Judge, function: Global, args: Value, offset: int) -> Value:
+    judge.unsafe("denied-import", f"calls {function!r}, which reads or writes files", offset)
     return Result(function, args)
 
 
@@ -237,6 +283,7 @@ RULES: dict[str, Rule] = {
     "numpy.random._pickle.__randomstate_ctor": _own_package,
     "numpy.random._pickle.__generator_ctor": _own_package,
     "numpy.random._pickle.__bit_generator_ctor": _own_package,
+    MAPPED: _opens,
     "builtins.bytes": _allocates,
     "builtins.bytearray": _allocates,
 }

@@ -95,7 +95,8 @@ def _torch(members: list[Member], names: set[str]) -> Dialect:
         return Dialect("pt2", raw | _raw(members, _PT2_RAW))
     if any(name.endswith("constants.pkl") for name in names):
         # Line numbers for error messages; torch reads them when a message asks for them, with a reader of its own.
-        debug = _raw(members, re.compile(root + r"code/[\w./-]+\.py\.debug_pkl"))
+        # Constants lie in numbered members, as storages do.
+        debug = _raw(members, re.compile(root + r"(?:code/[\w./-]+\.py\.debug_pkl|constants/\d+)"))
         return Dialect("torchscript", raw | debug, runs_code=True)
     return Dialect("torch-zip", raw, runs_code=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from redan.kernels.artifacts.readers.hdf5_heap import HeapError, objects
 from redan.kernels.artifacts.readers.paths import escapes
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class _Walk:
                 self._read(message)
 
     def number(self, pos: int, n_bytes: int) -> int:
+        """A little-endian number."""
         if not 0 <= pos <= self.size - n_bytes:
             raise _MalformedError(f"a structure reaches beyond the end, at {pos}")
         return int.from_bytes(self.piece(pos, pos + n_bytes), "little")
@@ -134,8 +136,20 @@ class _Walk:
     def _dense(self, message: _Message) -> None:
         flags = self.number(message.start + 1, 1)
         width = (8 if message.kind == _LINK_INFO else 2) if flags & 1 else 0
-        if self.is_defined(self.offset(message.start + 2 + width)):
-            self.source.unknown("unread-format", "links or attributes in a fractal heap were not read", message.start)
+        heap_at = self.offset(message.start + 2 + width)
+        if not self.is_defined(heap_at):
+            return
+        tree_at = self.offset(message.start + 2 + width + self.offset_bytes)
+        read = self._link if message.kind == _LINK_INFO else self._attribute
+        try:
+            for start, end in objects(self, heap_at, tree_at):
+                read(_Message(message.kind, start, end))
+        except HeapError as error:
+            self.source.unknown("unread-format", f"links or attributes in dense storage: {error}", message.start)
+
+    def visit(self) -> None:
+        """Count one node of a heap or an index."""
+        self.source.ledger.nodes(1, self.source.where)
 
     def _tree(self, address: int) -> None:
         """Queue the objects below a version-1 group tree."""

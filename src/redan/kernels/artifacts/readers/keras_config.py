@@ -7,6 +7,7 @@ Source: Keras `saving/serialization_lib.py`, `deserialize_keras_object`.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from redan.kernels.artifacts.judgement import allowlist, denylist
@@ -133,7 +134,11 @@ def _check_named_function(source: Source, module: str, config: object) -> None:
     name = config if isinstance(config, str) else "?"
     path = f"{module}.{name}" if module else name
     parts = module.split(".")
-    if denylist.denial(module or "builtins", name) is not None or module in ("builtins", "keras.config"):
+    is_registered = module in ("", "builtins") and re.fullmatch(r"[A-Za-z_][\w ]*>\w+", name) is not None
+    if is_registered and not denylist.sounds_powerful(name):
+        # Registered by the program that loads it; a file cannot bring what the name stands for.
+        source.unknown("custom-class", f"a configuration calls the registered function {name}")
+    elif denylist.denial(module or "builtins", name) is not None or module in ("builtins", "keras.config"):
         source.unsafe("denied-target", f"a configuration calls {path}")
     elif parts[0] in _ROOTS and not any(part in _FUNCTION_MODULES for part in parts):
         source.unsafe("denied-target", f"a configuration calls {path}, which is no part of a model")
