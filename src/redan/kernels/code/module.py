@@ -89,6 +89,17 @@ class Module:
             if isinstance(key, str):
                 yield call.line, key, call.value("value", 1)
 
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Yield (line, text) of every string that the code uses; docstrings are used by nobody."""
+        stack: list[ast.AST] = [self.source.tree]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, ast.Constant):
+                if isinstance(node.value, str):
+                    yield node.lineno, node.value
+            elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+                stack += ast.iter_child_nodes(node)
+
     def mentions(self, *words: str) -> bool:
         """Tell whether one of some words stands anywhere in the text; cheaper than a walk over the tree."""
         return any(word in self.source.text for word in words)

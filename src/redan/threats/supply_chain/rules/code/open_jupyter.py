@@ -61,11 +61,11 @@ def check(module: Module) -> Iterator[Match]:
     """Yield the settings that let everyone in."""
     if not module.mentions(*APPLICATIONS):
         return
+    for line, text in module.texts():
+        if OPTION.search(text) or INSIDE.search(text):
+            yield Match(line=line, says="Jupyter is started without a token")
     for node in ast.walk(module.source.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "--" in node.value:
-            if OPTION.search(node.value) or INSIDE.search(node.value):
-                yield Match(line=node.lineno, says="Jupyter is started without a token")
-        elif isinstance(node, ast.Assign) and _empties(node):
+        if isinstance(node, ast.Assign) and _empties(node):
             yield Match(line=node.lineno, says="Jupyter is configured without a token")
 
 

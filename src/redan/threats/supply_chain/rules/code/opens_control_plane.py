@@ -28,7 +28,6 @@ Limits:
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 
@@ -76,6 +75,6 @@ def check(module: Module) -> Iterator[Match]:
             )
     if not module.mentions("ray start", "mlflow "):
         return
-    for node in ast.walk(module.source.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and COMMAND.search(node.value):
-            yield Match(line=node.lineno, says="a command opens a control plane to the network", confidence="likely")
+    for line, text in module.texts():
+        if COMMAND.search(text):
+            yield Match(line=line, says="a command opens a control plane to the network", confidence="likely")
