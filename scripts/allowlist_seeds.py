@@ -232,7 +232,7 @@ c torch.distributed.tensor DTensor
 c torch.distributed.tensor.api DTensor
 c torch.distributed._tensor.api DTensor
 c torch.distributed.tensor._api DTensor
-k torch.distributed.tensor._dtensor_spec DTensorSpec TensorMeta
+k torch.distributed.tensor._dtensor_spec DTensorSpec TensorMeta ShardOrderEntry
 k torch.distributed._tensor.placement_types DTensorSpec TensorMeta Shard Replicate Partial _Partial
 k torch.distributed.tensor.placement_types Shard Replicate Partial _StridedShard _StridedShardOffsetMode _MaskPartial
 c torch.distributed.device_mesh DeviceMesh
@@ -320,6 +320,11 @@ c pandas.core.indexes.base Index
 c pandas.core.indexes.numeric Int64Index Float64Index UInt64Index
 c pandas.core.indexes.range RangeIndex
 c pandas.core.frame DataFrame
+v pandas.core.generic NDFrame.fillna NDFrame.astype NDFrame.copy NDFrame.clip NDFrame.abs NDFrame.head NDFrame.tail
+v pandas.core.generic NDFrame.ffill NDFrame.bfill NDFrame.interpolate NDFrame.replace NDFrame.rank NDFrame.sample
+v pandas.core.frame DataFrame.dropna DataFrame.drop DataFrame.rename DataFrame.sum DataFrame.mean DataFrame.std
+v pandas.core.frame DataFrame.median DataFrame.min DataFrame.max DataFrame.fillna DataFrame.astype DataFrame.round
+v pandas.core.series Series.sum Series.mean Series.std Series.median Series.min Series.max Series.nunique Series.round
 k pandas DateOffset
 k pandas._libs.tslibs.offsets DateOffset
 c pandas.core.series Series
@@ -390,6 +395,10 @@ c scipy.sparse.csc csc_matrix
 c scipy.sparse.coo coo_matrix
 c scipy.sparse.lil lil_matrix
 c scipy.sparse.dok dok_matrix
+c transformers.pytorch_utils Conv1D
+c transformers.activations NewGELUActivation SiLUActivation QuickGELUActivation FastGELUActivation MishActivation
+c transformers.activations ClippedGELUActivation AccurateGELUActivation LinearActivation LaplaceActivation
+c transformers.activations ReLUSquaredActivation PytorchGELUTanh GELUTanh ClassInstantier XIELUActivation
 c transformers.trainer_callback TrainerState TrainerControl
 c transformers.training_args TrainingArguments
 c transformers.training_args_seq2seq Seq2SeqTrainingArguments
@@ -603,7 +612,7 @@ EXEMPT = frozenset(
     + [("torch.nested._internal.nested_tensor", "_rebuild_njt"), ("torch._dynamo.decorators", "_DimRange")]
     + [("csv", n) for n in ("excel", "excel_tab", "unix_dialect")]
     + [(f"torch.distributed{m}", "DTensor") for m in (".tensor", ".tensor.api", ".tensor._api", "._tensor.api")]
-    + [("torch.distributed.tensor._dtensor_spec", n) for n in ("DTensorSpec", "TensorMeta")]
+    + [("torch.distributed.tensor._dtensor_spec", n) for n in ("DTensorSpec", "TensorMeta", "ShardOrderEntry")]
     + [("torch.distributed._tensor.placement_types", n) for n in ("DTensorSpec", "TensorMeta", "Shard", "Replicate")]
     + [("torch.distributed._tensor.placement_types", n) for n in ("Partial", "_Partial")]
     + [("torch.distributed.tensor.placement_types", n) for n in ("Shard", "Replicate", "Partial", "_StridedShard")]

@@ -47,9 +47,23 @@ def read_plain(source: Source) -> str:
     if text is not None:
         return _read_text(source, text)
     slug = read_msgpack(source) or read_graph_message(source)
+    if slug is None and _is_named_by_a_graph(source):
+        return "onnx-data"
     if slug is None:
         source.unknown("unknown-format", "no known format")
     return slug or "unknown"
+
+
+def _is_named_by_a_graph(source: Source) -> bool:
+    """Whether an ONNX file beside this one names it as the place of its tensors, which are raw numbers."""
+    stem = source.name.rpartition(".")[0]
+    candidates = {source.name.removesuffix("_data"), stem, f"{stem}.onnx", "model.onnx"}
+    for name in sorted(candidates):
+        if name.endswith(".onnx") and name != source.name:
+            graph = source.sibling(name) or b""
+            if b"location" in graph and source.name.encode() in graph:
+                return True
+    return False
 
 
 def _decode(head: bytes) -> str | None:

@@ -33,7 +33,7 @@ import scipy.sparse
 import scipy.spatial
 import scipy.stats
 
-from redan.kernels.artifacts import inspect_bytes
+from redan.kernels.artifacts import inspect, inspect_bytes
 
 STANDARD = {
     "pattern": re.compile("a+", re.IGNORECASE), "uuid": uuid.UUID(int=7), "decimal": decimal.Decimal("1.1"),
@@ -88,3 +88,54 @@ def test_object_in_a_model_is_safe(name, protocol):
 )
 def test_what_makes_classes_or_looks_up_is_still_unsafe(call):
     assert inspect_bytes(b"\x80\x02" + call, "model.pkl").verdict == "unsafe"
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize(
+    "value",
+    [
+        str.lower, functools.partial(str.split, sep=","), functools.partial(np.linalg.norm, axis=1), np.add.reduce,
+        np.random.default_rng(1).normal, scipy.stats.randint(1, 5), scipy.spatial.distance.cosine, pd.get_dummies,
+        scipy.interpolate.interp1d([1, 2, 3], [3, 4, 5], kind="nearest"), pd.DateOffset(months=1), datetime.datetime.now,
+        pd.DataFrame.fillna, {1: 2}.get, ipaddress.ip_interface("10.0.0.1/8"), random.Random(1).random, type(...),
+    ],
+)  # fmt: skip
+def test_function_that_a_step_refers_to_is_safe(value, protocol):
+    assert inspect_bytes(pickle.dumps({"step": value}, protocol), "model.pkl").reasons == ()
+
+
+def test_array_of_a_mapped_file_is_safe_and_mapping_one_is_not(tmp_path):
+    mapped = np.memmap(tmp_path / "numbers", dtype="f4", mode="w+", shape=(3,))
+    assert inspect_bytes(pickle.dumps(mapped), "model.pkl").verdict == "safe"
+    for name in ("numpy", "__main__"):
+        call = b"\x80\x02cfunctools\npartial\nc" + name.encode() + b"\nmemmap\n\x85R."
+        assert (inspect_bytes(call, "model.pkl").verdict == "unsafe") == (name == "numpy")
+    assert inspect_bytes(b"\x80\x02cnumpy\nmemmap\nVx\n\x85R.", "model.pkl").verdict == "unsafe"
+    assert inspect_bytes(b"\x80\x02cnumpy\nmemmap\nVx\n\x85\x81.", "model.pkl").verdict == "unsafe"
+    step = (
+        b"\x80\x02csklearn.preprocessing._function_transformer\nFunctionTransformer\n)\x81}Vfunc\ncnumpy\nmemmap\nsb."
+    )
+    assert inspect_bytes(step, "model.pkl").verdict == "unsafe"
+
+
+@pytest.mark.parametrize("name", ["format", "__class__", "__subclasses__", "format_map"])
+def test_method_of_a_plain_type_that_reaches_further_is_unsafe(name):
+    call = b"\x80\x02c__builtin__\ngetattr\nc__builtin__\nstr\nV" + name.encode() + b"\n\x86R."
+    assert inspect_bytes(call, "model.pkl").verdict == "unsafe"
+
+
+def test_method_of_a_plain_type_is_not_called():
+    call = b"\x80\x02c__builtin__\ngetattr\nc__builtin__\nstr\nVlower\n\x86RVA\n\x85R."
+    assert inspect_bytes(call, "model.pkl").verdict == "unsafe"
+
+
+def test_raw_tensors_beside_the_graph_that_names_them_are_safe(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    weight = onnx.numpy_helper.from_array(np.random.default_rng(1).normal(size=(8, 8)), "w")
+    ends = [onnx.helper.make_tensor_value_info(n, 11, [8, 8]) for n in "xy"]
+    node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"])
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", ends[:1], ends[1:], [weight]))
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="m.onnx.data", size_threshold=0)
+    assert {inspect(file).verdict for file in tmp_path.iterdir()} == {"safe"}
+    (tmp_path / "other.data").write_bytes((tmp_path / "m.onnx.data").read_bytes())
+    assert inspect(tmp_path / "other.data").verdict == "unknown"

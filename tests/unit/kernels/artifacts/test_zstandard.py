@@ -41,7 +41,8 @@ def words(n: int) -> bytes:
 
 CONTENTS = {
     "nothing": b"", "one": b"a", "zeros": bytes(200_000), "pattern": b"abc" * 5_000, "words": words(20_000),
-    "skewed": skewed(140_000), "random": random.Random(3).randbytes(3_000), "two letters": skewed(900).translate(b"ab" * 128),
+    "skewed": skewed(140_000), "random": random.Random(3).randbytes(3_000),
+    "letters": skewed(900).translate(b"ab" * 128),
     "pickle": pickle.dumps([{"a": i, "b": str(i)} for i in range(3_000)]),
     "numbers": b"".join(i.to_bytes(4, "little") for i in range(20_000)),
 }  # fmt: skip
@@ -92,7 +93,7 @@ def test_a_damaged_stream_is_refused_or_means_what_it_means_to_the_library():
 
 
 def test_a_hostile_pickle_in_compressed_blocks_is_found():
-    content = pickle.dumps(["x%d" % i for i in range(2_000)]) + BAD
+    content = pickle.dumps([f"x{i}" for i in range(2_000)]) + BAD
     for level in (1, 19):
         assert inspect_bytes(zstandard.ZstdCompressor(level).compress(content), "m.bin").verdict == "unsafe"
         assert inspect_bytes(zstandard.ZstdCompressor(level).compress(content[: -len(BAD)]), "m.bin").verdict == "safe"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redan.kernels.artifacts.judgement.judge import Judge
-    from redan.kernels.artifacts.machine.values import Grade, Value
+    from redan.kernels.artifacts.machine.values import Value
 
     Rule = Callable[[Judge, Global, Value, int], Value]
 
@@ -134,16 +134,26 @@ def _newobj(judge: Judge, function: Global, args: Value, offset: int) -> Value:
     return judge.called(args[0], args[1:], "NEWOBJ", offset)
 
 
+def _attribute(owner: Global, name: str) -> Global | None:
+    """What a look-up in an imported object gives, if it is listed."""
+    path = f"{owner.name}.{name}"
+    if owner.grade == "denied":
+        return None
+    grade = allowlist.grade(owner.module, path)
+    if grade is None and allowlist.attribute_is_listed(owner.module, owner.name, name):
+        # A method of a plain type is only referred to; torch's functions are also called to rebuild tensors.
+        grade = "function" if owner.module == "torch._C" else "value"
+    if grade is None and owner.module == "numpy" and owner.grade == "value" and name in _UFUNC_METHODS:
+        grade = "value"
+    return Global(owner.module, path, grade) if grade else None
+
+
 def _getattr(judge: Judge, function: Global, args: Value, offset: int) -> Value:
     if type(args) is tuple and len(args) == 2 and type(args[0]) is Global and type(args[1]) is str:
         owner, name = args
-        if owner.grade != "denied" and allowlist.attribute_is_listed(owner.module, owner.name, name):
-            # A method of a plain type is only referred to; torch's functions are also called to rebuild tensors.
-            path = f"{owner.name}.{name}"
-            otherwise: Grade = "function" if owner.module == "torch._C" else "value"
-            return Global(owner.module, path, allowlist.grade(owner.module, path) or otherwise)
-        if owner.module == "numpy" and owner.grade == "value" and name in _UFUNC_METHODS:
-            return Global(owner.module, f"{owner.name}.{name}", "value")
+        found = _attribute(owner, name)
+        if found is not None:
+            return found
         judge.unsafe("computed-import", f"getattr({owner!r}, {name!r}) reaches a name that is on no list", offset)
     elif type(args) is tuple and len(args) == 2 and type(args[0]) is Result and _is_plain_name(args[1]):
         # A bound method of an object in the pickle; calling it is the call of a result.

@@ -31,7 +31,7 @@ SEQUENCE_COST = 640
 
 
 class _Kind(NamedTuple):
-    """One of the three fields of a sequence: its finest table, its number of codes, and the counts when none is given."""
+    """A field of a sequence: its finest table, its number of codes, and the counts when none is given."""
 
     log: int
     n_codes: int
