@@ -76,7 +76,9 @@ def _extras() -> Iterator[tuple[str, str, str]]:
 
 def _sandbox() -> Iterator[tuple[str, str, str]]:
     from redan.subjects.sandbox.confinement import landlock_version, why_not
+    from redan.subjects.sandbox.namespaces import enclosing
 
     reason = why_not()
-    able = f"Landlock {landlock_version()}, seccomp and limits, without namespaces: load, run and --trust can be used"
+    around = "bubblewrap" if enclosing() else "no bubblewrap"
+    able = f"Landlock {landlock_version()}, seccomp, limits, {around}: load, run and --trust can be used"
     yield ("-", "sandbox", reason) if reason else ("ok", "sandbox", able)

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from redan.subjects.sandbox.namespaces import enclosing
+
 _BOOT = "import json,os,sys; sys.path[:]=json.loads(os.environ['REDAN_SANDBOX_PATH']); import runpy; " + (
     "runpy.run_module(sys.argv[1], run_name='__main__')"
 )
@@ -28,7 +30,7 @@ def started(module: str) -> subprocess.Popen[bytes]:
         "LC_ALL": "C.UTF-8",
     }
     return subprocess.Popen(  # noqa: S603  our own interpreter with a fixed program
-        [sys.executable, "-I", "-B", "-c", _BOOT, module],
+        [*enclosing(), sys.executable, "-I", "-B", "-c", _BOOT, module],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
