@@ -47,6 +47,22 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
+def test_imports_of_notebooks_are_held_against_the_allow_list(tmp_path: Path) -> None:
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cells = [{**cell, "source": ["import numpy\n", "from ultralytics import YOLO"]}, {**cell, "source": "import mine"}]
+    document = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    (tmp_path / "n.ipynb").write_text(json.dumps(document), encoding="utf-8")
+    (tmp_path / "broken.ipynb").write_text("{", encoding="utf-8")
+    assert judged(tmp_path).findings == ()
+    report = judged(tmp_path, licences=ALLOWED)
+    told = {f.title: (f.severity, f.locations[0].address) for f in report.findings}
+    assert told == {
+        "n.ipynb imports ultralytics under AGPL-3.0-only: is not on the allow-list": (Severity.HIGH, "cell 1, line 2"),
+        "n.ipynb imports mine under no stated licence: no licence is stated": (Severity.LOW, "cell 2, line 1"),
+    }
+    assert [u.path for u in report.unexamined if "imports" in u.path] == ["broken.ipynb, as imports"]
+
+
 def test_without_an_allow_list_only_restrictions_of_use_are_told(project: Path) -> None:
     report = judged(project)
     assert {p.uri for f in report.findings for p in f.locations} == {"model/README.md", "model/LICENSE"}

@@ -105,6 +105,8 @@ class Licences:
         name = subject.root.name
         if allowed or params.environment:
             yield from packages(subject.files(), params.environment, allowed, name)
+        if allowed:
+            yield from notebooks(subject.files(), params.environment, allowed, name)
         stating = [(path, shown) for path, shown in subject.files() if path.name[0] in _FIRST_LETTERS or _odd(path)]
         if not stating:
             return
@@ -149,6 +151,43 @@ def packages(
         listed = ", ".join(sorted(places)[:5]) + (f" and {len(places) - 5} more" if len(places) > 5 else "")
         many = f"{len(places)} package{'s' * (len(places) != 1)} under {judged.licence or 'no stated licence'}"
         yield _finding(judged, f"{many}: {listed}", tuple(places.values()), allowed, subject_name)
+
+
+def notebooks(
+    files: tuple[tuple[Path, str], ...], environment: str, allowed: frozenset[str], subject_name: str
+) -> Iterator[Finding | Unexamined]:
+    """Judge what the notebooks among some files import; one finding a notebook and licence.
+
+    Raises:
+        Unreadable: there are no distributions in the environment.
+    """
+    books = [(path, shown) for path, shown in files if path.suffix == ".ipynb"]
+    if not books:
+        return
+    from redan.core.errors import Unreadable
+    from redan.kernels.licences.imports import imported
+    from redan.kernels.licences.judging import judge
+    from redan.kernels.notebooks.reading import read_notebook
+    from redan.threats.supply_chain.environments import with_environment
+
+    manifests = with_environment((), environment) if environment else ()
+    installed = {p.name: p.licence for m in manifests for p in m.packages if p.licence}
+    for path, shown in books:
+        try:
+            cells = [cell for cell in read_notebook(path).cells if cell.kind == "code"]
+        except (Unreadable, OSError) as error:
+            yield Unexamined(path=f"{shown}, as imports", why=f"cannot be read: {error}")
+            continue
+        groups: dict[Judged, dict[str, Location]] = {}
+        for cell in cells:
+            for each in imported(cell.source.text, installed):
+                judged = judge(each.licence, allowed)
+                if judged.kind != "fine":
+                    place = Location(uri=shown, address=f"{cell.source.address}, line {each.line}")
+                    groups.setdefault(judged, {}).setdefault(each.distribution, place)
+        for judged, places in groups.items():
+            what = f"{shown} imports {', '.join(places)} under {judged.licence or 'no stated licence'}"
+            yield _finding(judged, what, tuple(places.values()), allowed, subject_name, likely=not installed)
 
 
 def stated(
