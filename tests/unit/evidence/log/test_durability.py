@@ -146,6 +146,7 @@ from redan.evidence.keys import load_signer
 from redan.evidence.log import open_log
 folder, key, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 log = open_log(folder, load_signer(key), checkpoint_every_s=0.01)
+telling = threading.Lock()
 
 def work(who):
     rng = random.Random(f"{seed} {who}")
@@ -153,7 +154,10 @@ def work(who):
         name = b"%d %d %d " % (seed, who, turn)
         entries = [name + rng.randbytes(rng.randrange(300)) for _ in range(rng.choice([1, 3, 50]))]
         indexes = log.append_many(entries)
-        os.write(1, b"".join(b"%d %b\n" % (i, e.hex().encode()) for i, e in zip(indexes, entries)))
+        told = b"".join(b"%d %b\n" % (i, e.hex().encode()) for i, e in zip(indexes, entries))
+        with telling:  # a pipe mixes what two threads write at once when it is long
+            while told:
+                told = told[os.write(1, told):]
 
 threads = [threading.Thread(target=work, args=(who,), daemon=True) for who in range(2)]
 [t.start() for t in threads]
