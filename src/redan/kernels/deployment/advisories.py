@@ -1,8 +1,8 @@
 """Known vulnerabilities of model servers by version: identifiers and ranges, facts from public advisories.
 
 The list is short, each range was read in at least one public description of its advisory, and it is no substitute for a
-vulnerability database; "none fits" says no more than that. The one of Ray has no upper end, since its jobs interface asks
-for nobody's name unless that was switched on.
+vulnerability database; "none fits" says no more than that. The one of Ray has no upper end, since its jobs interface
+asks for nobody's name unless that was switched on.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ ADVISORIES: tuple[Advisory, ...] = (
     Advisory(id="CVE-2023-2356", product="mlflow", about="reading any file by relative paths", fixed="2.3.1"),
     Advisory(id="CVE-2023-2780", product="mlflow", about="reading any file by backslashes", fixed="2.3.1"),
     Advisory(id="CVE-2023-6977", product="mlflow", about="reading any file of the server", fixed="2.9.2"),
-    Advisory(id="CVE-2023-48022", product="ray", about="running code by the jobs interface, which asks for no login by default"),
+    Advisory(
+        id="CVE-2023-48022",
+        product="ray",
+        about="running code by the jobs interface, which asks for no login by default",
+    ),
     Advisory(id="CVE-2023-43654", product="torchserve", about="loading models from any address", fixed="0.8.2"),
     Advisory(id="CVE-2024-37032", product="ollama", about="writing files by digests with paths", fixed="0.1.34"),
 )
