@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Suppression
+from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Suppression, Table
 from redan.core.report import Artifact, Examined, Gate, Ran, Report, Run, Tool, Unexamined
 from redan.core.subject import Binding, Component, SubjectRef
 
@@ -76,6 +76,13 @@ SERIES = st.builds(
     x_unit=UNIT,
     y_unit=UNIT,
 )
+TABLE = st.builds(
+    Table,
+    name=NAME,
+    columns=many(TEXT, 4),
+    rows=many(many(st.one_of(SCALAR, NUMBER), 5), 4),
+    draw=st.sampled_from(("plain", "heat", "scatter")),
+)
 EVIDENCE = st.builds(
     Evidence,
     name=st.one_of(TEXT, st.sampled_from(("triptych-0", "adversarial"))),
@@ -99,6 +106,7 @@ FINDING = st.builds(
     params=st.dictionaries(TEXT, SCALAR, max_size=3),
     quantities=many(QUANTITY),
     series=many(SERIES, 2),
+    tables=many(TABLE, 2),
     locations=many(st.builds(Location, uri=TEXT, address=ADDRESS), 4),
     evidence=many(EVIDENCE, 2),
     remedies=TEXTS,

@@ -81,7 +81,7 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A curve or a table of numbers: y against x, with intervals where they are known.
+    """A curve or bars: y against x, with intervals where they are known.
 
     Attributes:
         name: stable identifier, for example ``accuracy_by_eps``.
@@ -102,6 +102,23 @@ class Series:
     n: tuple[int, ...] = ()
     x_unit: str = ""
     y_unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of numbers and words that no curve holds: checks with their values, a confusion of classes, alternatives.
+
+    Attributes:
+        name: stable identifier, for example ``confusion``.
+        columns: heads of the columns, length c >= 1; the first column names the rows.
+        rows: cells, each row of length c.
+        draw: ``heat`` shades the numbers, ``scatter`` draws the third column against the second as labelled points.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Scalar, ...], ...]
+    draw: Literal["plain", "heat", "scatter"] = "plain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +184,8 @@ class Finding:
         detail: what it means and what to do, a short paragraph.
         params: the parameter set of the probe (norm, ε, …).
         quantities: the numbers; the first is the one that severity and comparison rest on.
-        series: curves and tables.
+        series: curves and bars.
+        tables: what is neither.
         locations: where.
         evidence: blobs to replay it with.
         remedies: what helps: mitigation identifiers or sentences.
@@ -186,6 +204,7 @@ class Finding:
     params: Mapping[str, Scalar] = field(default_factory=dict)
     quantities: tuple[Quantity, ...] = ()
     series: tuple[Series, ...] = ()
+    tables: tuple[Table, ...] = ()
     locations: tuple[Location, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[str, ...] = ()

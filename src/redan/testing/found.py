@@ -10,7 +10,7 @@ from typing import Any
 
 from redan.core.codec import decode, encode
 from redan.core.errors import ConfigError
-from redan.core.finding import Evidence, Finding, Quantity, Series
+from redan.core.finding import Evidence, Finding, Quantity, Series, Table
 from redan.testing.described import REFERENCES, is_scalar, unknown_references
 from redan.testing.promise import insist
 
@@ -74,6 +74,17 @@ def is_aligned(series: Series) -> None:
         "give one value a position, or leave low, high and n empty",
     )
     insist(bool(series.y_unit), f"series {series.name} has no y_unit", "say what its values are in")
+
+
+def is_rectangular(table: Table) -> None:
+    """Insist that a table has a head and that every row is as long."""
+    insist(bool(table.columns), f"table {table.name} has no columns", "name them")
+    odd = [k for k, row in enumerate(table.rows) if len(row) != len(table.columns)]
+    insist(
+        not odd,
+        f"rows {', '.join(map(str, odd[:5]))} of table {table.name} are not {len(table.columns)} cells long",
+        "give one cell a column, None where nothing is known",
+    )
 
 
 def is_replayable(blob: Evidence) -> None:

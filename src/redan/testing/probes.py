@@ -42,6 +42,8 @@ def findings_are_whole(case: ProbeCase) -> None:
                 found.is_whole(quantity)
             for series in item.series:
                 found.is_aligned(series)
+            for table in item.tables:
+                found.is_rectangular(table)
             for blob in item.evidence:
                 found.is_replayable(blob)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf, nan
 
-from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Status, Suppression
+from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Status, Suppression, Table
 from redan.core.report import Artifact, Examined, Gate, Ran, Report, Run, Tool, Unexamined
 from redan.core.subject import Component, SubjectRef
 
@@ -91,6 +91,9 @@ def _findings() -> tuple[Finding, ...]:
         params={"norm": "linf", "eps": 0.1},
         quantities=(_RATE, replace(_RATE, name="clean_accuracy", value=0.9, low=0.8, high=0.96)),
         series=(curve, Series(name="by_class", x=("cat", "dog"), y=(0.5, 0.3), y_unit="fraction")),
+        tables=(
+            Table(name="confusion", columns=("true", "cat", "dog"), rows=(("cat", 3, 1), ("dog", 0, 4)), draw="heat"),
+        ),
         locations=(Location(uri="data/test.npz", address="sample 7"),),
         evidence=(Evidence.of("adversarial", b"bytes", "application/x-npy").stored(),),
         remedies=("Train it again.",),
@@ -116,6 +119,7 @@ def _hostile() -> Report:
             params={text: text},
             quantities=(replace(_RATE, name=text, unit=text),),
             series=(Series(name=text, x=(text, "b"), y=(0.5, 0.1), x_unit=text, y_unit=text),),
+            tables=(Table(name=text, columns=(text, "b"), rows=((text, 0.5), ("c", text)), draw="heat"),),
             locations=(Location(uri=text, address=text),),
             evidence=(Evidence(name=text, sha256="00" * 32, media_type=text, size_bytes=1, note=text),),
             remedies=(text,),

@@ -11,6 +11,7 @@ from redan.core.finding import Severity
 from redan.reports.figures import bounded, spread, words
 from redan.reports.html.markup import Html, el, join, listing, table, text
 from redan.reports.html.series import figures
+from redan.reports.html.tables import tabulated
 from redan.reports.html.verdict import chip, pairs
 from redan.reports.summary import SET_ASIDE, why_set_aside
 
@@ -50,7 +51,14 @@ def _finding(finding: Finding, number: int, blobs: Blobs | None, *, unfold: bool
         el("h3", finding.title or finding.rule),
         el("span", finding.rule, class_="mono soft"),
     )
-    parts = [_why(finding), _places(finding), _numbers(finding), _charts(finding), _pictures(finding, blobs)]
+    parts = [
+        _why(finding),
+        _places(finding),
+        _numbers(finding),
+        _charts(finding),
+        _tables(finding),
+        _pictures(finding, blobs),
+    ]
     parts += [_remedies(finding), _next(finding), _further(finding)]
     return el(
         "details",
@@ -90,6 +98,10 @@ def _numbers(finding: Finding) -> Html:
 def _charts(finding: Finding) -> Html:
     shown = figures(finding)
     return el("div", *shown, class_="charts") if shown else Html()
+
+
+def _tables(finding: Finding) -> Html:
+    return join(tabulated(one) for one in finding.tables)
 
 
 def _pictures(finding: Finding, blobs: Blobs | None) -> Html:
