@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import pickle
 from collections.abc import Callable
@@ -40,7 +41,8 @@ from redan.testing import (
 )
 
 STACK = ExitStack()
-"""Holds what is served until the process ends."""
+"""Holds what is served until the process ends; closed before the interpreter stops its threads, else it would hang."""
+atexit.register(STACK.close)
 OSV = Path(__file__).parents[1] / "unit" / "kernels" / "advisories" / "osv.jsonl"
 QUICK: dict[str, Any] = {"plan": "quick", "epochs": 1, "osv": str(OSV)}
 """Parameters that make a probe quick or possible, given to each that knows them."""
