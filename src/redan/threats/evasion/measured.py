@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redan.core.finding import Better, Evidence, Finding, Location, Quantity, Series
+from redan.core.finding import Better, Evidence, Finding, Location, Quantity, Series, Table
 from redan.evidence.blobs import NPY, TORCH_NPY, save_npy
+from redan.evidence.replay import Replay, digest_of
 from redan.kernels.pictures import is_image, triptych
 from redan.kernels.statistics import median_interval, wilson
 from redan.threats.evasion.threat import THREAT
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 POINTS = 16
 REACH = 1.5
 """The curve runs to this multiple of ε; beyond ε only the minimum-norm member was looking."""
+BINS = 20
+"""Bins of the histogram of smallest distances, from 0 to the larger of ε and what nearly all inputs fall within."""
+NEARLY_ALL = 0.98
+MOST_CLASSES = 30
+"""A confusion of more classes is no picture that anybody reads."""
 PICTURES = 6
 UNATTACKED = "wrong already"
 """Name in the waterfall for inputs that the model errs on without any attack."""
@@ -129,7 +135,45 @@ def series(found: Attacked, setting: Setting, y: NDArray[Any]) -> tuple[Series, 
         curve(found.distance, setting),
         by_class("by_class", ~found.success, y, setting.classes),
         by_class("clean_by_class", found.distance > 0, y, setting.classes),
+        histogram(found.distance, setting),
     )
+
+
+def histogram(distance: NDArray[Any], setting: Setting) -> Series:
+    """Return how many inputs have their smallest distance in each bin; x holds the lower edges of equal bins.
+
+    Counted are the inputs that the model is right about without attack (n of each bin); those beyond the last bin, or
+    never made to fall, are in no bin.
+    """
+    right = distance[distance > 0]
+    known = right[np.isfinite(right)]
+    top = max(setting.eps, float(np.quantile(known, NEARLY_ALL)) if len(known) else 0.0)
+    counts, edges = np.histogram(known, bins=BINS, range=(0.0, top))
+    return Series(
+        name="distance_histogram",
+        x=tuple(float(edge) for edge in edges[:-1]),
+        y=tuple(float(count) for count in counts),
+        n=(len(right),) * BINS,
+        x_unit=setting.norm,
+        y_unit="inputs",
+    )
+
+
+def confusion(found: Attacked, y: NDArray[Any], predicted: NDArray[Any], classes: tuple[str, ...]) -> tuple[Table, ...]:
+    """Return which class the model gives to the adversarial points of each true class, or nothing to show.
+
+    Counted are the inputs that fell to the attack; the model was right about each of them before it.
+    """
+    moved = found.success & (found.distance > 0) & (predicted != y)
+    true, given = y[moved].astype(int), predicted[moved].astype(int)
+    present = sorted({int(c) for c in (*true, *given)})
+    if not present or len(present) > MOST_CLASSES:
+        return ()
+    counts = np.zeros((len(present), len(present)), int)
+    np.add.at(counts, (np.searchsorted(present, true), np.searchsorted(present, given)), 1)
+    names = [label(c, classes) for c in present]
+    rows = tuple((name, *row.tolist()) for name, row in zip(names, counts, strict=True))
+    return (Table(name="adversarial_classes", columns=("true class", *names), rows=rows, draw="heat"),)
 
 
 def curve(distance: NDArray[Any], setting: Setting) -> Series:
@@ -188,11 +232,25 @@ def evidence(found: Attacked, setting: Setting, data: Dataset, predicted: NDArra
         Evidence.of("success", save_npy(found.success), kind, "which inputs fell"),
         Evidence.of("distance", save_npy(found.distance), kind, f"smallest {setting.norm} distance that succeeded"),
         Evidence.of("indices", save_npy(data.indices), NPY, "rows of the source, in the same order"),
+        replay(setting, data),
     ]
     if is_image(data.x.shape[1:]):
         chosen = worst(found, data.y)
         blobs += [_picture(i, row, found, setting, data, predicted) for i, row in enumerate(chosen)]
     return tuple(blobs)
+
+
+def replay(setting: Setting, data: Dataset) -> Evidence:
+    """Return what `redan verify-evidence` needs to hold the other blobs against model and data again."""
+    told = Replay(
+        norm=setting.norm,
+        eps=setting.eps,
+        bounds=setting.bounds,
+        data=data.name,
+        data_sha256=data.sha256,
+        rows_sha256=digest_of(data),
+    )
+    return Evidence.of("replay", told.to_json(), "application/json", "what to verify the evidence against")
 
 
 def worst(found: Attacked, y: NDArray[Any]) -> list[int]:
@@ -255,6 +313,7 @@ def finding(
         params=params,
         quantities=numbers,
         series=series(found, setting, np.asarray(data.y)),
+        tables=confusion(found, np.asarray(data.y), np.asarray(predicted), setting.classes),
         locations=(Location(uri=data.name),),
         evidence=evidence(found, setting, data, predicted),
         remedies=(TRAINING, GUARDING) if found.gradient else (GUARDING,),
