@@ -26,6 +26,29 @@ THREAT = threat(
                     (0.75, Severity.LOW),
                 ),
             ),
+            Scale(
+                quantity="corrupted_accuracy",
+                steps=((0.25, Severity.HIGH), (0.50, Severity.MEDIUM), (0.75, Severity.LOW)),
+            ),
+            Scale(
+                quantity="spatial_accuracy",
+                steps=((0.05, Severity.HIGH), (0.25, Severity.MEDIUM), (0.50, Severity.LOW)),
+            ),
+            Scale(
+                quantity="patch_accuracy",
+                steps=((0.05, Severity.CRITICAL), (0.25, Severity.HIGH), (0.50, Severity.MEDIUM), (0.75, Severity.LOW)),
+            ),
+            Scale(
+                quantity="viewed_accuracy",
+                steps=((0.05, Severity.CRITICAL), (0.25, Severity.HIGH), (0.50, Severity.MEDIUM), (0.75, Severity.LOW)),
+            ),
+            # how many times the usual cost one chosen input can cause
+            Scale(
+                quantity="cost_ratio",
+                steps=((100.0, Severity.CRITICAL), (10.0, Severity.HIGH), (4.0, Severity.MEDIUM), (2.0, Severity.LOW)),
+            ),
+            # a share of operations that only hardware which skips zeros saves
+            Scale(quantity="energy_ratio", steps=((4.0, Severity.MEDIUM), (2.0, Severity.LOW))),
         ),
     ),
     module=__name__,
