@@ -1,0 +1,1 @@
+"""What happens to inputs without an adversary: noise, blur, weather, geometry, compression; for tables drift."""
