@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from redan.core import catalogue
 from redan.core.budget import Budget, parse_limits
-from redan.core.errors import UsageError
 from redan.core.inputs import Inputs
 from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
@@ -25,8 +23,10 @@ from redan.evidence.blobs import FolderBlobs
 from redan.runner.opening import SAMPLE_ROWS, dataset, fit
 from redan.runner.plan import Choice, attacking, plan
 from redan.runner.run import Session, run
-from redan.runner.split import held_out
 from redan.runner.target import Target
+
+if TYPE_CHECKING:
+    from redan.runner.harden import Hardened
 
 Data = Any
 """(x, y) arrays or tensors, a torch Dataset, a Dataset of ours, a built-in name, or a path."""
@@ -143,46 +143,50 @@ def attack(
 
 
 def harden(
-    net: Target, *, against: str, budget: str = "", seed: int = 0, observe: Observer = SILENT, **params: Any
-) -> Target:
+    net: Target,
+    *,
+    against: str,
+    budget: str = "",
+    seed: int = 0,
+    mitigations: Sequence[str] = (),
+    clean_loss: float | None = None,
+    observe: Observer = SILENT,
+    **params: Any,
+) -> Hardened:
     """Make a better subject, with a new digest and this one in its lineage; the one given stays as it was.
 
-    Without training data the rows of the test data are split by the seed: one half trains, and the returned target is
-    measured on the other half only.
+    Candidates train on most of the training rows and are compared on the rest under a quick attack. Without training
+    data the rows of the test data are split by the seed: one half trains, and the returned target is measured on the
+    other half only.
 
     Args:
         net: what `subject` returned.
         against: threat to reduce.
-        budget: most to spend on training.
+        budget: most to spend on all candidates.
         seed: root seed.
+        mitigations: exactly these; those that run by default when empty.
+        clean_loss: most clean accuracy to give up, a fraction; 0.1 when None.
         observe: told about progress.
-        **params: parameters of the mitigation: ``norm``, ``eps``, ``epochs`` …
+        **params: parameters of mitigations: ``norm``, ``eps``, ``epochs`` …
+
+    Returns:
+        The target with the best candidate, or with the subject as it was where nothing is better; ``front`` and
+        ``tried`` hold the alternatives.
 
     Raises:
-        UsageError: nothing reduces that threat for this subject.
-        BudgetSpent: before a usable subject existed.
+        UsageError: nothing reduces that threat for this subject, or too few rows.
+        UnknownName: no such mitigation or parameter.
+        BudgetSpent: before any candidate was finished.
     """
-    from redan.core.params import Params
-    from redan.core.subject import require
+    from redan.runner.harden import CLEAN_LOSS, Wanted, search
 
-    candidates = [e for e in catalogue.entries("mitigation") if e.threat == against and e.default]
-    if not candidates:
-        known = sorted({e.threat for e in catalogue.entries("mitigation")})
-        raise UsageError(f"nothing hardens against {against!r} yet", hint=f"known: {', '.join(known)}")
-    chosen = candidates[0]
-    mitigation = catalogue.load(chosen)()
-    require(net.subject, *mitigation.spec.needs)
-    kind: type[Params] = mitigation.Params
-    inputs, notes = held_out(net.inputs, seed)
-    better = mitigation.apply(
-        net.subject,
-        inputs,
-        kind.of(_given(params)),
-        budget=Budget(limits=parse_limits(budget)),
-        seed=seed,
-        observe=observe,
+    wanted = Wanted(
+        against=against,
+        mitigations=tuple(mitigations),
+        clean_loss=CLEAN_LOSS if clean_loss is None else clean_loss,
+        params=_given(params),
     )
-    return Target(subject=better, inputs=inputs, notes=(*net.notes, *notes))
+    return search(net, wanted, Session(budget=Budget(limits=parse_limits(budget)), seed=seed, observe=observe))
 
 
 def check(config: Any = None, *, observe: Observer = SILENT) -> Report:

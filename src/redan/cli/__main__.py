@@ -26,7 +26,7 @@ class Verbs(click.Group):
             return None
         from importlib import import_module
 
-        command = import_module(f"redan.cli.{cmd_name}").command
+        command = import_module(f"redan.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

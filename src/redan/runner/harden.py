@@ -1,0 +1,203 @@
+"""Try mitigations within a budget, measure each on held-out training rows, and take one by a stated rule.
+
+No test row takes part in any choice: candidates train on most of the training rows and are compared on the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from redan.core import catalogue
+from redan.core.budget import Budget, Limits
+from redan.core.errors import BudgetSpent, RedanError, UsageError
+from redan.core.seeds import derive
+from redan.runner.harden_candidates import Candidate, Untried, candidates, yardstick
+from redan.runner.harden_measuring import Measured, latency, measured
+from redan.runner.harden_pareto import ORIGINAL, Alternative, choose, front
+from redan.runner.run import Session
+from redan.runner.split import held_out, rows
+from redan.runner.target import Target
+
+if TYPE_CHECKING:
+    from redan.core.inputs import Dataset, Inputs
+    from redan.core.subject import Subject
+
+CLEAN_LOSS = 0.1
+"""Most clean accuracy to give up when nobody says."""
+VALIDATION_SHARE = 5
+"""One training row in so many is held out to compare candidates on …"""
+MOST_VALIDATION = 500
+"""… and at most so many of them are used."""
+FEWEST_VALIDATION = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What somebody asked for.
+
+    Attributes:
+        against: threat to reduce.
+        mitigations: exactly these; those that run by default when empty.
+        clean_loss: most clean accuracy to give up, a fraction.
+        params: parameters of mitigations and of the probe that measures them, by name.
+    """
+
+    against: str
+    mitigations: tuple[str, ...] = ()
+    clean_loss: float = CLEAN_LOSS
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardened(Target):
+    """The subject that was taken, with what it was taken from.
+
+    Attributes:
+        tried: the original and every candidate that was measured, in the order of work.
+        taken: the one of them that this target's subject is.
+        untried: what was not tried, or not to its end, and why.
+    """
+
+    tried: tuple[Alternative, ...]
+    taken: Alternative
+    untried: tuple[Untried, ...] = ()
+
+    @property
+    def front(self) -> tuple[Alternative, ...]:
+        """Those that no other beats in clean or robust accuracy without being worse in the other."""
+        return front(self.tried)
+
+
+def search(net: Target, wanted: Wanted, session: Session) -> Hardened:
+    """Try every candidate within the session's budget.
+
+    Args:
+        net: what is hardened; it stays as it was.
+        wanted: against what, with which mitigations and parameters.
+        session: budget, seed and observer.
+
+    Raises:
+        UsageError: nothing fits, or too few rows.
+        BudgetSpent: no candidate was finished within the budget.
+        SubjectError: the subject itself cannot be measured.
+    """
+    if not 0 <= wanted.clean_loss <= 1:
+        raise UsageError(f"the clean accuracy to give up is {wanted.clean_loss:g}; expected a fraction from 0 to 1")
+    inputs, notes = held_out(net.inputs, session.seed)
+    chosen, untried = candidates(wanted.against, net.subject, inputs, wanted.params, named=wanted.mitigations)
+    work = _Work(wanted=wanted, session=session, probe=yardstick(wanted.against, net.subject).name)
+    fitting, validation = _apart(inputs, session.seed)
+    seen = work.measure(net.subject, validation)
+    tried = [_alternative(ORIGINAL, "", net.subject, seen, validation.role("test"), 0.0, "")]
+    left_out = list(untried)
+    for number, candidate in enumerate(chosen):
+        found = work.attempt(candidate, net.subject, fitting, validation, left=len(chosen) - number)
+        (tried if isinstance(found, Alternative) else left_out).append(found)  # type: ignore[arg-type]  # told apart here
+    if len(tried) == 1:
+        told = "; ".join(f"{u.name}: {u.why}" for u in left_out)
+        raise BudgetSpent(f"no mitigation was tried to its end: {told}", hint="give a larger --budget or fewer rows")
+    taken = choose(tried, clean_loss=wanted.clean_loss)
+    return Hardened(
+        subject=taken.subject,
+        inputs=inputs,
+        notes=(*net.notes, *notes, *_note(taken, validation)),
+        tried=tuple(tried),
+        taken=taken,
+        untried=tuple(left_out),
+    )
+
+
+def share_of(budget: Budget, share: float) -> Limits:
+    """Return a share of what is left of a budget, as limits of its own."""
+    limits = budget.limits
+    return Limits(
+        cpu_s=None if limits.cpu_s is None else max(0.0, limits.cpu_s - budget.cpu_s) * share,
+        wall_s=None if limits.wall_s is None else max(0.0, limits.wall_s - budget.wall_s) * share,
+        queries=None if limits.queries is None else int(max(0, limits.queries - budget.queries) * share),
+        tokens=None if limits.tokens is None else int(max(0, limits.tokens - budget.tokens) * share),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    wanted: Wanted
+    session: Session
+    probe: str
+
+    def measure(self, subject: Subject, validation: Inputs) -> Measured:
+        params = {"plan": "quick", **self.wanted.params}
+        return measured(
+            self.probe, subject, validation, params, replace(self.session, budget=self.session.budget.child())
+        )
+
+    def attempt(
+        self, candidate: Candidate, subject: Subject, fitting: Inputs, validation: Inputs, *, left: int
+    ) -> Alternative | Untried:
+        """Apply one mitigation within its even share of what is left of the budget, and measure what came of it."""
+        entry, session = candidate.entry, self.session
+        if reason := session.budget.stop():
+            return Untried(rule=entry.id, name=entry.name, why=f"not started: {reason}")
+        session.observe.note(f"trying {entry.name}")
+        begun = time.process_time()
+        try:
+            better = catalogue.load(entry)().apply(
+                subject,
+                fitting,
+                candidate.params,
+                budget=session.budget.child(share_of(session.budget, 1 / left)),
+                seed=session.seed,
+                observe=session.observe,
+            )
+            spent_s = time.process_time() - begun
+            seen = self.measure(better, validation)
+        except RedanError as err:
+            return Untried(rule=entry.id, name=entry.name, why=err.message)
+        if seen.partial:
+            return Untried(rule=entry.id, name=entry.name, why=f"made, and not measured to the end: {seen.partial}")
+        note = better.ref.binding.detail
+        return _alternative(entry.name, entry.id, better, seen, validation.role("test"), spent_s, note)
+
+
+def _alternative(
+    name: str, rule: str, subject: Subject, seen: Measured, data: Dataset, spent_s: float, note: str
+) -> Alternative:
+    return Alternative(
+        name=name,
+        rule=rule,
+        subject=subject,
+        clean=seen.clean,
+        robust=seen.robust,
+        latency_s=latency(subject, data.x),
+        training_cpu_s=spent_s,
+        note=note,
+    )
+
+
+def _apart(inputs: Inputs, seed: int) -> tuple[Inputs, Inputs]:
+    """Return the inputs with fewer training rows, and inputs whose test rows are the training rows left out.
+
+    Raises:
+        UsageError: too few training rows.
+    """
+    train = inputs.role("train")
+    out = [derive(seed, "harden", int(index)) % VALIDATION_SHARE == 0 for index in train.indices]
+    compared = [i for i, away in enumerate(out) if away]
+    if len(compared) < FEWEST_VALIDATION:
+        raise UsageError(
+            f"{len(train)} training rows leave {len(compared)} to compare candidates on; expected at least "
+            f"{FEWEST_VALIDATION}",
+            hint="give more training data",
+        )
+    fitting = replace(inputs, train=rows(train, [i for i, away in enumerate(out) if not away]))
+    return fitting, replace(inputs, test=rows(train, compared[:MOST_VALIDATION]))
+
+
+def _note(taken: Alternative, validation: Inputs) -> tuple[str, ...]:
+    n = len(validation.role("test"))
+    told = f"candidates were compared on {n} training rows that none of them was trained on"
+    flattered = "; the model as it was may have been trained on them, which can only flatter it"
+    nothing = ("nothing that was tried is better than the model as it was",) if taken.name == ORIGINAL else ()
+    return (told + flattered, *nothing)

@@ -1,0 +1,126 @@
+"""Which mitigations are tried on a subject, in which order, and why the others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from redan.core import catalogue
+from redan.core.errors import UnknownName, UsageError
+from redan.core.params import Params
+from redan.core.probe import Cost
+
+if TYPE_CHECKING:
+    from redan.core.catalogue import Entry
+    from redan.core.inputs import Inputs
+    from redan.core.subject import Subject
+
+CHEAPEST_FIRST: tuple[str, ...] = get_args(Cost)
+YARDSTICKS: dict[str, tuple[str, ...]] = {"evasion": ("cascade", "hopskipjump")}
+"""Probes that measure what a mitigation of a threat is worth; the first that the subject allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A mitigation with its parameters."""
+
+    entry: Entry
+    params: Params
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untried:
+    """A mitigation that was not tried, or not to its end, and why."""
+
+    rule: str
+    name: str
+    why: str
+
+
+def candidates(
+    against: str, subject: Subject, inputs: Inputs, params: Mapping[str, Any], *, named: Sequence[str] = ()
+) -> tuple[tuple[Candidate, ...], tuple[Untried, ...]]:
+    """Return what to try, the cheap ones first so that they leave their share of a budget to the others.
+
+    Args:
+        against: threat to reduce.
+        subject: what is hardened.
+        inputs: the data at hand.
+        params: parameter name → value, given to every mitigation that knows the name.
+        named: exactly these mitigations; those that run by default when empty.
+
+    Raises:
+        UsageError: nothing reduces that threat, or nothing that does fits this subject.
+        UnknownName: no such mitigation or parameter.
+    """
+    entries = _chosen(against, named)
+    _known(params, entries, against)
+    tried: list[Candidate] = []
+    untried: list[Untried] = []
+    for entry in sorted(entries, key=lambda e: (CHEAPEST_FIRST.index(e.cost), e.id)):
+        why = _unfit(entry, subject, inputs) or (
+            "" if entry.default or named else f"not by default: --mitigation {entry.name}"
+        )
+        found = None if why else _params(entry, params)
+        if isinstance(found, Params):
+            tried.append(Candidate(entry=entry, params=found))
+        else:
+            untried.append(Untried(rule=entry.id, name=entry.name, why=found or why))
+    if not tried:
+        told = "; ".join(f"{u.name}: {u.why}" for u in untried)
+        raise UsageError(f"nothing that hardens against {against} fits {subject.ref.name!r}: {told}")
+    return tuple(tried), tuple(untried)
+
+
+def yardstick(against: str, subject: Subject) -> Entry:
+    """Return the probe that a subject is measured with before and after.
+
+    Raises:
+        UsageError: none fits.
+    """
+    for name in YARDSTICKS.get(against, ()):
+        entry = catalogue.entry("probe", name)
+        if all(need in subject.capabilities for need in entry.needs):
+            return entry
+    raise UsageError(f"no probe of {against} can measure what hardening {subject.ref.name!r} brings")
+
+
+def _chosen(against: str, named: Sequence[str]) -> list[Entry]:
+    every = catalogue.entries("mitigation")
+    if against not in {e.threat for e in every}:
+        known = sorted({e.threat for e in every})
+        raise UsageError(f"nothing hardens against {against!r} yet", hint=f"known: {', '.join(known)}")
+    if not named:
+        return [e for e in every if e.threat == against]
+    found = [catalogue.entry("mitigation", name) for name in named]
+    for entry in found:
+        if entry.threat != against:
+            raise UsageError(f"mitigation {entry.name!r} is against {entry.threat}, not {against}")
+    return found
+
+
+def _known(params: Mapping[str, Any], entries: Sequence[Entry], against: str) -> None:
+    """Refuse a parameter that neither a mitigation nor the probe that measures it has."""
+    probes = [catalogue.entry("probe", name) for name in YARDSTICKS.get(against, ())]
+    known = {name for entry in (*entries, *probes) for name in entry.params}
+    for name in params:
+        if name not in known:
+            raise UnknownName.among("parameter", name, sorted(known))
+
+
+def _unfit(entry: Entry, subject: Subject, inputs: Inputs) -> str:
+    lacking = [need for need in entry.needs if need not in subject.capabilities]
+    if lacking:
+        return f"needs {', '.join(lacking)}, which a {subject.ref.kind} subject does not offer"
+    absent = [role for role in entry.data if getattr(inputs, role) is None]
+    return f"needs {' and '.join(absent)} data" if absent else ""
+
+
+def _params(entry: Entry, params: Mapping[str, Any]) -> Params | str:
+    """Return the parameter set, or why what was asked for is none of this mitigation's."""
+    kind: type[Params] = catalogue.load(entry).Params
+    try:
+        return kind.subset(params)
+    except UsageError as err:
+        return err.message

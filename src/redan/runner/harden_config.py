@@ -1,0 +1,69 @@
+"""Harden the model that settings name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from redan.core.plugins import load_allowed
+from redan.runner.check import notes_of
+from redan.runner.harden_report import harden
+from redan.runner.harden_saving import check_place
+from redan.runner.harden_saving import save as save_weights
+from redan.runner.opening import inputs_of, released, subject_of
+from redan.runner.target import Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from redan.core.config import Config
+    from redan.core.report import Report
+    from redan.runner.harden import Wanted
+    from redan.runner.run import Session
+
+
+def harden_configured(
+    config: Config, wanted: Wanted, session: Session, *, save: Path | None, target: str
+) -> tuple[Report, str]:
+    """Open model and data, harden, and save what was taken.
+
+    Args:
+        config: the settings in force.
+        wanted: against what, with which mitigations; the settings add their parameters.
+        session: budget, seed, policy and stores.
+        save: where the weights go, or None.
+        target: the model as it was typed, for the advice.
+
+    Returns:
+        The report, and how to load what was saved (empty without ``save``).
+
+    Raises:
+        SubjectError: the model or the data cannot be opened, or do not fit.
+        UsageError: nothing hardens it, or it cannot be saved there.
+        BudgetSpent: too little to try anything.
+    """
+    load_allowed(config.settings.plugins.allow)
+    inputs = inputs_of(config)
+    subject = subject_of(config, inputs)
+    with released(subject):
+        if save is not None:
+            check_place(save, subject)
+        wanted = replace(wanted, params=_params(config))
+        asked = {
+            "against": wanted.against,
+            "mitigations": wanted.mitigations,
+            "clean_loss": wanted.clean_loss,
+            "params": dict(wanted.params),
+            "budget": config.settings.attack.budget,
+        }
+        net = Target(subject=subject, inputs=inputs, notes=notes_of(config))
+        report, found = harden(net, wanted, session, asked=asked)
+        advice = save_weights(found, subject, save, target) if save is not None else ""
+        return report, advice
+
+
+def _params(config: Config) -> dict[str, Any]:
+    """Return the norm in force, the radius where somebody chose one, and the further parameters."""
+    attack = config.settings.attack
+    chosen = {} if attack.eps is None else {"eps": attack.eps}
+    return {"norm": attack.norm, **chosen, **attack.params}

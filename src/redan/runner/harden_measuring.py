@@ -1,0 +1,101 @@
+"""What one subject is worth: accuracy with and without an attack, row by row, and what an answer costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from redan.core.errors import SubjectFailed
+from redan.core.finding import Quantity
+from redan.kernels.statistics import median_interval
+from redan.runner.plan import Choice, plan
+from redan.runner.run import Session, run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from redan.core.inputs import Inputs
+    from redan.core.report import Report
+    from redan.core.subject import Subject
+
+REPEATS = 11
+"""Calls that the median of the latency rests on."""
+MOST_ROWS = 256
+"""Rows in each of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """What a probe says of a subject.
+
+    Attributes:
+        report: everything.
+        clean: accuracy without attack.
+        robust: accuracy under it.
+        kept: (n,) bool, rows that withstood.
+        right: (n,) bool, rows that are right without attack.
+        partial: why the measurement was cut short, else empty.
+    """
+
+    report: Report
+    clean: Quantity
+    robust: Quantity
+    kept: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+    partial: str
+
+
+def measured(probe: str, subject: Subject, inputs: Inputs, params: Mapping[str, Any], session: Session) -> Measured:
+    """Run one probe on the test rows.
+
+    Args:
+        probe: its name.
+        subject: what is asked.
+        inputs: the data.
+        params: parameters of which the probe takes those it knows.
+        session: budget, seed and stores.
+
+    Raises:
+        SubjectFailed: the probe failed.
+    """
+    from redan.core import catalogue
+
+    known = catalogue.entry("probe", probe).params
+    choice = Choice(probes=(probe,), params={name: value for name, value in params.items() if name in known})
+    asked = {"probes": choice.probes, "params": dict(choice.params)}
+    report = run(plan([subject], inputs, choice), inputs, subject.ref, session, asked=asked)
+    ran = report.probes[0]
+    if not report.findings:
+        raise SubjectFailed(f"{probe} could not measure {subject.ref.name!r}: {ran.why or ran.outcome}")
+    return Measured(
+        report=report,
+        clean=report.quantity("clean_accuracy"),
+        robust=report.quantity("robust_accuracy"),
+        kept=~np.asarray(report.evidence("success"), bool),
+        right=np.asarray(report.evidence("distance"), float) > 0,
+        partial="" if ran.outcome == "ran" else ran.why or ran.outcome,
+    )
+
+
+def latency(subject: Any, x: NDArray[Any]) -> Quantity:
+    """Return the median CPU seconds a row of an answer to many rows at once, with the interval of the median.
+
+    Raises:
+        SubjectFailed: the subject does not answer.
+    """
+    asked = np.asarray(x)[:MOST_ROWS]
+    subject.labels(asked)  # what is built at the first call is no cost of the others
+    spent = [_cpu_s(subject, asked) / len(asked) for _ in range(REPEATS)]
+    low, high = median_interval(spent)
+    middle = sorted(spent)[REPEATS // 2]
+    return Quantity(name="latency", value=middle, unit="s", n=REPEATS, low=low, high=high, better="lower")
+
+
+def _cpu_s(subject: Any, x: NDArray[Any]) -> float:
+    begun = time.process_time()
+    subject.labels(x)
+    return time.process_time() - begun
