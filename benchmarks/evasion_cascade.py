@@ -1,18 +1,20 @@
-"""Robust accuracy and its price: Redan's cascade beside official APGD-CE or AutoAttack, same model, same images.
+r"""Robust accuracy and its price: Redan's cascade beside official APGD-CE or AutoAttack, same net, same images.
 
     python benchmarks/evasion_cascade.py --norm linf --eps 0.1
-    python benchmarks/evasion_cascade.py --norm l2 --eps 1.0 --contenders redan-standard,peer-autoattack --seeds 5
+    python benchmarks/evasion_cascade.py --net resnet-adversarial --norm l2 --eps 1.0 --seeds 5 \
+        --contenders redan-quick,redan-standard,redan-deep,peer-autoattack
+    python benchmarks/evasion_cascade.py --table benchmarks/results/evasion_*.jsonl
 
-Each contender runs in a process of its own with one thread; its CPU seconds include the start of Python and the import
-of torch. Every adversarial point is judged again by a plain forward inside ball and box. One JSON line a run, then one
-with the ratios. The peer (`pyautoattack`, else `adversarial-robustness-toolbox`) is imported from this environment or
-from --peer FOLDER, filled by `pip install --no-deps --target FOLDER pyautoattack` so that it cannot change torch.
+Nets are those of `architectures.py`, trained when first asked for. Each contender runs in a process of its own with
+one thread; its CPU seconds include the start of Python and the import of torch. Every adversarial point is judged again
+by a plain forward inside ball and box. One JSON line a run, then one with the ratios; a table goes to stderr. The peer
+(`pyautoattack`) is imported from this environment or from --peer FOLDER, filled by `pip install --no-deps --target
+FOLDER pyautoattack` so that it cannot change torch.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import importlib.util
 import json
 import os
@@ -21,6 +23,7 @@ import resource
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean
@@ -29,24 +32,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("REDAN_SHARED", ROOT.parent / "shared"))
 DATA = Path("/usr/share/datasets/fashion-mnist")
-CONTENDERS = ("redan-quick", "redan-standard", "redan-deep", "peer-apgd-ce", "peer-autoattack")
+CONTENDERS = (
+    "redan-quick",
+    "redan-standard",
+    "redan-deep",
+    "redan-fmn",
+    "peer-apgd-ce",
+    "peer-autoattack",
+    "peer-untargeted",
+)
+PEERS = {"apgd-ce": ["apgd-ce"], "untargeted": ["apgd-ce", "fab", "square"]}
+"""Attacks of the official package that are run alone; AutoAttack 'standard' refuses fewer than four classes."""
+BARS = {"linf": 40.0, "l2": 10.0}
+"""AutoAttack's CPU seconds over those of `standard`, at least."""
 
 
 def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--net", default="cnn-adversarial", help="name of a net of architectures.py")
     parser.add_argument("--norm", choices=("linf", "l2"), default="linf")
     parser.add_argument("--eps", type=float, default=0.1)
     parser.add_argument("--offset", type=int, default=0, help="first test image")
     parser.add_argument("--limit", type=int, default=1000, help="number of test images")
-    parser.add_argument("--weights", type=Path, default=SHARED / "models" / "fashion_cnn" / "at01.pt")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with the IDX files of Fashion-MNIST")
     parser.add_argument("--peer", type=Path, help="folder the peer is imported from")
     parser.add_argument("--seeds", type=int, default=1, help="seeds 0 .. N-1 for Redan; the peer runs with seed 0")
     parser.add_argument("--contenders", default="redan-quick,redan-standard,peer-apgd-ce", help=", ".join(CONTENDERS))
+    parser.add_argument("--table", type=Path, nargs="+", help="print the table of stored results and end")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -54,61 +68,26 @@ def options() -> argparse.Namespace:
 
 def missing(args: argparse.Namespace) -> list[str]:
     """What the run needs and does not find."""
-    images = args.data / "t10k-images-idx3-ubyte.gz"
+    import architectures
+
     found = []
-    if not args.weights.is_file():
-        found.append(f"weights {args.weights}: give --weights FILE or set REDAN_SHARED")
-    if not images.is_file():
-        found.append(f"data {images}: apt-get install dataset-fashion-mnist, or give --data FOLDER")
+    if not (args.data / "t10k-images-idx3-ubyte.gz").is_file():
+        found.append(f"data in {args.data}: apt-get install dataset-fashion-mnist, or give --data FOLDER")
+    if args.net in architectures.SHARED_WEIGHTS and not architectures.weights(args.net).is_file():
+        found.append(f"weights {architectures.weights(args.net)}: set REDAN_SHARED, or give another --net")
+    if args.net not in {*architectures.SHARED_WEIGHTS, *architectures.RECIPES}:
+        found.append(f"net {args.net}: see architectures.py")
     unknown = set(args.contenders.split(",")) - set(CONTENDERS)
     if unknown:
         found.append(f"contenders {', '.join(sorted(unknown))}: known are {', '.join(CONTENDERS)}")
     return found
 
 
-def network(weights: Path) -> torch.nn.Module:
-    """Build the small convolutional net the weights belong to, counting what passes through it."""
-    import torch
-    from torch import nn
-
-    class FashionCNN(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv1 = nn.Conv2d(1, 16, 4, stride=2, padding=1)
-            self.conv2 = nn.Conv2d(16, 32, 4, stride=2, padding=1)
-            self.fc1 = nn.Linear(32 * 7 * 7, 100)
-            self.fc2 = nn.Linear(100, 10)
-            self.samples = {"forward": 0, "gradient": 0}
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.samples["gradient" if torch.is_grad_enabled() and x.requires_grad else "forward"] += len(x)
-            hidden = torch.relu(self.conv2(torch.relu(self.conv1(x))))
-            return self.fc2(torch.relu(self.fc1(hidden.flatten(1))))
-
-    model = FashionCNN()
-    model.load_state_dict(torch.load(weights, weights_only=True))
-    # the peers are given the same head start: no gradients by the weights
-    return model.eval().requires_grad_(requires_grad=False)
-
-
-def images(args: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
-    """Read the test images, (n, 1, 28, 28) in [0, 1], and their labels."""
-    import torch
-
-    def read(name: str, header: int) -> torch.Tensor:
-        with gzip.open(args.data / name) as file:
-            return torch.frombuffer(bytearray(file.read()[header:]), dtype=torch.uint8)
-
-    chosen = slice(args.offset, args.offset + args.limit)
-    pixels = read("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 1, 28, 28)[chosen].float() / 255
-    return pixels, read("t10k-labels-idx1-ubyte.gz", 8)[chosen].long()
-
-
-def redan(args: argparse.Namespace, depth: str, model: Any, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Run the cascade and return the adversarial points."""
+def redan(args: argparse.Namespace, name: str, model: Any, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Run the cascade, or one member of it, and return the adversarial points."""
     from redan.kernels.attacks.ball import Ball, Box
     from redan.kernels.attacks.cascade import evade
-    from redan.kernels.attacks.plans import plan_for
+    from redan.kernels.attacks.plans import member, plan_for
     from redan.kernels.draws import sample_keys
 
     found = evade(
@@ -117,34 +96,22 @@ def redan(args: argparse.Namespace, depth: str, model: Any, x: torch.Tensor, y: 
         y,
         ball=Ball(norm=args.norm, eps=args.eps, box=Box(low=0.0, high=1.0)),
         keys=sample_keys(args.seed, "RDN-EVA-001", range(args.offset, args.offset + len(x))),
-        plan=plan_for(depth, args.norm),  # type: ignore[arg-type]  # the name of a contender ends with a depth
+        plan=member("fmn") if name == "fmn" else plan_for(name, args.norm),  # type: ignore[arg-type]  # a depth
     )
     return found.adversarial
 
 
-def peer(args: argparse.Namespace, attack: str, model: Any, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Run the official attack, or ART's APGD-CE where only that library is found, and return the points."""
-    import torch
+def peer(args: argparse.Namespace, name: str, model: Any, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Run the official attacks and return the points."""
+    from pyautoattack import AutoAttack
 
+    kwargs = {"version": "custom", "attacks": PEERS[name]} if name in PEERS else {"version": "standard"}
     norm = {"linf": "Linf", "l2": "L2"}[args.norm]
-    if importlib.util.find_spec("pyautoattack"):
-        from pyautoattack import AutoAttack
-
-        kwargs = {"version": "standard"} if attack == "autoattack" else {"version": "custom", "attacks": ["apgd-ce"]}
-        official = AutoAttack(model, norm=norm, eps=args.eps, seed=0, device="cpu", **kwargs)
+    official = AutoAttack(model, norm=norm, eps=args.eps, seed=0, device="cpu", **kwargs)
+    if name in PEERS:
         official.apgd.n_restarts = 1
-        points = official.run_standard_evaluation(x, y, batch_size=500)
-        return points[0] if isinstance(points, tuple) else points
-    from art.attacks.evasion import AutoProjectedGradientDescent
-    from art.estimators.classification import PyTorchClassifier
-
-    shape, loss = (1, 28, 28), torch.nn.CrossEntropyLoss()
-    wrapped = PyTorchClassifier(model, loss, shape, nb_classes=10, clip_values=(0, 1), device_type="cpu")
-    number = {"linf": float("inf"), "l2": 2}[args.norm]
-    apgd = AutoProjectedGradientDescent(
-        wrapped, norm=number, eps=args.eps, eps_step=2 * args.eps, max_iter=100, nb_random_init=1, batch_size=500
-    )
-    return torch.from_numpy(apgd.generate(x.numpy(), y.numpy()))
+    points = official.run_standard_evaluation(x, y, batch_size=500)
+    return points[0] if isinstance(points, tuple) else points
 
 
 def judge(args: argparse.Namespace, model: Any, x: torch.Tensor, y: torch.Tensor, points: torch.Tensor) -> float:
@@ -162,7 +129,7 @@ def judge(args: argparse.Namespace, model: Any, x: torch.Tensor, y: torch.Tensor
 def versions() -> dict[str, str]:
     """Versions of what took part."""
     found = {"python": platform.python_version()}
-    for name in ("redan", "torch", "numpy", "pyautoattack", "adversarial-robustness-toolbox"):
+    for name in ("redan", "torch", "numpy", "pyautoattack"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -170,26 +137,46 @@ def versions() -> dict[str, str]:
     return found
 
 
+def counted(model: torch.nn.Module) -> dict[str, int]:
+    """Count the samples that pass through a net from now on, with and without a gradient by the input."""
+    import torch
+
+    spent = {"forward": 0, "gradient": 0}
+
+    def count(_: object, given: tuple[torch.Tensor, ...]) -> None:
+        spent["gradient" if torch.is_grad_enabled() and given[0].requires_grad else "forward"] += len(given[0])
+
+    model.register_forward_pre_hook(count)
+    return spent
+
+
 def contend(args: argparse.Namespace) -> int:
     """Run one contender in this process and print its line."""
+    import architectures
     import torch
 
     torch.set_num_threads(1)
-    model = network(args.weights)
-    x, y = images(args)
+    # the peers are given the same head start: no gradients by the weights
+    model = architectures.load(args.net).requires_grad_(requires_grad=False)
+    chosen = slice(args.offset, args.offset + args.limit)
+    images, labels = architectures.read(args.data, "t10k")
+    x, y = images[chosen], labels[chosen]
+    y = architectures.relabel(x, y, architectures.classes(args.net), args.data)
     side, _, name = args.only.partition("-")
-    if side == "peer" and not any(map(importlib.util.find_spec, ("pyautoattack", "art"))):
+    if side == "peer" and not importlib.util.find_spec("pyautoattack"):
         sys.stderr.write("no peer: pip install --no-deps --target FOLDER pyautoattack, then --peer FOLDER\n")
         return 3
+    counter = counted(model)
     began = time.process_time()
     points = (redan if side == "redan" else peer)(args, name, model, x, y)
-    attack_cpu_s, spent = time.process_time() - began, dict(model.samples)
+    attack_cpu_s, spent = time.process_time() - began, dict(counter)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     line = {
         "benchmark": "evasion_cascade",
         "contender": args.only,
         "seed": args.seed,
-        "weights": args.weights.name,
+        "net": args.net,
+        "weights": architectures.digest(args.net),
         "norm": args.norm,
         "eps": args.eps,
         "offset": args.offset,
@@ -199,15 +186,65 @@ def contend(args: argparse.Namespace) -> int:
         "attack_cpu_s": round(attack_cpu_s, 2),
         "gradient_samples": spent["gradient"],
         "forward_samples": spent["forward"],
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
     }
     print(json.dumps(line), flush=True)
     return 0
 
 
+def compared(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Ratios of one setting, and whether the bars hold where AutoAttack took part."""
+    cpu_s = {name: fmean(line["cpu_s"] for line in lines) for name, lines in runs.items()}
+    ours, peers = [n for n in cpu_s if n.startswith("redan")], [n for n in cpu_s if n.startswith("peer")]
+    summary: dict[str, Any] = {
+        "benchmark": "evasion_cascade",
+        **{key: next(iter(runs.values()))[0][key] for key in ("net", "norm", "eps", "offset", "n")},
+        "robust_accuracy": {name: [line["robust_accuracy"] for line in lines] for name, lines in runs.items()},
+        "cpu_s": {name: round(value, 2) for name, value in cpu_s.items()},
+        "ratio": {f"{theirs}/{own}": round(cpu_s[theirs] / cpu_s[own], 2) for own in ours for theirs in peers},
+    }
+    if {"redan-standard", "peer-autoattack"} <= runs.keys():
+        theirs = runs["peer-autoattack"][0]["robust_accuracy"]
+        no_higher = [line["robust_accuracy"] <= theirs for line in runs["redan-standard"]]
+        ratio = cpu_s["peer-autoattack"] / cpu_s["redan-standard"]
+        summary["verdict_no_higher"] = f"{sum(no_higher)} of {len(no_higher)} seeds"
+        summary["holds"] = sum(no_higher) >= 0.8 * len(no_higher) and ratio >= BARS[summary["norm"]]
+    return summary
+
+
+def table(lines: list[dict[str, Any]]) -> str:
+    """Markdown: time against accuracy, one row a setting and contender, with the Wilson interval of the worst seed."""
+    from redan.kernels.statistics import wilson
+
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for line in lines:
+        if "contender" in line and "net" in line:
+            key = (line["net"], line["norm"], line["eps"], line["offset"], line["n"], line["contender"])
+            groups.setdefault(key, []).append(line)
+    rows = [
+        "| net | norm, eps | first image, n | contender | robust accuracy, %, by seed | 95 % | CPU s | attack |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for (net, norm, eps, offset, n, name), runs in groups.items():
+        shares = [line["robust_accuracy"] for line in runs]
+        low, high = wilson(round(max(shares) * n), n)
+        told = " ".join(f"{100 * share:.1f}" for share in shares)
+        spent, attack = (fmean(line[key] for line in runs) for key in ("cpu_s", "attack_cpu_s"))
+        rows.append(
+            f"| {net} | {norm} {eps:g} | {offset}, {n} | {name} | {told} | {100 * low:.1f} - {100 * high:.1f} "
+            f"| {spent:.1f} | {attack:.1f} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
 def main() -> int:
     """Run every contender in its own process, print their lines, then the ratios."""
     args = options()
+    if args.table:
+        sys.stdout.write(table([json.loads(line) for file in args.table for line in file.read_text().splitlines()]))
+        return 0
     if args.only:
         return contend(args)
     if lacks := missing(args):
@@ -216,7 +253,10 @@ def main() -> int:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     if args.peer:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(args.peer), os.environ.get("PYTHONPATH"))))
-    lines: dict[str, list[dict[str, Any]]] = {}
+    trainer = [sys.executable, str(Path(__file__).with_name("architectures.py")), args.net]
+    if not args.net.startswith("cnn") and (code := subprocess.run(trainer, env=environment, check=False).returncode):
+        return code
+    runs: dict[str, list[dict[str, Any]]] = {}
     for name in args.contenders.split(","):
         for seed in range(args.seeds if name.startswith("redan") else 1):
             words = [sys.executable, __file__, *sys.argv[1:], "--only", name, "--seed", str(seed)]
@@ -225,17 +265,9 @@ def main() -> int:
                 return done.returncode
             sys.stdout.write(done.stdout)
             sys.stdout.flush()
-            lines.setdefault(name, []).append(json.loads(done.stdout.splitlines()[-1]))
-    cpu_s = {name: fmean(line["cpu_s"] for line in runs) for name, runs in lines.items()}
-    ours, peers = [n for n in cpu_s if n.startswith("redan")], [n for n in cpu_s if n.startswith("peer")]
-    summary = {
-        "benchmark": "evasion_cascade",
-        "robust_accuracy": {name: [line["robust_accuracy"] for line in runs] for name, runs in lines.items()},
-        "cpu_s": {name: round(value, 2) for name, value in cpu_s.items()},
-        "ratio": {f"{theirs}/{own}": round(cpu_s[theirs] / cpu_s[own], 2) for own in ours for theirs in peers},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
-    print(json.dumps(summary))
+            runs.setdefault(name, []).append(json.loads(done.stdout.splitlines()[-1]))
+    print(json.dumps(compared(runs)))
+    sys.stderr.write(table([line for lines in runs.values() for line in lines]))
     return 0
 
 
