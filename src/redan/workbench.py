@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redan.core.budget import Budget, parse_limits
+from redan.core.codec import decode
+from redan.core.constraints import Rules
 from redan.core.inputs import Inputs
 from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
 from redan.core.report import Report
 from redan.evidence.blobs import FolderBlobs
-from redan.runner.opening import SAMPLE_ROWS, dataset, fit
+from redan.runner.opening import SAMPLE_ROWS, check_rules, dataset, fit
 from redan.runner.plan import Choice, attacking, plan
 from redan.runner.run import Session, run
 from redan.runner.target import Target
@@ -47,6 +49,7 @@ def subject(
     limit: int = 0,
     offset: int = 0,
     trust: bool = False,
+    constraints: Mapping[str, Any] | None = None,
 ) -> Target:
     """Make something measurable.
 
@@ -65,8 +68,10 @@ def subject(
         limit: most rows of data to use; 0 means all.
         offset: rows of data to skip first.
         trust: load a file that is not judged safe, in a sandbox, for labels and scores only.
+        constraints: what may change in a row of a table, as ``[constraints]`` of redan.toml has it.
 
     Raises:
+        UsageError: a constraint that names no column or contradicts another.
         UnsafeArtifact: the model's file is not safe to load and ``trust`` is not set.
         ShapeMismatch: model and data do not fit together.
         SubjectError: it cannot be measured, with the reason.
@@ -75,6 +80,8 @@ def subject(
     from redan.subjects.open import open_subject
 
     test = dataset(data, limit=limit, offset=offset)
+    rules = decode(Rules, constraints or {}, "constraints")
+    check_rules(rules, test)
     opened = open_subject(
         model,
         kind=kind,
@@ -87,7 +94,7 @@ def subject(
         trust=trust,
         sample=None if test is None else test.x[:SAMPLE_ROWS],
     )
-    inputs = Inputs(test=test, train=dataset(train))
+    inputs = Inputs(test=test, train=dataset(train), constraints=rules)
     fit(opened, inputs)
     return Target(subject=opened, inputs=inputs)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from redan.core.constraints import Rules
 from redan.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 
@@ -51,7 +50,7 @@ class Inputs:
         reference: data of the same kind that neither training nor test has seen.
         canary: records planted to be looked for.
         sensitive: names of the columns that describe people.
-        constraints: feature name → rule for tabular attacks (range, integer, immutable, one-hot group …).
+        constraints: what may change in a row of a table.
     """
 
     test: Dataset | None = None
@@ -59,7 +58,7 @@ class Inputs:
     reference: Dataset | None = None
     canary: Dataset | None = None
     sensitive: tuple[str, ...] = ()
-    constraints: Mapping[str, str] = field(default_factory=dict)
+    constraints: Rules = field(default_factory=Rules)
 
     def role(self, name: str) -> Dataset:
         """Return the data of a role.

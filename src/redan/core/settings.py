@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from redan.core.card import Card
+from redan.core.constraints import Rules
 from redan.core.errors import ConfigError
 from redan.core.finding import Severity
 from redan.core.policy import Ignore
@@ -273,6 +274,7 @@ class Settings:
     model: Model = field(default_factory=Model)
     endpoint: Endpoint = field(default_factory=Endpoint)
     data: Data = field(default_factory=Data)
+    constraints: Rules = field(default_factory=Rules)
     card: Card = field(default_factory=Card)
     scan: Scan = field(default_factory=Scan)
     attack: Attack = field(default_factory=Attack)

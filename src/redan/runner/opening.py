@@ -10,6 +10,7 @@ from redan.core.inputs import Dataset, Inputs
 
 if TYPE_CHECKING:
     from redan.core.config import Config
+    from redan.core.constraints import Rules
     from redan.core.subject import Subject
 
 
@@ -37,7 +38,22 @@ def inputs_of(config: Config, *, most: int = 0) -> Inputs:
     limit = min(filter(None, (data.limit, most)), default=0)
     test = dataset(_place(config, data.test), limit=limit, offset=data.offset, label=data.label)
     train = dataset(_place(config, data.train), label=data.label)
-    return Inputs(test=test, train=train, sensitive=data.sensitive)
+    rules = config.settings.constraints
+    check_rules(rules, test)
+    return Inputs(test=test, train=train, sensitive=data.sensitive, constraints=rules)
+
+
+def check_rules(rules: Rules, test: Dataset | None) -> None:
+    """See that the rules of a table speak of its columns, before anything is asked of a model.
+
+    Raises:
+        ShapeMismatch: the data are no table.
+        UsageError: a rule names no column of it, or contradicts another.
+    """
+    if rules and test is not None:
+        from redan.kernels.constraints.resolving import of_table
+
+        of_table(rules, test)
 
 
 def _place(config: Config, value: str) -> str | None:

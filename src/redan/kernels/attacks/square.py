@@ -267,7 +267,7 @@ def _window(row: Floats, column: Floats, side: int, shape: tuple[int, ...]) -> W
 
 def _mound(height: int, width: int) -> NDArray[np.float64]:
     """A window that is highest in its middle, of length 1 (equation 3 of section 3.3)."""
-    half = width // 2
+    half = max(height, width) // 2
     rows = np.abs(np.arange(height) - (height - 1) / 2) if height > 1 else np.zeros(1)
     columns = np.abs(np.arange(width) - (width - 1) / 2)
     away = np.maximum(rows[:, None], columns[None, :]).astype(np.int64)
