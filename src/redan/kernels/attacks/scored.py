@@ -13,18 +13,11 @@ from redan.kernels.attacks.decision import Asker, Predict, Scored
 from redan.kernels.attacks.watch import Watch, never, silent
 
 if TYPE_CHECKING:
+    from redan.kernels.attacks.reach import Asked
     from redan.kernels.draws import Keys
 
 Floats: TypeAlias = NDArray[np.float32]
 Places: TypeAlias = NDArray[np.int64]
-Project: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]
-"""Maps points (m, ...) of the samples at places (m,) to the points that may be asked, (m, ...)."""
-
-
-def unchanged(points: Floats, places: Places) -> Floats:
-    """Allow every point: the projection where nothing but ball and box constrains."""
-    del places
-    return points
 
 
 class Standing:
@@ -35,7 +28,7 @@ class Standing:
         inputs: shape (n, ...).
         labels: true classes, shape (n,).
         keys: one key a sample, shape (n,).
-        project: what is done to every point before it is asked.
+        reach: what is asked in place of a point; the point itself when None.
         batch_size: most rows in one call.
         max_queries: most rows in all; None: no limit.
         stop: asked between calls; a text ends the attack.
@@ -52,7 +45,7 @@ class Standing:
         labels: NDArray[np.integer],
         keys: Keys,
         *,
-        project: Project = unchanged,
+        reach: Asked | None = None,
         batch_size: int = 10_000,
         max_queries: int | None = None,
         stop: Callable[[], str | None] = never,
@@ -70,12 +63,12 @@ class Standing:
         self.success = np.zeros(len(inputs), dtype=np.bool_)
         self.spent = np.zeros(len(inputs), dtype=np.int64)
         self._labels = np.asarray(labels)
-        self._project = project
+        self._reach = reach
 
     def start(self) -> None:
         """Ask about the inputs themselves."""
         if len(self.inputs):
-            self.offer(np.arange(len(self.inputs)), self.inputs, as_they_are=True)
+            self.offer(np.arange(len(self.inputs)), self.inputs)
 
     def active(self) -> Places:
         """Places of the samples that still stand, none once the attack must end."""
@@ -83,20 +76,23 @@ class Standing:
             return np.zeros(0, dtype=np.int64)
         return np.flatnonzero(~self.success)
 
-    def margins(self, places: Places, points: Floats) -> tuple[Floats, NDArray[np.float64], NDArray[np.bool_]] | None:
-        """Ask about a point of each place: the points really asked, margins (m,), whether the model errs (m,)."""
-        asked = self._project(points, places)
-        return self._ask(places, asked)
-
-    def offer(self, places: Places, points: Floats, *, as_they_are: bool = False) -> NDArray[np.bool_] | None:
-        """Ask about a point of each place and keep those of a lower margin; which were kept, None when stopped."""
-        answer = self._ask(places, points) if as_they_are else self.margins(places, points)
+    def ask(self, places: Places, points: Floats) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+        """Margin at a point of each place and whether the model errs there, (m,) each; None when stopped."""
+        answer = self.asker.scores(points if self._reach is None else self._reach.rows(points, places))
         if answer is None:
             return None
-        asked, margin, wrong = answer
+        np.add.at(self.spent, places, 1)
+        return margins(answer, self._labels[places])
+
+    def offer(self, places: Places, points: Floats) -> NDArray[np.bool_] | None:
+        """Ask about a point of each place and keep those of a lower margin; which were kept, None when stopped."""
+        answer = self.ask(places, points)
+        if answer is None:
+            return None
+        margin, wrong = answer
         kept = (margin < self.margin[places]) | wrong
         chosen = places[kept]
-        self.points[chosen], self.margin[chosen], self.success[chosen] = asked[kept], margin[kept], wrong[kept]
+        self.points[chosen], self.margin[chosen], self.success[chosen] = points[kept], margin[kept], wrong[kept]
         return kept
 
     def result(self) -> Scored:
@@ -111,14 +107,6 @@ class Standing:
             complete=self.asker.watch.reason is None,
             reason=self.asker.watch.reason,
         )
-
-    def _ask(self, places: Places, points: Floats) -> tuple[Floats, NDArray[np.float64], NDArray[np.bool_]] | None:
-        answer = self.asker.scores(points)
-        if answer is None:
-            return None
-        np.add.at(self.spent, places, 1)
-        margin, wrong = margins(answer, self._labels[places])
-        return points, margin, wrong
 
 
 def margins(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

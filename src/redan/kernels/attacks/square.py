@@ -11,18 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redan.kernels import draws
-from redan.kernels.attacks.scored import Floats, Places, Project, Standing, unchanged
+from redan.kernels.attacks.scored import Floats, Places, Standing
 from redan.kernels.attacks.watch import never, silent
 
 if TYPE_CHECKING:
     from redan.kernels.attacks.ball import Ball
     from redan.kernels.attacks.decision import Predict, Scored
+    from redan.kernels.attacks.reach import Asked
 
 _TINY = 1e-10
 _SCHEDULE = ((10, 1), (50, 2), (200, 4), (500, 8), (1000, 16), (2000, 32), (4000, 64), (6000, 128), (8000, 256))
@@ -52,7 +53,7 @@ def square(
     ball: Ball,
     keys: draws.Keys,
     settings: SquareSettings,
-    project: Project = unchanged,
+    reach: Asked | None = None,
     batch_size: int = 10_000,
     max_queries: int | None = None,
     stop: Callable[[], str | None] = never,
@@ -67,7 +68,8 @@ def square(
         ball: norm, radius and legal values.
         keys: one key a sample (`draws.sample_keys`), shape (n,).
         settings: how much to ask.
-        project: what is done to every point before it is asked; what it returns should lie in the ball.
+        reach: what is asked in place of a point (a table's allowed rows); the point itself when None. The points of
+            the result are those of the search: hand them to `reach.rows` again.
         batch_size: most rows in one call.
         max_queries: most rows in all; None: no limit.
         stop: asked between calls; a text ends the attack with the partial result and that reason.
@@ -79,11 +81,11 @@ def square(
     """
     grid = Grid.of(inputs.shape)
     standing = Standing(
-        lambda points: scores(grid.outward(points)),
+        scores,
         grid.inward(np.asarray(inputs, dtype=np.float32)),
         labels,
         keys,
-        project=lambda points, places: grid.inward(project(grid.outward(points), places)),
+        reach=_Outward(grid, reach),
         batch_size=batch_size,
         max_queries=max_queries,
         stop=stop,
@@ -153,6 +155,18 @@ class Grid:
         if self.last:
             return np.ascontiguousarray(np.moveaxis(points, 1, 3))
         return points.reshape(len(points), *self.shape)
+
+
+class _Outward:
+    """What is asked in place of points that lie on a grid."""
+
+    def __init__(self, grid: Grid, reach: Asked | None) -> None:
+        self._grid, self._reach = grid, reach
+
+    def rows(self, points: Floats, places: Places) -> NDArray[Any]:
+        """Bring them back to the inputs' shape, then to what may be asked."""
+        outward = self._grid.outward(points)
+        return outward if self._reach is None else self._reach.rows(outward, places)
 
 
 class _Moves(Protocol):
