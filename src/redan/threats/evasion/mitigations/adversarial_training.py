@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from redan.core import params as core_params
 from redan.core.catalogue import mitigation
-from redan.core.errors import BudgetSpent
 from redan.core.probe import Spec
-from redan.core.seeds import derive
-from redan.subjects.fit import check_fit
 from redan.threats.evasion.setting import setting
+from redan.threats.evasion.teaching import ball_of, course_of, lessons_of, pupil, taught, told_of
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from redan.core.budget import Budget
-    from redan.core.inputs import Dataset, Inputs
+    from redan.core.inputs import Inputs
     from redan.core.progress import Observer
-    from redan.core.subject import Subject, Trainable
+    from redan.core.subject import Subject
+    from redan.kernels.training.adversary import Adversary
     from redan.threats.evasion.measured import Setting
-
-    class Teachable(Subject, Trainable):
-        """A subject that can be trained further."""
+    from redan.threats.evasion.teaching import Pupil, Teachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +30,24 @@ class AdversarialTrainingParams(core_params.Params):
         eps: its radius on the inputs' own scale; the usual one for the norm when absent.
         epochs: passes over the training data.
         steps: attack steps for each batch.
+        length: length of a step over eps; the usual one for the number of steps when absent.
+        keep: go on from what the last epoch found for each row; needs the memory of the training data once more.
+        easy: rows whose class has at least this probability after a step take no further one; 1 lets all take all.
         batch_size: rows in a batch.
         learning_rate: Adam's, at its highest.
+        start: train on from the weights given, or from fresh ones.
     """
 
     norm: Literal["linf", "l2"] = "linf"
     eps: float | None = None
-    epochs: int = 20
-    steps: int = 5
-    batch_size: int = 128
-    learning_rate: float = 1e-3
+    epochs: int = 10
+    steps: int = 1
+    length: float | None = None
+    keep: bool = True
+    easy: float = 1.0
+    batch_size: int = 256
+    learning_rate: float = 3e-3
+    start: Literal["given", "scratch"] = "given"
 
 
 @mitigation(
@@ -62,15 +60,17 @@ class AdversarialTrainingParams(core_params.Params):
         needs=("gradients", "trainable"),
         data=("train",),
         cost="minutes",
-        references=("arxiv:1706.06083", "atlas:AML.M0003"),
+        references=("arxiv:1706.06083", "arxiv:1912.11969", "atlas:AML.M0003"),
     )
 )
 class AdversarialTraining:
-    """Trains a copy of the model on the worst inputs within ε, starting from its weights.
+    """Trains a copy of the model on the worst inputs within ε.
 
     What it does:
-        For each batch an attack of a few steps from a random start finds inputs with a high loss inside the ball and
-        the box; the model learns on them. The strength grows over the first third of the epochs.
+        For each batch an attack finds inputs with a high loss inside the ball and the box; the model learns on them.
+        By default the attack of one epoch goes on where that of the epoch before ended, so that one step a batch is
+        as good as several from a random start; ``keep=false steps=7`` is the recipe of the paper. The radius grows
+        over the first tenth, the learning rate rises and falls, and the average of the last weights is the result.
 
     Why it helps:
         It is the defence that has withstood adaptive attacks best, and the price is visible: clean accuracy and
@@ -83,14 +83,16 @@ class AdversarialTraining:
         ε on the inputs' own scale.
 
     Cost:
-        About ``steps + 1`` times ordinary training.
+        About ``steps + 1`` times ordinary training; ``easy`` below 1 saves steps where nothing is to be learnt.
 
     Sources:
         Madry, Makelov, Schmidt, Tsipras & Vladu 2018, "Towards deep learning models resistant to adversarial
-        attacks", equation 2.1.
+        attacks", equation 2.1; Zheng, Zhang, Gu, Lee & Prakash 2020, "Efficient adversarial training with
+        transferable adversarial examples", section 3.2 (attacks that go on).
 
     Limits:
-        It helps against the norm and radius it was trained for, and usually costs some clean accuracy.
+        It helps against the norm and radius it was trained for, and usually costs some clean accuracy. Attacks that go
+        on need the same rows each epoch, so nothing is augmented.
     """
 
     spec: ClassVar[Spec]
@@ -111,83 +113,34 @@ class AdversarialTraining:
         Raises:
             BudgetSpent: before the first epoch was over.
         """
+        from torch.nn import functional
+
         data = inputs.role("train")
-        check_fit(subject, data)
-        where = setting(subject, data, params.norm, params.eps)
-        net = copy.deepcopy(subject.module)
-        with _own_randomness(derive(seed, self.spec.id, "dropout")):
-            done = _train(net, data, where, params, budget=budget, seed=seed, observe=observe)
-        note = f"adversarial training, {where.norm} {where.eps:g}, {done} of {params.epochs} epochs, seed {seed}"
-        return subject.rebuilt(net.eval(), note=note)
+        course = course_of(epochs=params.epochs, batch_size=params.batch_size, learning_rate=params.learning_rate)
+        with lessons_of(subject, self.spec, seed):
+            learner = pupil(subject, data, params.start)
+            where = setting(subject, data, params.norm, params.eps)
+            foe = _adversary(learner, where, params, seed)
+            trained = taught(
+                self.spec,
+                learner,
+                lambda batch: functional.cross_entropy(learner.net(foe.worst(batch)), batch.labels),
+                course,
+                budget=budget,
+                seed=seed,
+                observe=observe,
+            )
+        steps = f"{params.steps} {'kept' if params.keep else 'fresh'} steps"
+        note = f"adversarial training, {where.norm} {where.eps:g}, {steps}, {foe.gradients} gradients of inputs"
+        return subject.rebuilt(learner.net, note=f"{note}, {told_of(trained, course, params.start, seed)}")
 
 
-@contextmanager
-def _own_randomness(seed: int) -> Iterator[None]:
-    """Let layers such as dropout draw from a stream of our own, and give the global one back untouched."""
-    import torch
+def _adversary(learner: Pupil, where: Setting, params: AdversarialTrainingParams, seed: int) -> Adversary:
+    from redan.kernels.training.adversary import Adversary, Strength, offsets
+    from redan.kernels.training.randomness import generator
 
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(torch.Generator().manual_seed(seed % 2**63).get_state())
-        yield
-
-
-def _train(
-    net: nn.Module,
-    data: Dataset,
-    where: Setting,
-    params: AdversarialTrainingParams,
-    *,
-    budget: Budget,
-    seed: int,
-    observe: Observer,
-) -> int:
-    """Train in place and return how many epochs were finished."""
-    import torch
-
-    x = torch.as_tensor(np.asarray(data.x, np.float32))
-    y = torch.as_tensor(np.asarray(data.y, np.int64))
-    generator = torch.Generator().manual_seed(derive(seed, "adversarial-training") % 2**63)
-    optimiser = torch.optim.Adam(net.parameters(), lr=params.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, params.epochs)
-    observe.started("adversarial-training", params.epochs)
-    for epoch in range(params.epochs):
-        strength = where.eps * min(1.0, 3 * (epoch + 1) / params.epochs)
-        for rows in torch.randperm(len(x), generator=generator).split(params.batch_size):
-            if reason := budget.stop():
-                return _ended(epoch, reason, observe)
-            net.eval()
-            moved = _worst(net, x[rows], y[rows], where, strength, params.steps, generator)
-            net.train()
-            optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(net(moved), y[rows]).backward()
-            optimiser.step()
-        schedule.step()
-        observe.advanced("adversarial-training", epoch + 1, params.epochs)
-    observe.finished("adversarial-training")
-    return params.epochs
-
-
-def _ended(epoch: int, reason: str, observe: Observer) -> int:
-    if epoch == 0:
-        raise BudgetSpent(f"adversarial training did not finish its first epoch: {reason}", hint="give a larger budget")
-    observe.finished("adversarial-training", reason)
-    return epoch
-
-
-def _worst(net: nn.Module, x: Tensor, y: Tensor, where: Setting, eps: float, steps: int, generator: Any) -> Tensor:
-    """Climb the loss from a random start, within eps of x and inside the box."""
-    import torch
-
-    from redan.kernels.attacks.ball import Ball, Box
-    from redan.kernels.attacks.projection import project, steepest
-
-    low, high = where.bounds
-    ball = Ball(norm=where.norm, eps=eps, box=Box(low=low, high=high))
-    noise = (torch.rand(x.shape, generator=generator) * 2 - 1) * eps
-    point = project(x + noise, x, ball)
-    for _ in range(steps):
-        point = point.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(torch.nn.functional.cross_entropy(net(point), y, reduction="sum"), point)
-        # steepest() frees the directions of descent from the box, so descent on the negated loss is what it serves
-        point = project(point.detach() - 2.5 * eps / steps * steepest(-slope, point.detach(), ball), x, ball)
-    return point.detach()
+    draws = generator(seed, AdversarialTraining.spec.id, "attack")
+    ball = ball_of(where)
+    strength = Strength.usual(params.steps, length=params.length, easy=params.easy)
+    kept = offsets(learner.inputs, ball, draws) if params.keep else None
+    return Adversary(learner.net, ball, strength, draws, kept)

@@ -1,0 +1,1 @@
+"""The mathematics of training: losses, inner attacks, schedules, averages of weights, smaller students."""
