@@ -57,7 +57,7 @@ class Batch:
     labels: Tensor
     """Classes, int64, shape (m,)."""
     share: float
-    """How much of the training is over, in [0, 1)."""
+    """How much of the training is over, in (0, 1)."""
 
 
 Lesson: TypeAlias = Callable[[Batch], "Tensor"]
@@ -112,8 +112,9 @@ def train(
         for rows in torch.randperm(len(inputs), generator=generator).tensor_split(parts):
             if watch.stopped():
                 break
-            batch = Batch(rows=rows, inputs=inputs[rows], labels=labels[rows], share=done / total)
-            _step(optimiser, lesson(batch), course.pace(done / total))
+            share = (done + 0.5) / total
+            batch = Batch(rows=rows, inputs=inputs[rows], labels=labels[rows], share=share)
+            _step(optimiser, lesson(batch), course.pace(share))
             average.update()
             done += 1
             if after_batch is not None:

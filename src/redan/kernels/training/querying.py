@@ -74,7 +74,7 @@ def query(
             if watch.stopped():
                 break
             optimiser.zero_grad()
-            share = (rounds + step / steps) / course.epochs
+            share = (rounds + (step + 0.5) / steps) / course.epochs
             for _ in range(course.batch_size):
                 _episode(net, sampler.draw(), plan, share, attacks)
             for group in optimiser.param_groups:
