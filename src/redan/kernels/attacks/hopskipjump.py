@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from redan.core.errors import ShapeMismatch
 from redan.kernels import draws
 from redan.kernels.attacks.decision import Asker, Decided
+from redan.kernels.attacks.reach import Anywhere, Reach, norms
 from redan.kernels.attacks.watch import Watch, never, silent
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def hopskipjump(
     batch_size: int = 10_000,
     max_queries: int | None = None,
     rest_within: float = 0.0,
+    reach: Reach | None = None,
     stop: Callable[[], str | None] = never,
     progress: Callable[[str, int, int], None] = silent,
 ) -> Decided:
@@ -78,6 +80,8 @@ def hopskipjump(
         batch_size: most rows in one call.
         max_queries: most rows in all; None: no limit.
         rest_within: a sample rests once its distance is no larger; 0 never rests.
+        reach: what is asked in place of a point (a table's allowed rows) and how far that is; the point itself when
+            None. The points of the result are those of the search: hand them to `reach.rows` again.
         stop: asked between calls; a text ends the attack with the partial result and that reason.
         progress: told stage, samples done and samples in all.
 
@@ -89,7 +93,8 @@ def hopskipjump(
         msg = f"{len(inputs)} inputs need as many labels and keys, got {len(labels)} and {len(keys)}"
         raise ShapeMismatch(msg)
     asker = Asker(predict, batch_size=batch_size, max_queries=max_queries, watch=Watch(stop=stop, progress=progress))
-    jump = _Jump(asker, inputs, np.asarray(labels), norm=norm, box=box, keys=keys, settings=settings)
+    asked = reach or Anywhere(inputs, norm)
+    jump = _Jump(asker, inputs, np.asarray(labels), asked, norm=norm, box=box, keys=keys, settings=settings)
     jump.start()
     for iteration in range(settings.iterations):
         if not jump.advance(iteration, rest_within):
@@ -106,13 +111,14 @@ class _Jump:
         asker: Asker,
         inputs: Floats,
         labels: NDArray[np.integer],
+        asked: Reach,
         *,
         norm: Norm,
         box: Box,
         keys: draws.Keys,
         settings: HopSkipJumpSettings,
     ) -> None:
-        self._asker, self._inputs, self._labels = asker, inputs, labels
+        self._asker, self._inputs, self._labels, self._asked = asker, inputs, labels, asked
         self._norm, self._box, self._keys, self._settings = norm, box, keys, settings
         self._points, self._reach = inputs.copy(), np.full(len(inputs), np.inf)
         self._nearest, self._distance = self._points.copy(), self._reach.copy()
@@ -122,12 +128,14 @@ class _Jump:
 
     def start(self) -> None:
         """Classify the inputs and give each well-classified sample a point of another label on the boundary."""
-        answers = self._asker.labels(self._inputs)
+        answers = self._asker.labels(self._asked.rows(self._inputs, np.arange(len(self._inputs))))
         if answers is None:
             return
         self._distance[answers != self._labels] = 0.0
         for place in np.flatnonzero(answers == self._labels):
             self._adopt(int(place), answers)
+        if not self._asked.everywhere:
+            self._check_starts()
         for attempt in range(self._settings.start_tries):
             homeless = np.flatnonzero(np.isinf(self._reach) & (self._distance > 0))
             if len(homeless) == 0:
@@ -149,6 +157,16 @@ class _Jump:
         if len(others):
             best = int(lengths.argmin())
             self._move(np.array([place]), self._inputs[others[best : best + 1]])
+
+    def _check_starts(self) -> None:
+        """Drop the starts that may not be asked as they are and get the true label once they may."""
+        chosen = np.flatnonzero(np.isfinite(self._reach))
+        points = self._points[chosen]
+        self._points[chosen], self._reach[chosen] = self._inputs[chosen], np.inf
+        self._nearest[chosen], self._distance[chosen] = self._inputs[chosen], np.inf
+        wrong = self._wrong(chosen, points[:, None])
+        if wrong is not None:
+            self._move(chosen[wrong[:, 0]], points[wrong[:, 0]])
 
     def advance(self, iteration: int, rest_within: float) -> bool:
         """One round for every sample that is not at rest; False when there is none or the watch says stop."""
@@ -199,10 +217,10 @@ class _Jump:
         near = self._clip(centres + radius * noise)
         # clipping moves points, so the directions really tried are what the answers speak of
         tried = (near - centres) / radius
-        answers = self._asker.labels(near.reshape(-1, *self._inputs.shape[1:]))
+        answers = self._answers(places, near)
         if answers is None:
             return None
-        signs = np.where(answers.reshape(len(places), count) != self._labels[places, None], 1.0, -1.0)
+        signs = np.where(answers != self._labels[places, None], 1.0, -1.0)
         means = signs.mean(axis=1, keepdims=True)
         # all answers alike say nothing about the middle: then their plain mean is the estimate
         weights = np.where(np.abs(means) < 1, signs - means, signs).astype(np.float32)
@@ -263,20 +281,25 @@ class _Jump:
 
     def _wrong(self, places: Places, points: Floats) -> NDArray[np.bool_] | None:
         """Whether each of several points (k, m, ...) of each place gets a wrong label, (k, m); None: stopped."""
-        answers = self._asker.labels(points.reshape(-1, *self._inputs.shape[1:]))
-        return None if answers is None else answers.reshape(points.shape[:2]) != self._labels[places, None]
+        answers = self._answers(places, points)
+        return None if answers is None else answers != self._labels[places, None]
+
+    def _answers(self, places: Places, points: Floats) -> NDArray[np.integer] | None:
+        """Labels of several points (k, m, ...) of each place, (k, m)."""
+        flat, owners = points.reshape(-1, *self._inputs.shape[1:]), np.repeat(places, points.shape[1])
+        answers = self._asker.labels(self._asked.rows(flat, owners))
+        return None if answers is None else answers.reshape(points.shape[:2])
 
     def _move(self, places: Places, points: Floats) -> None:
-        """Stand at points of a wrong label, and remember them where they are the nearest met."""
+        """Stand at points of a wrong label, and remember them where what was asked is the nearest met."""
         lengths = self._lengths(points - self._inputs[places])
         self._points[places], self._reach[places] = points, lengths
+        lengths = lengths if self._asked.everywhere else self._asked.lengths(points, places)
         nearer = lengths < self._distance[places]
         self._nearest[places[nearer]], self._distance[places[nearer]] = points[nearer], lengths[nearer]
 
     def _lengths(self, moves: Floats) -> NDArray[np.float64]:
-        flat = np.abs(moves.reshape(len(moves), self._dimension).astype(np.float64))
-        lengths: NDArray[np.float64] = flat.max(axis=1) if self._norm == "linf" else np.sqrt((flat**2).sum(axis=1))
-        return lengths
+        return norms(moves.astype(np.float64), self._norm)
 
     def _clip(self, points: NDArray[np.floating]) -> Floats:
         inside: Floats = np.clip(points, self._box.low, self._box.high).astype(np.float32)

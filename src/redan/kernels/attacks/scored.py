@@ -113,7 +113,13 @@ def margins(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> tuple[
     """Score of the true class minus the best other score, and whether the largest score is another class's; (n,) each.
 
     On a tie the class of the lower number counts as the answer, as `argmax` has it.
+
+    Raises:
+        ShapeMismatch: a label is no class of the scores.
     """
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < scores.shape[1]:
+        msg = f"labels run from {labels.min()} to {labels.max()}, and the model scores {scores.shape[1]} classes"
+        raise ShapeMismatch(msg, hint="labels are class indices from 0 on, in the order of the model's outputs")
     rows = np.arange(len(scores))
     own = scores[rows, labels].astype(np.float64)
     others = scores.copy()

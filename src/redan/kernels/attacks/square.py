@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from redan.kernels import draws
 from redan.kernels.attacks.scored import Floats, Places, Standing
+from redan.kernels.attacks.shorten import shorten
 from redan.kernels.attacks.watch import never, silent
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class SquareSettings:
     """Queries of each sample, that of the clean input among them."""
     share: float = 0.8
     """Share of the input that the first window covers."""
+    shorten: bool = False
+    """Whether misclassified points are brought back towards their samples at the end, for 14 queries each."""
 
 
 def square(
@@ -94,6 +97,8 @@ def square(
     standing.start()
     if settings.queries > 1 and len(standing.inputs):
         _search(_Linf(standing, ball) if ball.norm == "linf" else _L2(standing, ball), standing, settings)
+        if settings.shorten:
+            shorten(standing, np.flatnonzero(standing.success & (standing.spent > 1)))
     found = standing.result()
     return replace(found, points=grid.outward(found.points))
 
@@ -222,7 +227,7 @@ class _L2:
         _, channels, height, width = self._standing.inputs.shape
         tile = max(1, (height if height > 1 else width) // 5)
         signs = draws.uniform(self._standing.keys[places], (channels, -(-height // tile), -(-width // tile)), stream=1)
-        pattern = _mound(min(tile, height), tile)
+        pattern = _mound_pair(min(tile, height), tile)
         delta = np.kron(np.where(signs < 0.5, -1.0, 1.0), pattern)[:, :, :height, :width].astype(np.float64)
         return self._on_sphere(places, delta)
 

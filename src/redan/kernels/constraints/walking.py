@@ -70,6 +70,11 @@ class Feasible:
         """Return how far those rows lie from their clean ones."""
         return self._far(self.rows(points, places).astype(np.float64), self._clean[places])
 
+    @property
+    def prices(self) -> bool:
+        """Whether any change costs anything."""
+        return bool(self._constraints.unit_cost.any())
+
     def possible(self) -> NDArray[np.bool_]:
         """Return which clean rows break no rule, so that there is anything to attack, (n,)."""
         return self._constraints.feasible(self._clean, self._clean)

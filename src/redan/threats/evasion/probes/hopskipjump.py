@@ -3,53 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.probe import Spec
-from redan.kernels.attacks.ball import Box
 from redan.kernels.attacks.hopskipjump import HopSkipJumpSettings, hopskipjump
 from redan.kernels.draws import sample_keys
-from redan.threats.evasion.measured import Attacked, Setting, finding
-from redan.threats.evasion.scaling import scaling
-from redan.threats.evasion.setting import DEFAULT_EPS, setting
+from redan.threats.evasion.blackbox import BlackBoxParams, found_by, ground
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from redan.core.budget import Budget
     from redan.core.finding import Finding
-    from redan.core.inputs import Dataset, Inputs
+    from redan.core.inputs import Inputs
     from redan.core.progress import Observer
-    from redan.core.subject import Labels, Subject
-    from redan.threats.evasion.scaling import Scaling
-
-    class Labelled(Subject, Labels):
-        """A subject with labels."""
-
+    from redan.threats.evasion.blackbox import Labelled
 
 EFFORT = {"quick": (5, 30), "standard": (10, 100), "deep": (30, 200)}
 """Plan → (iterations, most inputs)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HopSkipJumpParams(core_params.Params):
-    """Parameters of HopSkipJump.
-
-    Attributes:
-        norm: distance that is made small.
-        eps: distance within which an input counts as fallen; on the inputs' own scale, or as a share of each column's
-            range for tables without stated bounds.
-        plan: how much to spend: quick, standard or deep.
-    """
-
-    norm: Literal["linf", "l2"] = "linf"
-    eps: float | None = None
-    plan: Literal["quick", "standard", "deep"] = "standard"
+class HopSkipJumpParams(BlackBoxParams):
+    """Parameters of HopSkipJump."""
 
 
 @probe(
@@ -63,7 +42,7 @@ class HopSkipJumpParams(core_params.Params):
         data=("test",),
         cost="minutes",
         references=("atlas:AML.T0043.001", "atlas:AML.T0015", "owasp:ML01", "arxiv:1904.02144"),
-        unless="RDN-EVA-001",
+        unless="RDN-EVA-020",
     )
 )
 class HopSkipJump:
@@ -96,7 +75,8 @@ class HopSkipJump:
         Chen, Jordan & Wainwright 2020, "HopSkipJumpAttack: a query-efficient decision-based attack", algorithm 2.
 
     Limits:
-        Weaker than attacks with gradients. Integer, categorical and one-hot columns are moved as if continuous.
+        Weaker than attacks with gradients. Whole numbers, categories and fixed columns of a table are respected where
+        [constraints] declares them, and moved as if continuous elsewhere.
     """
 
     spec: ClassVar[Spec]
@@ -114,58 +94,32 @@ class HopSkipJump:
     ) -> Iterator[Finding]:
         """Attack the first test inputs and yield one finding."""
         iterations, most = EFFORT[params.plan]
-        data = first(inputs.role("test"), most)
-        scale = scaling(subject, data)
-        where = _setting(subject, data, params, scale)
-        x = scale.inward(data.x) if scale else np.asarray(data.x, np.float32)
+        at = ground(subject, inputs, params, most, ball=False)
         observe.started("hopskipjump", iterations)
-
-        def predict(points: NDArray[np.float32]) -> NDArray[np.integer]:
-            budget.charge(queries=len(points))
-            return subject.labels(scale.outward(points) if scale else points)
-
         found = hopskipjump(
-            predict,
-            x,
-            np.asarray(data.y),
+            at.asking(subject.labels, budget),
+            at.x,
+            np.asarray(at.data.y),
             norm=params.norm,
-            box=Box(low=where.bounds[0], high=where.bounds[1]),
-            keys=sample_keys(seed, self.spec.id, data.indices),
+            box=at.box,
+            keys=sample_keys(seed, self.spec.id, at.data.indices),
             settings=HopSkipJumpSettings(iterations=iterations),
             max_queries=budget.left_queries(),
-            rest_within=where.eps / 2,
+            rest_within=at.where.eps / 2,
+            reach=at.feasible,
             stop=budget.stop,
             progress=observe.advanced,
         )
-        fell = found.distance <= where.eps
-        wrong = found.distance == 0
-        moved = np.where(_column(fell, found.adversarial), found.adversarial, x)
-        attacked = Attacked(
-            adversarial=scale.outward(moved) if scale else moved,
-            success=fell,
-            distance=found.distance,
-            stages=(("clean", int(wrong.sum())), ("hopskipjump", int((fell & ~wrong).sum()))),
-            forward=found.queries,
-            gradient=0,
-            partial=found.reason or "",
+        told = found_by(
+            self.spec,
+            subject,
+            params,
+            at,
+            points=found.adversarial,
+            wrong=np.isfinite(found.distance),
+            already=found.distance == 0,
+            queries=found.queries,
+            reason=found.reason,
         )
-        observe.finished("hopskipjump", f"{1 - fell.mean():.1%} robust, {found.queries} queries in {found.calls} calls")
-        told = replace(params, eps=where.eps).as_dict()
-        predicted = np.asarray(data.y) if found.reason else subject.labels(attacked.adversarial)
-        yield finding(self.spec, subject.ref.name, told, attacked, where, data, predicted)
-
-
-def _setting(subject: Subject, data: Dataset, params: HopSkipJumpParams, scale: Scaling | None) -> Setting:
-    if scale is None:
-        return setting(subject, data, params.norm, params.eps)
-    eps = DEFAULT_EPS[params.norm] if params.eps is None else params.eps
-    return Setting(norm=params.norm, eps=eps, bounds=(0.0, 1.0), classes=subject.classes or data.classes)
-
-
-def first(data: Dataset, most: int) -> Dataset:
-    """Return the first rows of a data set."""
-    return replace(data, x=data.x[:most], y=data.y[:most], indices=data.indices[:most])
-
-
-def _column(mask: NDArray[np.bool_], like: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return mask.reshape(-1, *([1] * (like.ndim - 1)))
+        observe.finished("hopskipjump", f"{told.title}, {found.queries} queries in {found.calls} calls")
+        yield told

@@ -1,0 +1,117 @@
+"""Square attack: an attacker who sees scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from redan.core import params as core_params
+from redan.core.catalogue import probe
+from redan.core.probe import Spec
+from redan.kernels.attacks.square import SquareSettings, square
+from redan.kernels.draws import sample_keys
+from redan.threats.evasion.blackbox import BlackBoxParams, found_by, ground, log_scores
+
+if TYPE_CHECKING:
+    from redan.core.budget import Budget
+    from redan.core.finding import Finding
+    from redan.core.inputs import Inputs
+    from redan.core.progress import Observer
+    from redan.threats.evasion.blackbox import Scoring
+
+EFFORT = {"quick": (200, 30), "standard": (1000, 100), "deep": (5000, 200)}
+"""Plan → (queries an input, most inputs)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SquareParams(BlackBoxParams):
+    """Parameters of the Square attack."""
+
+
+@probe(
+    Spec(
+        id="RDN-EVA-020",
+        name="square",
+        threat="evasion",
+        title="Robust accuracy against an attacker who sees scores",
+        source="Andriushchenko et al. 2020, ECCV, algorithms 1 to 3",
+        needs=("labels", "scores"),
+        data=("test",),
+        cost="minutes",
+        references=("atlas:AML.T0043.001", "atlas:AML.T0015", "owasp:ML01", "arxiv:1912.00049"),
+        unless="RDN-EVA-001",
+    )
+)
+class Square:
+    """Measures how many inputs fall to a random search that asks for scores.
+
+    What it measures:
+        Robust accuracy within ε, and the distance to the wrong answer found, with scores as the only answer.
+
+    Why it matters:
+        An endpoint that tells how sure it is tells an attacker at every query whether the last change helped.
+
+    How:
+        A square of an image, or a run of columns of a table, is set to the edge of the ball and stays where the true
+        class's lead over the others shrinks; squares become smaller. All inputs advance together, one call a query.
+        What falls is then brought back towards its input as far as the model still errs.
+
+    Shapes:
+        x: (n, …) numbers; tables without stated bounds are scaled by each column's range. y: (n,) class indices.
+
+    Units:
+        Distances on the inputs' own scale, or as a share of each column's range for tables without bounds.
+
+    Error of the estimate:
+        Wilson 95 % interval for the sample of inputs; the value is an upper bound of the true robust accuracy.
+
+    Cost:
+        At most 1000 queries an input with the standard plan, fewer where it falls; at most 100 inputs are attacked.
+
+    Sources:
+        Andriushchenko, Croce, Flammarion & Hein 2020, "Square Attack: a query-efficient black-box adversarial attack
+        via random search", ECCV, algorithms 1 to 3.
+
+    Limits:
+        Weaker than attacks with gradients. Distances are those of the points it found, not the smallest there are.
+        Whole numbers, categories and fixed columns of a table are respected where [constraints] declares them.
+    """
+
+    spec: ClassVar[Spec]
+    Params: ClassVar[type[core_params.Params]] = SquareParams
+
+    def run(
+        self, subject: Scoring, inputs: Inputs, params: SquareParams, *, budget: Budget, seed: int, observe: Observer
+    ) -> Iterator[Finding]:
+        """Attack the first test inputs and yield one finding."""
+        queries, most = EFFORT[params.plan]
+        at = ground(subject, inputs, params, most, ball=True)
+        observe.started("square", len(at.data))
+        found = square(
+            at.asking(log_scores(subject), budget),
+            at.x,
+            np.asarray(at.data.y),
+            ball=at.ball,
+            keys=sample_keys(seed, self.spec.id, at.data.indices),
+            settings=SquareSettings(queries=queries, shorten=True),
+            reach=at.feasible,
+            max_queries=budget.left_queries(),
+            stop=budget.stop,
+            progress=observe.advanced,
+        )
+        told = found_by(
+            self.spec,
+            subject,
+            params,
+            at,
+            points=found.points,
+            wrong=found.success,
+            already=found.success & (found.spent == 1),
+            queries=found.queries,
+            reason=found.reason,
+        )
+        observe.finished("square", f"{told.title}, {found.queries} queries in {found.calls} calls")
+        yield told
