@@ -62,3 +62,17 @@ def estimated(name: str, found: Estimate, *, better: Better, partial: bool = Fal
         better=better,
         partial=partial,
     )
+
+
+def numbered(data: Dataset, n_classes: int) -> None:
+    """Insist on classes that the model has.
+
+    Raises:
+        ShapeMismatch: a class lies below 0 or beyond the last.
+    """
+    low, high = int(np.min(data.y)), int(np.max(data.y))
+    if low < 0 or high >= n_classes:
+        raise ShapeMismatch(
+            f"{data.name!r} has classes {low} to {high}; the model has 0 to {n_classes - 1}",
+            hint="check that data and model number the classes alike",
+        )

@@ -1,0 +1,1 @@
+"""Adversarial patches: one picture that is stuck somewhere on every image."""

@@ -1,0 +1,1 @@
+"""How a camera may see one thing: turned, nearer, moved, in other light, with noise."""
