@@ -116,7 +116,7 @@ def test_an_l0_crossing_changes_as_few_values_as_possible(seed, width, share):
     gains = slopes.abs() * torch.where(slopes > 0, inputs, 1 - inputs)
     drop = share * gains.sum(1)
     points, lengths = cross(inputs, slopes, drop, "l0", UNIT)
-    assert torch.allclose(((inputs - points) * slopes).sum(1), drop, atol=1e-6)
+    assert (((inputs - points) * slopes).sum(1) >= drop - 1e-9).all()
     for row in range(len(inputs)):
         fewer = gains[row].sort(descending=True).values[: max(0, int(lengths[row]) - 1)].sum()
         assert float(fewer) < float(drop[row]) + 1e-9

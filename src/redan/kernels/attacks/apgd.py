@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,15 +19,10 @@ from redan.kernels.attacks.descent import Best, Reached, Work
 from redan.kernels.attacks.projection import column, project, steepest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from redan.kernels.attacks.oracle import Oracle
     from redan.kernels.attacks.watch import Watch
-
-Loss: TypeAlias = Literal["ce", "dlr", "targeted-dlr", "margin"]
-"""Names of the objectives; "targeted-dlr" needs targets."""
 
 _MOMENTUM = 0.75
 _PROGRESS = 0.75
@@ -40,31 +35,13 @@ class ApgdSchedule:
 
     steps: int = 100
     """Gradient evaluations a sample, at most."""
-    loss: Loss = "ce"
+    loss: losses.Loss = "ce"
     """The objective."""
 
     def usable(self, n_classes: int) -> ApgdSchedule:
         """The same, or with the margin for a DLR that has too few classes (3, targeted 4)."""
         needed = {"dlr": losses.DLR_CLASSES, "targeted-dlr": losses.TARGETED_DLR_CLASSES}
         return self if n_classes >= needed.get(self.loss, 0) else replace(self, loss="margin")
-
-
-def objective(loss: Loss, labels: Tensor, targets: Tensor | None) -> Callable[[Tensor], Tensor]:
-    """The loss of logits alone, to be made small.
-
-    Raises:
-        ValueError: "targeted-dlr" without targets.
-    """
-    if loss == "ce":
-        return lambda logits: losses.cross_entropy(logits, labels)
-    if loss == "dlr":
-        return lambda logits: losses.dlr(logits, labels)
-    if loss == "margin":
-        return losses.margin_towards(labels, targets)
-    if targets is None:
-        msg = "the targeted DLR loss needs targets"
-        raise ValueError(msg)
-    return lambda logits: losses.targeted_dlr(logits, labels, targets)
 
 
 def checkpoints(steps: int) -> tuple[int, ...]:
@@ -156,7 +133,7 @@ def apgd(oracle: Oracle, work: Work, ball: Ball, schedule: ApgdSchedule, watch: 
     for step in range(schedule.steps):
         if len(place) == 0 or watch.stopped():
             break
-        goal = objective(schedule.loss, work.labels, work.targets)
+        goal = losses.objective(schedule.loss, work.labels, work.targets, work.wanted)
         values, gradients, logits = oracle.gradient(work.points, goal)
         fell = best.meet(place, work, logits, torch.ones_like(place, dtype=torch.bool))
         if bool(fell.any()):

@@ -35,6 +35,7 @@ def evade(
     plan: Plan,
     batch_size: int = 500,
     outputs: Outputs = "logits",
+    targets: Tensor | None = None,
     stop: Callable[[], str | None] = never,
     progress: Callable[[str, int, int], None] = silent,
 ) -> Evasion:
@@ -49,24 +50,47 @@ def evade(
         plan: the rounds to run.
         batch_size: most work items in one call of the model.
         outputs: what the model answers.
+        targets: for each sample the class that the model must answer for it to fall, int64, shape (n,), never the
+            sample's own; default: any wrong class.
         stop: asked between steps; a text ends the attack with the partial result and that reason.
         progress: told stage, samples done and samples in all.
 
     Raises:
-        ShapeMismatch: inputs, labels, keys and model do not fit together, or inputs leave the box.
+        ShapeMismatch: inputs, labels, targets, keys and model do not fit together, or inputs leave the box.
         SubjectFailed: the model answered NaN or infinity, or gives no gradient.
     """
     _fit(inputs, labels, ball, keys)
+    if targets is not None:
+        _fit_targets(labels, targets)
     watch = Watch(stop=stop, progress=progress)
     with untouched(model):
         oracle = Oracle(model, outputs=outputs)
-        search = Search(oracle, inputs.detach(), labels, ball=ball, keys=keys, batch_size=batch_size, watch=watch)
+        search = Search(
+            oracle,
+            inputs.detach(),
+            labels,
+            ball=ball,
+            keys=keys,
+            batch_size=batch_size,
+            watch=watch,
+            wanted=targets,
+        )
         search.clean()
         for number, one in enumerate(plan.rounds):
             search.round(number, one)
         if plan.minimum_norm_steps:
-            search.minimum_norm(plan.minimum_norm_steps)
+            search.minimum_norm(plan.minimum_norm, plan.minimum_norm_steps)
     return search.result()
+
+
+def _fit_targets(labels: Tensor, targets: Tensor) -> None:
+    """Refuse targets of another shape, and a target that is the sample's own class."""
+    if targets.shape != labels.shape or targets.is_floating_point():
+        msg = f"{len(labels)} labels need as many target classes, got {targets.dtype} of shape {tuple(targets.shape)}"
+        raise ShapeMismatch(msg)
+    if bool((targets == labels).any()):
+        msg = f"{int((targets == labels).sum())} samples are to be moved to the class they belong to"
+        raise ShapeMismatch(msg, hint="leave out the samples of the target class")
 
 
 def _fit(inputs: Tensor, labels: Tensor, ball: Ball, keys: Keys) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels.attacks.ball import Ball
-from redan.kernels.attacks.loss import margin, margin_towards
+from redan.kernels.attacks.loss import Loss, falls, goal_margin, objective
 from redan.kernels.attacks.projection import distance, project, steepest
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _CLEAR = 1e-5
 """A fall ends the descent only by this share of the logits' range, so that rounding cannot undo it elsewhere."""
-_OLD_SHARE = 0.25
-"""Share of the last move that is carried on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +44,10 @@ class Schedule:
     """First radius over eps, >= 1."""
     funnel_share: float = 0.6
     """Share of the steps after which the radius is eps."""
+    carry: float = 0.25
+    """Share of the last move that is carried on."""
+    loss: Loss = "margin"
+    """The objective."""
 
     def radius(self, step: int, eps: float) -> float:
         """Radius after the given step."""
@@ -69,15 +71,19 @@ class Work:
     """Where each sample stands, shape (m, ...)."""
     targets: Tensor | None = None
     """Class each sample heads for, shape (m,); None: the best other class at every step."""
+    wanted: Tensor | None = None
+    """Class the model must answer for a sample to fall, shape (m,); None: any but the label."""
 
     def take(self, mask: Tensor) -> Work:
         """The samples under a mask."""
         targets = None if self.targets is None else self.targets[mask]
+        wanted = None if self.wanted is None else self.wanted[mask]
         return Work(
             inputs=self.inputs[mask],
             labels=self.labels[mask],
             points=self.points[mask],
             targets=targets,
+            wanted=wanted,
         )
 
 
@@ -88,9 +94,9 @@ class Reached:
     points: Tensor
     """Point of the lowest margin, shape (m, ...); the input where no step ended inside."""
     margin: Tensor
-    """Its margin to the best other class, shape (m,); infinity where no step ended inside."""
+    """Its margin (`loss.goal_margin`), shape (m,); infinity where no step ended inside."""
     fallen: Tensor
-    """Whether the model errs there, shape (m,)."""
+    """Whether the sample falls there, shape (m,)."""
 
 
 class Best:
@@ -106,8 +112,8 @@ class Best:
 
     def meet(self, place: Tensor, work: Work, logits: Tensor, inside: Tensor) -> Tensor:
         """Record where the samples are; return which of them fell clearly."""
-        gaps = margin(logits, work.labels).to(self.margin)
-        errs = (logits.argmax(1) != work.labels) & inside
+        gaps = goal_margin(logits, work.labels, work.wanted).to(self.margin)
+        errs = falls(logits, work.labels, work.wanted) & inside
         better = inside & ((gaps < self.margin[place]) | (errs & ~self.fallen[place]))
         here = place[better]
         self.margin[here], self.points[here], self.fallen[here] = gaps[better], work.points[better], errs[better]
@@ -120,10 +126,12 @@ def _inside(work: Work, ball: Ball, radius: float) -> Tensor:
     return distance(work.points, work.inputs, ball.norm) <= ball.eps
 
 
-def _advance(work: Work, before: Tensor, gradients: Tensor, ball: Ball, length: float) -> Tensor:
+def _advance(work: Work, before: Tensor, gradients: Tensor, ball: Ball, length: float, carry: float) -> Tensor:
     """One projected step of the given length against the gradient, with momentum."""
     moved = project(work.points - length * steepest(gradients, work.points, ball), work.inputs, ball)
-    carried = work.points + (1 - _OLD_SHARE) * (moved - work.points) + _OLD_SHARE * (work.points - before)
+    if carry == 0:
+        return moved
+    carried = work.points + (1 - carry) * (moved - work.points) + carry * (work.points - before)
     return project(carried, work.inputs, ball)
 
 
@@ -140,13 +148,16 @@ def descend(oracle: Oracle, work: Work, ball: Ball, schedule: Schedule, watch: W
     for step in range(schedule.steps):
         if len(place) == 0 or watch.stopped():
             break
-        _, gradients, logits = oracle.gradient(work.points, margin_towards(work.labels, work.targets))
+        _, gradients, logits = oracle.gradient(
+            work.points, objective(schedule.loss, work.labels, work.targets, work.wanted)
+        )
         fell = best.meet(place, work, logits, _inside(work, ball, radius))
         if bool(fell.any()):
             keep = ~fell
             work, place, before, gradients = work.take(keep), place[keep], before[keep], gradients[keep]
         radius = schedule.radius(step, ball.eps)
-        moved = _advance(work, before, gradients, replace(ball, eps=radius), schedule.length(step) * radius)
+        reach, length = replace(ball, eps=radius), schedule.length(step) * radius
+        moved = _advance(work, before, gradients, reach, length, schedule.carry)
         before, work.points = work.points, moved
     if len(place) and not watch.stopped():
         best.meet(place, work, oracle.logits(work.points), _inside(work, ball, radius))

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels.attacks import loss as losses
-from redan.kernels.attacks.ball import Ball, Box, Norm
-from redan.kernels.attacks.boundary import bisect
-from redan.kernels.attacks.projection import TINY, column, distance, dual_norm, l2_norm
+from redan.kernels.attacks.closest import Nearest
+from redan.kernels.attacks.projection import TINY, column, dual_norm, l2_norm, project_each
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from redan.kernels.attacks.ball import Ball, Box, Norm
     from redan.kernels.attacks.oracle import Oracle
+    from redan.kernels.attacks.result import Closest
     from redan.kernels.attacks.watch import Watch
 
 
@@ -38,23 +39,10 @@ class FmnSettings:
     """First relative change of the radius."""
     radius_last: float = 0.001
     """Last relative change of the radius; the decay between is a cosine."""
+    straightenings: int = 0
+    """Shortest crossings of the boundary, linearised at the point found, that are tried at the end."""
     bisections: int = 8
     """Halvings of the segment from the input to the point found, at the end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FmnResult:
-    """The nearest adversarial points found."""
-
-    adversarial: Tensor
-    """Nearest misclassified point, shape (n, ...); the input itself where none was found."""
-    distance: Tensor
-    """Its distance under the norm, float64, shape (n,); infinity where none was found."""
-
-    @property
-    def success(self) -> Tensor:
-        """Whether any misclassified point was found, shape (n,)."""
-        return torch.isfinite(self.distance)
 
 
 def cosine(first: float, last: float, step: int, steps: int) -> float:
@@ -63,43 +51,31 @@ def cosine(first: float, last: float, step: int, steps: int) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
 
 
-def shrink(deltas: Tensor, radius: Tensor, norm: Norm) -> Tensor:
-    """Project deltas onto balls of one radius a sample."""
-    limit = column(radius, deltas)
-    if norm == "linf":
-        return torch.minimum(torch.maximum(deltas, -limit), limit)
-    return deltas * (limit / column(l2_norm(deltas).clamp_min(TINY), deltas)).clamp_max(1.0)
-
-
 def settings_within(ball: Ball, dimension: int, steps: int) -> FmnSettings:
     """Settings for a search around a ball: L2 steps in proportion to the reach of the ball in that many dimensions."""
     reach = ball.eps * (2 * math.sqrt(dimension) if ball.norm == "linf" else 4.0)
     return FmnSettings(steps=steps, step_first=reach, step_last=0.005 * reach, radius_first=0.15)
 
 
-class _Nearest:
-    """The nearest misclassified point met and the radius the search is held in."""
+class _Radius:
+    """The radius that each sample is held in."""
 
-    __slots__ = ("distance", "points", "radius")
+    __slots__ = ("_radius",)
 
-    def __init__(self, inputs: Tensor) -> None:
-        self.points = inputs.clone()
-        self.distance = torch.full((len(inputs),), torch.inf, dtype=torch.float64, device=inputs.device)
-        self.radius = torch.full_like(self.distance, torch.inf)
+    def __init__(self, nearest: Nearest) -> None:
+        self._radius = torch.full_like(nearest.distance, torch.inf)
 
-    def meet(self, points: Tensor, lengths: Tensor, fallen: Tensor) -> None:
-        """Record points at the given distances of which some are misclassified."""
-        closer = fallen & (lengths < self.distance)
-        self.distance = torch.where(closer, lengths, self.distance)
-        self.points = torch.where(column(closer, points), points, self.points)
-
-    def adapt(self, lengths: Tensor, fallen: Tensor, linear: Tensor, change: float) -> Tensor:
+    def adapt(self, nearest: Nearest, lengths: Tensor, fallen: Tensor, linear: Tensor, change: float) -> Tensor:
         """New radius: tighter after a fall, else wider; before any fall, where a linear model would fall."""
         # a little beyond the linear estimate: exactly on the boundary nothing is misclassified yet
-        wider = torch.where(torch.isfinite(self.distance), self.radius, lengths + linear) * (1 + change)
-        tighter = torch.minimum(torch.minimum(self.radius, lengths) * (1 - change), self.distance)
-        self.radius = torch.where(fallen, tighter, wider)
-        return self.radius
+        wider = torch.where(torch.isfinite(nearest.distance), self._radius, lengths + linear) * (1 + change)
+        least = torch.minimum(self._radius, lengths)
+        tighter = torch.minimum(least * (1 - change), nearest.distance)
+        if nearest.norm == "l0":
+            wider = torch.maximum(wider, self._radius.nan_to_num(posinf=1.0) + 1).floor()
+            tighter = torch.minimum(tighter, least - 1).floor().clamp_min(1)
+        self._radius = torch.where(fallen, tighter, wider)
+        return self._radius
 
 
 def fmn(
@@ -112,9 +88,12 @@ def fmn(
     settings: FmnSettings,
     watch: Watch,
     targets: Tensor | None = None,
+    wanted: Tensor | None = None,
     starts: Tensor | None = None,
-) -> FmnResult:
-    """Search the nearest misclassified point of each sample; cost `steps` gradients and `bisections` forwards each.
+) -> Closest:
+    """Search the nearest point at which each sample falls.
+
+    Costs `steps` and `straightenings` gradients, and two forwards a straightening and one a bisection, a sample.
 
     Args:
         oracle: the model.
@@ -125,22 +104,25 @@ def fmn(
         settings: the schedule.
         watch: asked between steps whether to end early.
         targets: classes to head for, shape (n,); default: the best other class at every step.
+        wanted: classes that must be answered for a sample to fall, shape (n,); default: any but the label.
         starts: first points, shape (n, ...); default: the inputs.
     """
     points = inputs if starts is None else starts
-    nearest = _Nearest(inputs)
+    nearest = Nearest(inputs, labels, wanted, norm, box)
+    held = _Radius(nearest)
+    goal = losses.margin_towards(labels, targets, wanted)
     for step in range(settings.steps):
         if watch.stopped():
             break
-        values, gradients, logits = oracle.gradient(points, losses.margin_towards(labels, targets))
-        lengths, fallen = distance(points, inputs, norm), logits.argmax(1) != labels
-        nearest.meet(points, lengths, fallen)
+        values, gradients, logits = oracle.gradient(points, goal)
+        fallen = nearest.fallen(logits)
+        lengths = nearest.meet(points, fallen)
         linear = values.abs().double() / dual_norm(gradients, norm).clamp_min(TINY)
         change = cosine(settings.radius_first, settings.radius_last, step, settings.steps)
-        radius = nearest.adapt(lengths, fallen, linear, change).to(inputs.dtype)
+        radius = held.adapt(nearest, lengths, fallen, linear, change).to(inputs.dtype)
         length = cosine(settings.step_first, settings.step_last, step, settings.steps)
-        moved = points - inputs - length * gradients / column(l2_norm(gradients).clamp_min(TINY), gradients)
-        points = (inputs + shrink(moved, radius, norm)).clamp_(box.low, box.high)
-    ends = bisect(oracle, inputs, labels, nearest.points, halvings=settings.bisections, watch=watch)
-    nearest.meet(ends, distance(ends, inputs, norm), torch.isfinite(nearest.distance))
-    return FmnResult(adversarial=nearest.points, distance=nearest.distance)
+        moved = points - length * gradients / column(l2_norm(gradients).clamp_min(TINY), gradients)
+        points = project_each(moved, inputs, radius, norm, box)
+    nearest.straighten(oracle, settings.straightenings, watch)
+    nearest.retreat(oracle, settings.bisections, watch)
+    return nearest.result()

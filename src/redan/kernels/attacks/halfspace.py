@@ -70,4 +70,6 @@ def _fill(size: Tensor, room: Tensor, wanted: Tensor, norm: Norm) -> Tensor:
     gains = gain.gather(1, order)
     before = gains.cumsum(dim=1) - gains
     share = ((wanted.unsqueeze(1) - before) / gains.clamp_min(TINY)).clamp(0, 1).to(room)
+    if norm == "l0":
+        share = share.ceil()  # a value that changes at all costs as much as one that changes fully
     return torch.zeros_like(room).scatter(1, order, share * room.gather(1, order))

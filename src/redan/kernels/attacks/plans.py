@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from redan.kernels.attacks.apgd import ApgdSchedule, Loss
+from redan.kernels.attacks.apgd import ApgdSchedule
 from redan.kernels.attacks.descent import Schedule
+from redan.kernels.attacks.loss import Loss
 
 if TYPE_CHECKING:
     from redan.kernels.attacks.ball import Norm
+    from redan.kernels.attacks.minimum_norm import MinimumNorm
 
 Depth: TypeAlias = Literal["quick", "standard", "deep"]
 """How much a plan of the cascade spends."""
@@ -32,6 +34,8 @@ class Round:
     """Funnel descent or Auto-PGD, and its settings."""
     noise: float = 0.0
     """Length of the random start over eps; 0 starts at the input."""
+    resume: bool = False
+    """Start at the best point met so far instead."""
     rivals: int = 0
     """Nearest wrong classes to head for, one pass each; 0: one untargeted pass."""
     share: float = 1.0
@@ -49,7 +53,9 @@ class Plan:
     rounds: tuple[Round, ...]
     """Rounds in order."""
     minimum_norm_steps: int
-    """Steps of FMN, from the best point of each sample, over all samples that were classified correctly; 0: none."""
+    """Steps of the minimum-norm member, over all samples that were classified correctly; 0: none."""
+    minimum_norm: MinimumNorm = "fmn"
+    """Which one; FMN starts at the best point of each sample."""
 
 
 _DESCENT = Round(name="descent", schedule=Schedule(steps=10))

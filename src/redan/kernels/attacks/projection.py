@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from redan.kernels.attacks.ball import Ball, Norm
+from redan.kernels.attacks.ball import Ball, Box, Norm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,23 +59,22 @@ def distance(points: Tensor, inputs: Tensor, norm: Norm) -> Tensor:
 
 def project(points: Tensor, inputs: Tensor, ball: Ball) -> Tensor:
     """The nearest point of ball and box together, in the Euclidean sense; inputs lie in the box."""
-    radius = torch.full((len(points),), ball.eps).to(points)
-    return project_each(points, inputs, ball, radius)
+    return project_each(points, inputs, torch.full((len(points),), ball.eps).to(points), ball.norm, ball.box)
 
 
-def project_each(points: Tensor, inputs: Tensor, ball: Ball, radius: Tensor) -> Tensor:
-    """The same with one radius a sample, shape (n,), >= 0, in place of the ball's.
+def project_each(points: Tensor, inputs: Tensor, radius: Tensor, norm: Norm, box: Box) -> Tensor:
+    """The same with one radius a sample, shape (n,), >= 0.
 
     Sources: L1, Croce and Hein, "Mind the box: l1-APGD for sparse adversarial attacks on image classifiers", ICML
     2021, proposition 2.1; L0, Croce and Hein, "Sparse and imperceivable adversarial attacks", ICCV 2019, section 3.1.
     """
-    low, high = ball.box.low, ball.box.high
+    low, high = box.low, box.high
     limit = column(radius, points)
-    if ball.norm == "linf":
+    if norm == "linf":
         return torch.minimum(torch.maximum(points, inputs - limit), inputs + limit).clamp_(low, high)
-    if ball.norm == "l0":
+    if norm == "l0":
         return _keep_most(points, inputs, points.clamp(low, high), radius)
-    within = _shorten if ball.norm == "l2" else _soften
+    within = _shorten if norm == "l2" else _soften
     deltas = within((points - inputs).flatten(1), (low - inputs).flatten(1), (high - inputs).flatten(1), radius)
     return deltas.reshape(points.shape).add_(inputs).clamp_(low, high)
 

@@ -5,12 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
     from redan.kernels.attacks.oracle import Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closest:
+    """The nearest fallen points that a minimum-norm attack found."""
+
+    adversarial: Tensor
+    """Nearest point at which the sample falls, shape (n, ...); the input itself where none was found."""
+    distance: Tensor
+    """Its distance under the norm, float64, shape (n,); infinity where none was found."""
+
+    @property
+    def success(self) -> Tensor:
+        """Whether any such point was found, bool, shape (n,)."""
+        return torch.isfinite(self.distance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from redan.kernels.attacks import loss as losses
 from redan.kernels.attacks.apgd import ApgdSchedule, apgd
 from redan.kernels.attacks.ball import Ball
 from redan.kernels.attacks.descent import Work, descend
-from redan.kernels.attacks.fmn import fmn, settings_within
+from redan.kernels.attacks.minimum_norm import find_nearest
 from redan.kernels.attacks.projection import distance, tighten
 from redan.kernels.attacks.result import Evasion
 from redan.kernels.attacks.rivals import likeliest, nearest
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from redan.kernels.attacks.minimum_norm import MinimumNorm
     from redan.kernels.attacks.oracle import Oracle
     from redan.kernels.attacks.plans import Round
     from redan.kernels.attacks.watch import Watch
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 CLEAN = "clean"
 """Stage of the samples the model errs on without attack."""
-MINIMUM_NORM = "fmn"
-"""Stage of the minimum-norm member."""
 _STREAMS_A_ROUND = 1024
 
 
@@ -47,6 +46,7 @@ class Search:
         keys: one key a sample.
         batch_size: most work items in one call.
         watch: stop and progress.
+        wanted: class that must be answered for each sample to fall, shape (n,); None: any but the label.
     """
 
     def __init__(
@@ -59,10 +59,11 @@ class Search:
         keys: Keys,
         batch_size: int,
         watch: Watch,
+        wanted: Tensor | None = None,
     ) -> None:
         n, device = len(inputs), inputs.device
         self._oracle, self._inputs, self._labels, self._ball = oracle, inputs, labels, ball
-        self._keys, self._batch_size, self._watch = keys, batch_size, watch
+        self._keys, self._batch_size, self._watch, self._wanted = keys, batch_size, watch, wanted
         self._adversarial = inputs.clone()
         self._best = inputs.clone()
         self._stage = torch.full((n,), -1, dtype=torch.int64, device=device)
@@ -74,15 +75,16 @@ class Search:
         self._notes: list[str] = []
 
     def clean(self) -> None:
-        """Classify the inputs; the misclassified fall at distance 0."""
+        """Classify the inputs; the misclassified (those that answer the wanted class) fall at distance 0."""
         rivals = []
         for places in self._batches(torch.arange(len(self._inputs), device=self._inputs.device), CLEAN):
             logits = self._oracle.logits(self._inputs[places])
             labels = self._labels[places]
-            _check_labels(labels, logits.shape[1])
-            wrong = places[logits.argmax(1) != labels]
+            wanted = self._wants(places)
+            _check_labels(labels if wanted is None else torch.cat([labels, wanted]), logits.shape[1])
+            wrong = places[losses.falls(logits, labels, wanted)]
             self._stage[wrong], self._distance[wrong] = 0, 0.0
-            self._margin[places] = losses.margin(logits, labels).to(self._margin)
+            self._margin[places] = losses.goal_margin(logits, labels, wanted).to(self._margin)
             rivals.append(likeliest(logits, labels))
         if rivals:
             self._rivals = torch.cat(rivals)
@@ -91,32 +93,29 @@ class Search:
         """Run the passes of one round, each over its share of the survivors."""
         self._stages.append(plan.name)
         plan = self._usable(plan)
-        ranks = [None] if plan.rivals == 0 else range(min(plan.rivals, self._rivals.shape[1]))
+        ranks = (
+            [None] if plan.rivals == 0 or self._wanted is not None else range(min(plan.rivals, self._rivals.shape[1]))
+        )
         for count, rank in enumerate(rank for _ in range(plan.repeats) for rank in ranks):
             for places in self._batches(self._hardest(plan.share), plan.name):
                 self._descend(places, plan, rank, stream=number * _STREAMS_A_ROUND + count)
 
-    def minimum_norm(self, steps: int) -> None:
-        """Search the nearest misclassified point of every sample that was classified correctly.
+    def minimum_norm(self, method: MinimumNorm, steps: int) -> None:
+        """Search the nearest point at which each sample falls, of all that did not fall without attack.
 
-        A survivor starts at its best point of the ball, a fallen sample at its adversarial point; one of the former
-        that gets within eps falls.
+        FMN starts a survivor at its best point of the ball and a fallen sample at its adversarial point; the others
+        start at the input. A survivor that gets within eps falls.
         """
-        self._stages.append(MINIMUM_NORM)
+        self._stages.append(method)
         right = (self._distance > 0).nonzero().squeeze(1)
-        settings = settings_within(self._ball, self._inputs[:1].numel(), steps)
-        for places in self._batches(right, MINIMUM_NORM):
-            inputs, labels = self._inputs[places], self._labels[places]
-            found = fmn(
-                self._oracle,
-                inputs,
-                labels,
-                norm=self._ball.norm,
-                box=self._ball.box,
-                settings=settings,
-                starts=self._best[places],
-                watch=self._watch,
+        for places in self._batches(right, method):
+            work = Work(
+                inputs=self._inputs[places],
+                labels=self._labels[places],
+                points=self._best[places],
+                wanted=self._wants(places),
             )
+            found = find_nearest(method, self._oracle, work, self._ball, steps, self._watch)
             near = (found.distance <= self._ball.eps) & (self._stage[places] < 0)
             self._confirm(places[near], found.adversarial[near])
             self._distance[places[~near]] = torch.minimum(self._distance[places], found.distance)[~near]
@@ -167,11 +166,11 @@ class Search:
     def _descend(self, places: Tensor, plan: Round, rank: int | None, *, stream: int) -> None:
         inputs, labels = self._inputs[places], self._labels[places]
         targets = None if rank is None else self._target(places, rank)
-        points = inputs
+        points = self._best[places] if plan.resume else inputs
         if plan.noise > 0:
             keys = self._keys[places.cpu().numpy()]
             points = random_points(inputs, replace(self._ball, eps=plan.noise * self._ball.eps), keys, stream=stream)
-        work = Work(inputs=inputs, labels=labels, points=points, targets=targets)
+        work = Work(inputs=inputs, labels=labels, points=points, targets=targets, wanted=self._wants(places))
         if isinstance(plan.schedule, ApgdSchedule):
             reached = apgd(self._oracle, work, self._ball, plan.schedule, self._watch)
         else:
@@ -191,19 +190,23 @@ class Search:
         return self._rivals[places, rank]
 
     def _confirm(self, places: Tensor, points: Tensor) -> None:
-        """Let samples fall at points that a plain forward of the model, inside ball and box, proves misclassified."""
+        """Let samples fall at points of which a plain forward of the model, inside ball and box, proves it."""
         if len(places) == 0:
             return
-        inputs, labels = self._inputs[places], self._labels[places]
+        inputs, labels, wanted = self._inputs[places], self._labels[places], self._wants(places)
         points = tighten(points, inputs, self._ball)
         logits = self._oracle.logits(points)
-        wrong = logits.argmax(1) != labels
+        wrong = losses.falls(logits, labels, wanted)
         fell = places[wrong]
         reach = distance(points, inputs, self._ball.norm)[wrong]
         self._adversarial[fell], self._best[fell] = points[wrong], points[wrong]
         self._stage[fell] = len(self._stages) - 1
         self._distance[fell] = torch.minimum(self._distance[fell], reach)
-        self._margin[fell] = losses.margin(logits, labels)[wrong].to(self._margin)
+        self._margin[fell] = losses.goal_margin(logits, labels, wanted)[wrong].to(self._margin)
+
+    def _wants(self, places: Tensor) -> Tensor | None:
+        """Classes that the samples of these places must be answered as, if any are wanted."""
+        return None if self._wanted is None else self._wanted[places]
 
 
 def _check_labels(labels: Tensor, n_classes: int) -> None:

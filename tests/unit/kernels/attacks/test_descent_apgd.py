@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from redan.kernels import draws
+from redan.kernels.attacks import loss as losses
 from redan.kernels.attacks import rivals
-from redan.kernels.attacks.apgd import ApgdSchedule, apgd, checkpoints, objective
+from redan.kernels.attacks.apgd import ApgdSchedule, apgd, checkpoints
 from redan.kernels.attacks.ball import Ball, Box
 from redan.kernels.attacks.descent import Schedule, Work, descend
 from redan.kernels.attacks.loss import margin
@@ -135,7 +136,7 @@ def test_the_margin_stands_in_for_a_dlr_of_too_few_classes(loss, classes, used):
 
 def test_targeted_dlr_needs_targets():
     with pytest.raises(ValueError, match="targets"):
-        objective("targeted-dlr", torch.zeros(1, dtype=torch.int64), None)
+        losses.objective("targeted-dlr", torch.zeros(1, dtype=torch.int64), None)
 
 
 @pytest.mark.parametrize("funnel", [1.0, 3.0])
