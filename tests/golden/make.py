@@ -12,7 +12,7 @@ from pathlib import Path
 
 from redan.core.compare import compare
 from redan.core.errors import EvidenceError
-from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Suppression
+from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Severity, Suppression, Table
 from redan.core.report import Artifact, Examined, Gate, Ran, Report, Run, Tool, Unexamined
 from redan.core.subject import Binding, Component, SubjectRef
 from redan.reports import junit, markdown, table
@@ -23,6 +23,30 @@ ROBUST = (0.61, 0.93, 0.42, 0.75, 0.51, 0.88, 0.18, 0.86, 0.92, 0.87)
 CLEAN = (0.8, 0.96, 0.74, 0.87, 0.76, 0.94, 0.53, 0.94, 0.96, 0.94)
 EPS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2)
 CURVE = (0.844, 0.82, 0.791, 0.762, 0.73, 0.693, 0.41, 0.12)
+CERTIFIED = (0.844, 0.74, 0.61, 0.47, 0.33, 0.21, 0.05, 0.0)
+NEAREST = (3, 5, 9, 14, 21, 33, 47, 66, 81, 92, 101, 96, 84, 63, 41, 29, 18, 11, 6, 3)
+"""Inputs in each bin of the smallest distance."""
+MOVED = (
+    (0, 1, 7, 13, 1, 0, 21, 0, 4, 0),
+    (1, 0, 0, 4, 0, 0, 1, 0, 0, 0),
+    (5, 0, 0, 3, 25, 0, 20, 0, 2, 0),
+    (8, 4, 2, 0, 9, 0, 4, 0, 1, 0),
+    (1, 1, 19, 14, 0, 0, 14, 0, 2, 0),
+    (0, 0, 0, 0, 0, 0, 0, 8, 1, 3),
+    (24, 0, 17, 9, 13, 0, 0, 0, 4, 0),
+    (0, 0, 0, 0, 0, 4, 0, 0, 0, 6),
+    (1, 0, 2, 1, 1, 1, 1, 1, 0, 0),
+    (0, 0, 0, 0, 0, 2, 0, 7, 0, 0),
+)
+"""True class by the class given to the adversarial point."""
+CANDIDATES = (
+    ("as it was", 91.2, 1.1, 14.8, 0.0, "front"),
+    ("adversarial-training", 84.4, 69.3, 15.1, 88.2, "taken"),
+    ("trades", 82.1, 69.9, 15.0, 141.7, "front"),
+    ("input-transformation", 88.0, 3.4, 17.9, 0.1, "front"),
+    ("defensive-distillation", 90.1, 1.6, 15.2, 61.0, "front"),
+    ("weight-decay", 89.3, 1.2, 14.9, 40.5, "beaten"),
+)
 
 
 def wilson(rate: float, n: int) -> tuple[float, float]:
@@ -136,6 +160,29 @@ def evasion() -> tuple[Finding, list[Evidence]]:
             rates("accuracy_by_eps", EPS, CURVE, 1000, "linf"),
             rates("by_class", CLASSES, ROBUST, 100, "class"),
             rates("clean_by_class", CLASSES, CLEAN, 100, "class"),
+            rates("certified_by_eps", EPS, CERTIFIED, 1000, "linf"),
+            Series(
+                name="distance_histogram",
+                x=tuple(round(0.015 * k, 3) for k in range(len(NEAREST))),
+                y=tuple(map(float, NEAREST)),
+                n=(844,) * len(NEAREST),
+                x_unit="linf",
+                y_unit="inputs",
+            ),
+        ),
+        tables=(
+            Table(
+                name="adversarial_classes",
+                columns=("true class", *CLASSES),
+                rows=tuple((name, *row) for name, row in zip(CLASSES, MOVED, strict=True)),
+                draw="heat",
+            ),
+            Table(
+                name="alternatives",
+                columns=("candidate", "clean %", "robust %", "µs a row", "training s", "standing"),
+                rows=CANDIDATES,
+                draw="scatter",
+            ),
         ),
         evidence=(*(p.stored() for p in pictures), tensors.stored()),
         remedies=("adversarial-training", "Lower the resolution of what the attacker may change."),

@@ -38,7 +38,9 @@ HOSTILE = (
 )
 TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(codec=None, exclude_categories=()), max_size=30))
 NAME = st.one_of(
-    TEXT, st.sampled_from(("robust_accuracy", "clean_accuracy", "clean_by_class", "by_class", "waterfall"))
+    TEXT,
+    st.sampled_from(("robust_accuracy", "clean_accuracy", "clean_by_class", "by_class", "waterfall")),
+    st.sampled_from(("accuracy_by_eps", "certified_by_eps", "before_accuracy_by_eps", "distance_histogram")),
 )
 NUMBER = st.one_of(st.floats(), st.floats(0, 1), st.sampled_from((0.0, 1.0, float("nan"), float("inf"), 1e308, 5e-324)))
 COUNT = st.integers(0, 10**12)

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 from redan.core.catalogue import writer
 from redan.reports.figures import bounded, plural, spread, words
 from redan.reports.summary import also_read, counting, gaps, set_aside, standing, tally, threats, why_set_aside
+from redan.reports.tables import cell, filled
 from redan.reports.visible import shortened, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from redan.core.compare import Comparison
-    from redan.core.finding import Finding, Severity
+    from redan.core.finding import Finding, Severity, Table
     from redan.core.report import Report
     from redan.reports.summary import ThreatSummary
 
 MOST_BYTES = 60_000
 """A comment on GitHub holds 65 536 characters; the rest is left for whatever a CI step writes around the report."""
 MOST_CHARACTERS = 300
+MOST_ROWS, MOST_COLUMNS = 12, 12
 
 _SIGN = {"pass": "✅", "fail": "❌", "undecided": "⚠️"}
 _ESCAPES = {
@@ -38,6 +40,7 @@ def write(report: Report) -> bytes:
         _head(report),
         _threats(threats(report)),
         _table("Findings", ("Severity", "Rule", "Finding", "Where"), map(_row, counting(report))),
+        *(_tabulated(found, one) for found in counting(report) for one in found.tables),
         _table("Set aside, not gating", ("Severity", "Rule", "Finding", "Why"), map(_aside, set_aside(report))),
         _artifacts(report),
         _gaps(report),
@@ -88,6 +91,20 @@ def _row(finding: Finding) -> tuple[str, ...]:
     places = [code(f"{p.uri}, {p.address}" if p.address else p.uri) for p in finding.locations[:3]]
     more = [f"and {len(finding.locations) - 3} more"] if len(finding.locations) > 3 else []
     return (_severity(finding.severity), code(finding.rule), title, "<br>".join([*places, *more]))
+
+
+def _tabulated(finding: Finding, found: Table) -> list[str]:
+    """Return a table of a finding, its first rows and columns only: a comment is no place for a large one."""
+    width = min(len(found.columns), MOST_COLUMNS)
+    rows = [tuple(plain(cell(value)) or "–" for value in filled(row, width)) for row in found.rows[:MOST_ROWS]]
+    left = [
+        f"{plural(count, noun)} more"
+        for count, noun in ((len(found.rows) - MOST_ROWS, "row"), (len(found.columns) - width, "column"))
+        if count > 0
+    ]
+    more = ["", f"and {', '.join(left)}, in the JSON report"] if left and width else []
+    title = f"{plain(finding.rule)}: {plain(words(found.name))}"
+    return [*_table(title, tuple(plain(name) or "–" for name in found.columns[:width]), rows), *more] if width else []
 
 
 def _aside(finding: Finding) -> tuple[str, ...]:

@@ -19,17 +19,19 @@ from redan.reports.summary import (
     threats,
     why_set_aside,
 )
+from redan.reports.tables import cell, filled, numeric
 from redan.reports.visible import shortened, visible
 
 if TYPE_CHECKING:
     from redan.core.compare import Comparison
-    from redan.core.finding import Finding, Series
+    from redan.core.finding import Finding, Series, Table
     from redan.core.report import Artifact, Report
     from redan.reports.summary import ThreatSummary
 
 MOST_CHARACTERS = 2000
 """Longest foreign text that is printed; what is left out is counted on the spot."""
 MOST_POINTS = 24
+MOST_ROWS = 16
 MOST_ARTIFACTS = 40
 MOST_GAPS = 40
 
@@ -157,7 +159,10 @@ def _finding(finding: Finding, lines: Lines) -> None:
         cells = [pad(text, cells, right=k == 1) for k, (text, cells) in enumerate(zip(row, columns, strict=True))]
         lines.row(cells, indent="    ")
     for series in finding.series:
-        _series(series, lines)
+        if not series.name.endswith(_BINNED):
+            _series(series, lines)
+    for one in finding.tables:
+        _table(one, lines)
     for remedy in finding.remedies:
         lines.say(f"remedy: {_text(remedy)}", first="    ", rest="      ")
     lines.say(f"next: redan explain {visible(finding.rule)}", first="    ", rest="      ", style="dim")
@@ -170,6 +175,34 @@ def _series(series: Series, lines: Lines) -> None:
     more = [f"and {len(points) - MOST_POINTS:,} more"] if len(points) > MOST_POINTS else []
     told = "; ".join([*points[:MOST_POINTS], *more])
     lines.say(f"{words(series.name)}{unit}: {told}", first="    ", rest="      ")
+
+
+def _table(found: Table, lines: Lines) -> None:
+    """Print a table as columns where they fit; of what does not fit each row becomes a sentence."""
+    width = len(found.columns)
+    if not width:
+        return
+    head = [_text(name) for name in found.columns]
+    body = [[_text(cell(value)) for value in filled(row, width)] for row in found.rows[:MOST_ROWS]]
+    wide = [max(map(cell_width, column)) for column in zip(head, *body, strict=True)]
+    numbers = [numeric(found, k) for k in range(width)]
+    fits = sum(wide) + 2 * (width - 1) + _TABLE_INDENT <= lines.width
+    lines.say(f"{words(found.name)}:", first="    ", rest="      ")
+    for row in [head, *body] if fits else body:
+        if fits:
+            cells = [pad(text, cells, right=n) for text, cells, n in zip(row, wide, numbers, strict=True)]
+            lines.row(cells, indent=" " * _TABLE_INDENT)
+        else:
+            pairs = [(n, t) for n, t in zip(head[1:], row[1:], strict=True) if found.draw != "heat" or t != "0"]
+            told = "; ".join(f"{name} {text}" for name, text in pairs)
+            lines.say(f"{row[0]}: {told}" if told else row[0], first=" " * _TABLE_INDENT, rest="        ")
+    if len(found.rows) > MOST_ROWS:
+        lines.say(f"and {len(found.rows) - MOST_ROWS:,} more rows", first=" " * _TABLE_INDENT)
+
+
+_TABLE_INDENT = 6
+_BINNED = "_histogram"
+"""Ending of series that only a picture tells well."""
 
 
 def _place(x: float | str) -> str:

@@ -11,7 +11,8 @@ from redan.core.compare import compare
 from redan.core.finding import Finding, Series, Severity
 from redan.core.report import Gate, Report
 from redan.reports import html
-from redan.reports.html.charts import line_chart, rate_bar
+from redan.reports.html.charts import rate_bar
+from redan.reports.html.lines import line_chart
 from redan.reports.html.markup import Html, el, text
 from redan.reports.html.page import POLICY
 from redan.reports.html.script import JS

@@ -35,10 +35,10 @@ def findings(report: Report, *, aside: bool) -> Html:
     """Return the findings that count, or those that were set aside, the worst first."""
     chosen = [(k, f) for k, f in enumerate(report.findings) if (f.status in SET_ASIDE) is aside]
     chosen.sort(key=lambda pair: -pair[1].severity)
-    return join(_finding(f, k, report.blobs, unfold=place < MOST_OPEN) for place, (k, f) in enumerate(chosen))
+    return join(_finding(f, k, report, unfold=place < MOST_OPEN) for place, (k, f) in enumerate(chosen))
 
 
-def _finding(finding: Finding, number: int, blobs: Blobs | None, *, unfold: bool) -> Html:
+def _finding(finding: Finding, number: int, report: Report, *, unfold: bool) -> Html:
     undecided = (
         el("span", "could not be decided", class_="chip is-medium") if finding.status == "inconclusive" else None
     )
@@ -55,9 +55,9 @@ def _finding(finding: Finding, number: int, blobs: Blobs | None, *, unfold: bool
         _why(finding),
         _places(finding),
         _numbers(finding),
-        _charts(finding),
+        _charts(finding, report.findings),
         _tables(finding),
-        _pictures(finding, blobs),
+        _pictures(finding, report.blobs),
     ]
     parts += [_remedies(finding), _next(finding), _further(finding)]
     return el(
@@ -95,8 +95,8 @@ def _numbers(finding: Finding) -> Html:
     return table("Numbers", ("what", "value", "95 % interval", "n", "better is"), rows, numeric=" nnn")
 
 
-def _charts(finding: Finding) -> Html:
-    shown = figures(finding)
+def _charts(finding: Finding, others: tuple[Finding, ...]) -> Html:
+    shown = figures(finding, others)
     return el("div", *shown, class_="charts") if shown else Html()
 
 

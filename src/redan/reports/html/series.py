@@ -1,4 +1,4 @@
-"""One figure for each series: a curve for numbers, bars for labels, a waterfall for stages; always with its table."""
+"""One figure for each series: a curve or histogram for numbers, bars for labels, a waterfall; always with its table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from redan.reports.figures import figure, interval, words
-from redan.reports.html.charts import line_chart, points, rate_bar, span_bar
+from redan.reports.html.charts import points, rate_bar, span_bar
+from redan.reports.html.lines import Beside, histogram, line_chart
 from redan.reports.html.markup import Html, el, join, table
 from redan.reports.visible import shortened
 
@@ -16,16 +17,26 @@ if TYPE_CHECKING:
 
 TWIN = "clean_"
 """A series of this prefix is the reference of the series without it: the same labels before the attack."""
-
-
+BEFORE = "before_"
+"""A numeric series of this prefix is drawn into the figure of the series without it."""
+CERTIFIED = "certified_by_eps"
+ATTACKED = "accuracy_by_eps"
+"""What an attack leaves; drawn above what is certified where another finding of the same norm says so."""
+HISTOGRAM = "_histogram"
+"""Ending of series whose x are the lower edges of equal bins."""
 MOST_LABEL = 60
 
 
-def figures(finding: Finding) -> list[Html]:
-    """Return one figure for each series, tables of labels before curves; a twin is drawn into its owner's figure."""
+def figures(finding: Finding, others: tuple[Finding, ...] = ()) -> list[Html]:
+    """Return one figure for each series, tables of labels before curves; a twin is drawn into its owner's figure.
+
+    Args:
+        finding: whose series are drawn.
+        others: further findings of the report, of which one may certify what this one attacks.
+    """
     names = {s.name: s for s in finding.series}
-    shown = [s for s in finding.series if not _twin_of(s, names)]
-    return [_figure(s, finding, names.get(TWIN + s.name)) for s in sorted(shown, key=_numeric)]
+    shown = [s for s in finding.series if not _twin_of(s, names) and not _before_of(s, names)]
+    return [_figure(s, finding, names, others) for s in sorted(shown, key=_numeric)]
 
 
 def _numeric(series: Series) -> bool:
@@ -37,26 +48,82 @@ def _twin_of(series: Series, names: dict[str, Series]) -> bool:
     return owner is not None and owner.x == series.x and not _numeric(series)
 
 
-def _figure(series: Series, finding: Finding, twin: Series | None) -> Html:
+def _before_of(series: Series, names: dict[str, Series]) -> bool:
+    owner = names.get(series.name.removeprefix(BEFORE)) if series.name.startswith(BEFORE) else None
+    return owner is not None and _numeric(owner) and _numeric(series)
+
+
+def _beside(series: Series, finding: Finding, names: dict[str, Series], others: tuple[Finding, ...]) -> Beside | None:
+    """Return what belongs into the chart of a series: what it was before, or what is certified."""
+    before = names.get(BEFORE + series.name)
+    if before is not None and _numeric(before):
+        return Beside(series=before, role="before")
+    if series.name != ATTACKED:
+        return None
+    for other in (finding, *others):
+        certified = other.curve(CERTIFIED)
+        alike = other.params.get("norm") == finding.params.get("norm") and other.subject == finding.subject
+        if certified is not None and alike and _numeric(certified):
+            return Beside(series=certified, role="certified")
+    return None
+
+
+def _figure(series: Series, finding: Finding, names: dict[str, Series], others: tuple[Finding, ...]) -> Html:
     numeric = _numeric(series)
     if numeric:
-        shown = _curve(series, finding)
+        binned = series.name.endswith(HISTOGRAM)
+        shown = _binned(series, finding) if binned else _curve(series, finding, _beside(series, finding, names, others))
     else:
+        twin = names.get(TWIN + series.name)
         shown = _waterfall(series, finding) if series.name == "waterfall" else _bars(series, twin)
     return el("figure", el("figcaption", words(series.name)), shown, class_="series wide" if numeric else "series")
 
 
-def _curve(series: Series, finding: Finding) -> Html:
-    parameter = series.name.rpartition("_by_")[2]
+def _marked(finding: Finding, parameter: str) -> float | None:
     mark = finding.params.get(parameter)
-    at = float(mark) if isinstance(mark, (int, float)) and not isinstance(mark, bool) else None
+    return float(mark) if isinstance(mark, (int, float)) and not isinstance(mark, bool) else None
+
+
+def _curve(series: Series, finding: Finding, beside: Beside | None) -> Html:
+    parameter = series.name.rpartition("_by_")[2]
+    at = _marked(finding, parameter)
     found = points(series)
-    chart = line_chart(series, label=f"{words(series.name)}: {_told(found, series)}", mark=at)
+    chart = line_chart(series, label=f"{words(series.name)}: {_told(found, series)}", mark=at, beside=beside)
     dashed = f" Dashed: {words(parameter)} = {figure(at)}." if at is not None else ""
-    note = el("p", f"Band: 95 % interval.{dashed}", class_="small soft")
-    rows = [(figure(float(p.x)) if not isinstance(p.x, str) else p.x, *_numbers(p, series)) for p in found]
-    numbers = table(words(series.name), (series.x_unit or "x", "value", "95 % interval", "n"), rows, numeric="nnnn")
+    note = el("p", f"Band: 95 % interval.{_BESIDE[beside.role if beside else '']}{dashed}", class_="small soft")
+    other = {p.x: p.y for p in points(beside.series)} if beside else {}
+    rows = []
+    for p in found:
+        row = (figure(float(p.x)) if not isinstance(p.x, str) else p.x, *_numbers(p, series))
+        second = figure(other[p.x], series.y_unit) if p.x in other else "–"
+        rows.append((*row, second) if beside else row)
+    columns = (series.x_unit or "x", "value", "95 % interval", "n", *([beside.role] if beside else []))
+    numbers = table(words(series.name), columns, rows, numeric="nnnnn")
     return el("div", el("div", chart, note) if chart else None, numbers, class_="pair")
+
+
+_BESIDE = {
+    "": "",
+    "certified": " Lower line: certified, no attack can go below it. Between the two lies the truth.",
+    "before": " Dotted line: before.",
+}
+
+
+def _binned(series: Series, finding: Finding) -> Html:
+    """Draw a histogram; its numbers unfold, since the bars say most of it."""
+    found = points(series)
+    at = _marked(finding, "eps")
+    n = found[0].n if found else None
+    counted = sum(p.y for p in found if isfinite(p.y))
+    told = f"{figure(counted)} of {n:,} {series.y_unit}" if n else f"{figure(counted)} {series.y_unit}"
+    chart = histogram(series, label=f"{words(series.name)}: {told} in {len(found)} bins", mark=at)
+    dashed = f" Dashed: eps = {figure(at)}." if at is not None else ""
+    note = el(
+        "p", f"In the bins: {told}; the others lie farther, or were never made to fall.{dashed}", class_="small soft"
+    )
+    rows = [(figure(float(p.x)) if not isinstance(p.x, str) else p.x, figure(p.y)) for p in found]
+    numbers = table(words(series.name), (f"from {series.x_unit or 'x'}", series.y_unit or "count"), rows, numeric="nn")
+    return el("div", chart, note, el("details", el("summary", "Numbers"), numbers), class_="drawn")
 
 
 def _told(found: list[Point], series: Series) -> str:

@@ -59,6 +59,23 @@ svg.plot{display:block;width:100%;max-width:34rem;height:auto}
 .rule{stroke:var(--line);stroke-width:1}
 .tick{fill:var(--soft);font-size:10.5px}.end{text-anchor:end}.middle{text-anchor:middle}
 .area{fill:var(--band);opacity:.65}.curve{fill:none;stroke:var(--fill);stroke-width:2}.dot{fill:var(--fill)}
+.between{fill:var(--low);opacity:.22}.curve.certified{stroke:var(--low)}.dot.certified{fill:var(--low)}
+.curve.before{stroke:var(--soft);stroke-dasharray:2 3}.dot.before{fill:var(--soft)}
+.spot{fill:var(--card);stroke:var(--soft);stroke-width:1.5}.spot.best{fill:var(--fill);stroke:var(--fill)}
+.front{fill:none;stroke:var(--fill);stroke-width:1.5;stroke-dasharray:5 3}.name{fill:var(--ink);font-size:10px}
+.drawn svg.plot{max-width:34rem}
+.heat table{width:auto}.heat td{padding:0}.heat td span{display:block;padding:.32rem .5rem;text-align:right}
+.heat th.n{padding:.32rem .5rem}.heat td,.heat th.n{min-width:2.4rem}.heat thead th{white-space:normal}
+.heat-0{color:var(--soft)}
+.heat-1{background:color-mix(in srgb,var(--loss) 6%,var(--card))}
+.heat-2{background:color-mix(in srgb,var(--loss) 12%,var(--card))}
+.heat-3{background:color-mix(in srgb,var(--loss) 18%,var(--card))}
+.heat-4{background:color-mix(in srgb,var(--loss) 24%,var(--card))}
+.heat-5{background:color-mix(in srgb,var(--loss) 30%,var(--card))}
+.heat-6{background:color-mix(in srgb,var(--loss) 36%,var(--card))}
+.heat-7{background:color-mix(in srgb,var(--loss) 42%,var(--card))}
+.heat-8{background:color-mix(in srgb,var(--loss) 48%,var(--card))}
+.heat-9{background:color-mix(in srgb,var(--loss) 54%,var(--card))}
 .mark{stroke:var(--loss);stroke-width:1.5;stroke-dasharray:4 3}
 .chip{display:inline-flex;gap:.35em;align-items:center;border:1.5px solid currentColor;border-radius:99rem;
 padding:.02rem .6rem;font-size:.8rem;font-weight:650;white-space:nowrap}
