@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,8 @@ def command(
         return report
 
     report, written = measured(settings, shlex.join(["redan", *sys.argv[1:]]), work, quick=False, quiet=quiet)
-    emit(render(report, form_of(form, output)), output)
+    chosen = form_of(form, output)
+    emit(render(_short(report) if chosen == "table" else report, chosen), output)
     if output is not None:
         sys.stderr.write(f"{report.gate.verdict}: {'; '.join(report.gate.reasons)}\n")
     for path in (*written, *([save] if save else [])):
@@ -70,6 +72,13 @@ def command(
     if save:
         sys.stderr.write(f"next: {told[0]}\n")
     return report.gate.exit_code
+
+
+def _short(report: Report) -> Report:
+    """Leave before and after to a person at a terminal; the reports that are written hold the rest."""
+    from redan.threats.evasion.rules.hardening import RULE
+
+    return replace(report, findings=tuple(replace(f, series=()) for f in report.findings if f.rule == RULE.id))
 
 
 # what is measured is the threat that is hardened against
