@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redan.kernels import draws
+from redan.kernels.attacks.grid import Grid, OnGrid
+from redan.kernels.attacks.reach import ends, pulled_in
 from redan.kernels.attacks.scored import Floats, Places, Standing
 from redan.kernels.attacks.shorten import shorten
 from redan.kernels.attacks.watch import never, silent
@@ -88,7 +90,7 @@ def square(
         grid.inward(np.asarray(inputs, dtype=np.float32)),
         labels,
         keys,
-        reach=_Outward(grid, reach),
+        reach=OnGrid(grid, reach),
         batch_size=batch_size,
         max_queries=max_queries,
         stop=stop,
@@ -128,50 +130,6 @@ def _side(share: float, height: int, width: int) -> int:
     """Side of a window that covers a share of the grid, at least 1; its length where the grid is one row."""
     side = share * width if height == 1 else math.sqrt(share * height * width)
     return min(max(round(side), 1), max(width, height) - 1 or 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """How inputs of a shape lie as (n, channels, height, width)."""
-
-    shape: tuple[int, ...]
-    """Shape of one input as the model takes it."""
-    last: bool
-    """Whether the channels come last."""
-
-    @classmethod
-    def of(cls, shape: tuple[int, ...]) -> Grid:
-        """Choose the layout for inputs of shape (n, ...): channels are the axis of at most 4, first or else last."""
-        one = tuple(shape[1:])
-        last = len(one) == 3 and one[0] > 4 >= one[2]
-        return cls(shape=one, last=last)
-
-    def inward(self, points: Floats) -> Floats:
-        """Bring inputs (n, ...) to (n, channels, height, width)."""
-        n = len(points)
-        if self.last:
-            return np.ascontiguousarray(np.moveaxis(points, 3, 1))
-        if len(self.shape) == 3:
-            return points
-        return points.reshape((n, 1, *self.shape) if len(self.shape) == 2 else (n, 1, 1, math.prod(self.shape)))
-
-    def outward(self, points: Floats) -> Floats:
-        """Bring (n, channels, height, width) back to inputs (n, ...)."""
-        if self.last:
-            return np.ascontiguousarray(np.moveaxis(points, 1, 3))
-        return points.reshape(len(points), *self.shape)
-
-
-class _Outward:
-    """What is asked in place of points that lie on a grid."""
-
-    def __init__(self, grid: Grid, reach: Asked | None) -> None:
-        self._grid, self._reach = grid, reach
-
-    def rows(self, points: Floats, places: Places) -> NDArray[Any]:
-        """Bring them back to the inputs' shape, then to what may be asked."""
-        outward = self._grid.outward(points)
-        return outward if self._reach is None else self._reach.rows(outward, places)
 
 
 class _Moves(Protocol):
@@ -255,22 +213,7 @@ class _L2:
     def _on_sphere(self, places: Places, delta: NDArray[np.float64]) -> Floats:
         lengths = np.sqrt((delta**2).sum(axis=(1, 2, 3), keepdims=True))
         inputs = self._standing.inputs[places]
-        # a hair inside, so that rounding to float32 does not leave the ball
-        delta = delta * (self._ball.eps * (1 - 1e-6) / (lengths + _TINY))
-        moved: Floats = np.clip(inputs + delta, self._ball.box.low, self._ball.box.high).astype(np.float32)
-        return moved
-
-
-def ends(inputs: Floats, ball: Ball) -> tuple[Floats, Floats]:
-    """Lowest and highest float32 value of each coordinate inside box and Linf ball, exactly."""
-    inputs64 = inputs.astype(np.float64)
-    low = np.maximum(inputs64 - ball.eps, ball.box.low).astype(np.float32)
-    high = np.minimum(inputs64 + ball.eps, ball.box.high).astype(np.float32)
-    inf = np.float32(np.inf)
-    low = np.where((inputs64 - low > ball.eps) | (low < ball.box.low), np.nextafter(low, inf), low)
-    high = np.where((high - inputs64 > ball.eps) | (high > ball.box.high), np.nextafter(high, -inf), high)
-    # an input on the edge of the box stays where it is
-    return np.minimum(low, inputs), np.maximum(high, inputs)
+        return pulled_in(inputs + delta * (self._ball.eps / (lengths + _TINY)), inputs, self._ball)
 
 
 def _window(row: Floats, column: Floats, side: int, shape: tuple[int, ...]) -> Window:

@@ -81,14 +81,15 @@ class Constraints:
         upper = upper if high is None else np.minimum(upper, high)
         # a clean value an ulp outside its range is inside, so the ends must not cut it off
         lower, upper = np.fmin(lower, clean), np.fmax(upper, clean)
-        possible = self.feasible(clean, clean)
-        start = np.where(np.isfinite(x), x, clean)
-        return toward(
-            start,
+        rows, possible = clean.copy(), np.flatnonzero(self.feasible(clean, clean))
+        x, clean, lower, upper = (each[possible] for each in (x, clean, lower, upper))
+        rows[possible] = toward(
+            np.where(np.isfinite(x), x, clean),
             clean,
-            settle=lambda rows, at: self._settled(rows, clean[at], lower[at], upper[at]),
-            accept=lambda rows, at: possible[at] & self.feasible(rows, clean[at]),
+            settle=lambda moved, at: self._settled(moved, clean[at], lower[at], upper[at]),
+            accept=lambda moved, at: self.feasible(moved, clean[at]),
         )
+        return rows
 
     def violations(self, x: NDArray[Any], clean: NDArray[Any]) -> Mapping[str, Mask]:
         """Return for each rule which rows (n, d) break it, (n,) bool; only rules that are declared appear."""

@@ -116,8 +116,7 @@ def ground(subject: Subject, inputs: Inputs, params: BlackBoxParams, most: int, 
     """
     data = first(inputs.role("test"), most)
     constraints = of_table(inputs.constraints, data)
-    ends = None if constraints is None else (constraints.low, constraints.high)
-    scale = scaling(subject, data, ends)
+    scale = scaling(subject, data)
     where = _where(subject, data, params.norm, params.eps, scale)
     x = scale.inward(data.x) if scale else np.asarray(data.x, np.float32)
     feasible = None

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from redan.core.inputs import Dataset
     from redan.core.subject import Subject
 
-    Ends = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scaling:
@@ -32,17 +30,13 @@ class Scaling:
         return (np.asarray(x, np.float64) * self.span + self.low).astype(np.float32)
 
 
-def scaling(subject: Subject, data: Dataset, ends: tuple[Ends, Ends] | None = None) -> Scaling | None:
+def scaling(subject: Subject, data: Dataset) -> Scaling | None:
     """Return the scaling of a table whose bounds nobody stated, or None where one box holds for every value.
 
-    The range of each column is the one declared in `ends` (lowest and highest value, (d,) each) where both are finite,
-    else that of the data at hand; a constant column has a span of 1 and is moved like others.
+    The range of each column is that of the data at hand; a constant column has a span of 1 and is moved like others.
     """
     if subject.bounds is not None or data.bounds is not None or data.x.ndim != 2:
         return None
     x = np.asarray(data.x, np.float64)
     low, high = x.min(axis=0), x.max(axis=0)
-    if ends is not None:
-        declared = np.isfinite(ends[0]) & np.isfinite(ends[1])
-        low, high = np.where(declared, ends[0], low), np.where(declared, ends[1], high)
     return Scaling(low=low, span=np.where(high > low, high - low, 1.0))
