@@ -44,7 +44,7 @@ STACK = ExitStack()
 """Holds what is served until the process ends; closed before the interpreter stops its threads, else it would hang."""
 atexit.register(STACK.close)
 OSV = Path(__file__).parents[1] / "unit" / "kernels" / "advisories" / "osv.jsonl"
-QUICK: dict[str, Any] = {"plan": "quick", "epochs": 1, "osv": str(OSV), "shots": 1, "queries": 1}
+QUICK: dict[str, Any] = {"plan": "quick", "meter": "lines", "epochs": 1, "osv": str(OSV), "shots": 1, "queries": 1}
 """Parameters that make a probe quick or possible, given to each that knows them."""
 ROWS = 24
 

@@ -1,0 +1,1 @@
+"""What one chosen input can cost: meters, searches for costly inputs, and honest comparison with usual ones."""
