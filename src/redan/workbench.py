@@ -171,7 +171,7 @@ def harden(
         against: threat to reduce.
         budget: most to spend on all candidates.
         seed: root seed.
-        mitigations: exactly these; those that run by default when empty.
+        mitigations: exactly these; when empty those that run by default, and with a budget every one that fits.
         clean_loss: most clean accuracy to give up, a fraction; 0.1 when None.
         observe: told about progress.
         **params: parameters of mitigations: ``norm``, ``eps``, ``epochs`` …

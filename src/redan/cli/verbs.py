@@ -9,6 +9,8 @@ VERBS = {
     "run": "Run a command in a sandbox, and state what went in and came out",
     "redact": "Write a copy of a notebook without secrets and personal data",
     "attack": "Measure how weak a model is",
+    "harden": "Make a model better, and say what that gains and costs",
+    "verify-evidence": "Hold the stored attacks of a run against its model again",
     "key": "Make key pairs for signing",
     "sign": "Sign a model folder or file, file by file",
     "seal": "Sign what reports state about a model",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redan.core.plugins import load_allowed
 from redan.runner.check import choice_of, notes_of
-from redan.runner.opening import inputs_of, released, subject_of
+from redan.runner.opening import inputs_of, named, released, subject_of
 from redan.runner.plan import attacking, plan
 from redan.runner.run import Session, run
 
@@ -26,6 +26,7 @@ def attack(config: Config, session: Session) -> Report:
     subject = subject_of(config, inputs)
     with released(subject):
         choice = choice_of(config)
-        asked = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params)}
+        asked: dict[str, Any] = {"threats": choice.threats, "probes": choice.probes, "params": dict(choice.params)}
+        asked["measured"] = named(config)
         steps = plan([subject], inputs, attacking(choice))
         return run(steps, inputs, subject.ref, session, asked=asked, notes=notes_of(config))

@@ -40,7 +40,7 @@ class Wanted:
 
     Attributes:
         against: threat to reduce.
-        mitigations: exactly these; those that run by default when empty.
+        mitigations: exactly these; when empty those that run by default, and with a budget every one that fits.
         clean_loss: most clean accuracy to give up, a fraction.
         params: parameters of mitigations and of the probe that measures them, by name.
     """
@@ -87,14 +87,17 @@ def search(net: Target, wanted: Wanted, session: Session) -> Hardened:
     if not 0 <= wanted.clean_loss <= 1:
         raise UsageError(f"the clean accuracy to give up is {wanted.clean_loss:g}; expected a fraction from 0 to 1")
     inputs, notes = held_out(net.inputs, session.seed)
-    chosen, untried = candidates(wanted.against, net.subject, inputs, wanted.params, named=wanted.mitigations)
+    limited = session.budget.limits != Limits()
+    chosen, untried = candidates(
+        wanted.against, net.subject, inputs, wanted.params, named=wanted.mitigations, every=limited
+    )
     work = _Work(wanted=wanted, session=session, probe=yardstick(wanted.against, net.subject).name)
     fitting, validation = _apart(inputs, session.seed)
     seen = work.measure(net.subject, validation)
     tried = [_alternative(ORIGINAL, "", net.subject, seen, validation.role("test"), 0.0, "")]
     left_out = list(untried)
     for number, candidate in enumerate(chosen):
-        found = work.attempt(candidate, net.subject, fitting, validation, left=len(chosen) - number)
+        found = work.attempt(candidate, net.subject, fitting, validation, last=number == len(chosen) - 1)
         (tried if isinstance(found, Alternative) else left_out).append(found)  # type: ignore[arg-type]  # told apart here
     if len(tried) == 1:
         told = "; ".join(f"{u.name}: {u.why}" for u in left_out)
@@ -134,9 +137,9 @@ class _Work:
         )
 
     def attempt(
-        self, candidate: Candidate, subject: Subject, fitting: Inputs, validation: Inputs, *, left: int
+        self, candidate: Candidate, subject: Subject, fitting: Inputs, validation: Inputs, *, last: bool
     ) -> Alternative | Untried:
-        """Apply one mitigation within its even share of what is left of the budget, and measure what came of it."""
+        """Apply one mitigation within half of what is left of the budget, the last one within all of it; measure it."""
         entry, session = candidate.entry, self.session
         if reason := session.budget.stop():
             return Untried(rule=entry.id, name=entry.name, why=f"not started: {reason}")
@@ -147,7 +150,7 @@ class _Work:
                 subject,
                 fitting,
                 candidate.params,
-                budget=session.budget.child(share_of(session.budget, 1 / left)),
+                budget=session.budget.child(share_of(session.budget, 1.0 if last else 0.5)),
                 seed=session.seed,
                 observe=session.observe,
             )

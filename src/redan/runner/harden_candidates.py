@@ -39,16 +39,23 @@ class Untried:
 
 
 def candidates(
-    against: str, subject: Subject, inputs: Inputs, params: Mapping[str, Any], *, named: Sequence[str] = ()
+    against: str,
+    subject: Subject,
+    inputs: Inputs,
+    params: Mapping[str, Any],
+    *,
+    named: Sequence[str] = (),
+    every: bool = False,
 ) -> tuple[tuple[Candidate, ...], tuple[Untried, ...]]:
-    """Return what to try, the cheap ones first so that they leave their share of a budget to the others.
+    """Return what to try: what runs by default first, since it is expected to help most, then the cheap ones first.
 
     Args:
         against: threat to reduce.
         subject: what is hardened.
         inputs: the data at hand.
         params: parameter name → value, given to every mitigation that knows the name.
-        named: exactly these mitigations; those that run by default when empty.
+        named: exactly these mitigations.
+        every: also those that do not run by default.
 
     Raises:
         UsageError: nothing reduces that threat, or nothing that does fits this subject.
@@ -58,10 +65,9 @@ def candidates(
     _known(params, entries, against)
     tried: list[Candidate] = []
     untried: list[Untried] = []
-    for entry in sorted(entries, key=lambda e: (CHEAPEST_FIRST.index(e.cost), e.id)):
-        why = _unfit(entry, subject, inputs) or (
-            "" if entry.default or named else f"not by default: --mitigation {entry.name}"
-        )
+    for entry in sorted(entries, key=lambda e: (not e.default, CHEAPEST_FIRST.index(e.cost), e.id)):
+        wanted = entry.default or every or bool(named)
+        why = _unfit(entry, subject, inputs) or ("" if wanted else "tried when a budget is given, or named")
         found = None if why else _params(entry, params)
         if isinstance(found, Params):
             tried.append(Candidate(entry=entry, params=found))

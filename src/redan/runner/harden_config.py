@@ -10,7 +10,7 @@ from redan.runner.check import notes_of
 from redan.runner.harden_report import harden
 from redan.runner.harden_saving import check_place
 from redan.runner.harden_saving import save as save_weights
-from redan.runner.opening import inputs_of, released, subject_of
+from redan.runner.opening import inputs_of, named, released, subject_of
 from redan.runner.target import Target
 
 if TYPE_CHECKING:
@@ -55,11 +55,20 @@ def harden_configured(
             "clean_loss": wanted.clean_loss,
             "params": dict(wanted.params),
             "budget": config.settings.attack.budget,
+            "measured": _named(config, save),
         }
         net = Target(subject=subject, inputs=inputs, notes=notes_of(config))
         report, found = harden(net, wanted, session, asked=asked)
         advice = save_weights(found, subject, save, target) if save is not None else ""
         return report, advice
+
+
+def _named(config: Config, save: Path | None) -> dict[str, str]:
+    """Return what the numbers after hardening are about: the saved weights, or data alone where none were saved."""
+    told = named(config)
+    if save is None:
+        return {name: value for name, value in told.items() if name in ("data", "label")}
+    return {**told, "weights": str(save)}
 
 
 def _params(config: Config) -> dict[str, Any]:

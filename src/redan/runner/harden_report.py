@@ -216,8 +216,8 @@ def _standing(one: Alternative, found: Hardened, front: tuple[Alternative, ...])
 
 
 def _untried(found: Hardened) -> Table:
-    rows = tuple((u.name, u.rule, u.why) for u in found.untried)
-    return Table(name="not_tried", columns=("mitigation", "rule", "why"), rows=rows)
+    rows = tuple((u.name, u.why) for u in found.untried)
+    return Table(name="not_tried", columns=("mitigation", "why"), rows=rows)
 
 
 def _evidence(compared: Compared) -> tuple[Evidence, ...]:
@@ -231,7 +231,7 @@ def _percent(rate: Quantity) -> str:
 
 
 def _with_interval(rate: Quantity) -> str:
-    return f"{_percent(rate)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+    return f"{_percent(rate)} ({100 * rate.low:.1f}\N{EN DASH}{100 * rate.high:.1f})"
 
 
 def _micro(seconds: float) -> str:

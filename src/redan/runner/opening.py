@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redan.core.inputs import Dataset, Inputs
@@ -54,6 +55,19 @@ def check_rules(rules: Rules, test: Dataset | None) -> None:
         from redan.kernels.constraints.resolving import of_table
 
         of_table(rules, test)
+
+
+def named(config: Config) -> dict[str, str]:
+    """Return model and data as they were named, for whoever repeats or verifies the run; of a path its last parts."""
+    model, data = config.settings.model, config.settings.data
+    told = {"target": model.target, "weights": model.weights, "data": data.test, "label": data.label}
+    return {name: _travelling(value) for name, value in told.items() if value}
+
+
+def _travelling(value: str) -> str:
+    """Make an absolute path relative to the working folder where it lies below; a report travels."""
+    here = f"{Path.cwd()}/"
+    return value.removeprefix(here)
 
 
 def _place(config: Config, value: str) -> str | None:
