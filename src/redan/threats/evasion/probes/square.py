@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.probe import Spec
 from redan.kernels.attacks.square import SquareSettings, square
-from redan.kernels.draws import sample_keys
-from redan.threats.evasion.blackbox import BlackBoxParams, found_by, ground, log_scores
+from redan.threats.evasion.blackbox import BlackBoxParams
+from redan.threats.evasion.scoring import by_scores
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -88,30 +86,16 @@ class Square:
     ) -> Iterator[Finding]:
         """Attack the first test inputs and yield one finding."""
         queries, most = EFFORT[params.plan]
-        at = ground(subject, inputs, params, most, ball=True)
-        observe.started("square", len(at.data))
-        found = square(
-            at.asking(log_scores(subject), budget),
-            at.x,
-            np.asarray(at.data.y),
-            ball=at.ball,
-            keys=sample_keys(seed, self.spec.id, at.data.indices),
-            settings=SquareSettings(queries=queries, shorten=True),
-            reach=at.feasible,
-            max_queries=budget.left_queries(),
-            stop=budget.stop,
-            progress=observe.advanced,
-        )
-        told = found_by(
+        settings = SquareSettings(queries=queries, shorten=True)
+        yield by_scores(
             self.spec,
+            square,
+            settings,
             subject,
+            inputs,
             params,
-            at,
-            points=found.points,
-            wrong=found.success,
-            already=found.success & (found.spent == 1),
-            queries=found.queries,
-            reason=found.reason,
+            most=most,
+            budget=budget,
+            seed=seed,
+            observe=observe,
         )
-        observe.finished("square", f"{told.title}, {found.queries} queries in {found.calls} calls")
-        yield told
