@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from redan.kernels.attacks.watch import Watch
     from redan.kernels.training.course import Course
 
-EPISODES = 100
+EPISODES = 20
 """Episodes in a round, which stands for an epoch."""
 
 

@@ -37,7 +37,7 @@ class AdversarialQueryingParams(core_params.Params):
         inner_rate: their length.
         second_order: know how the steps depend on the start; exact, at about twice the cost.
         steps: attack steps on the queries.
-        epochs: rounds of 100 episodes.
+        epochs: rounds of 20 episodes.
         batch_size: episodes for each step of the shared weights.
         learning_rate: Adam's, at its highest.
         start: train on from the weights given, or from fresh ones.
@@ -52,7 +52,7 @@ class AdversarialQueryingParams(core_params.Params):
     inner_rate: float = 0.1
     second_order: bool = False
     steps: int = 5
-    epochs: int = 5
+    epochs: int = 25
     batch_size: int = 4
     learning_rate: float = 3e-3
     start: Literal["given", "scratch"] = "given"

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from redan.core import params as core_params
 from redan.core.catalogue import mitigation
-from redan.core.errors import ShapeMismatch
 from redan.core.probe import Spec
+from redan.threats.evasion.guarding import apart, guarding
 from redan.threats.evasion.setting import setting
-from redan.threats.evasion.teaching import Pupil, ball_of, course_of, lessons_of, pupil, taught, told_of
+from redan.threats.evasion.teaching import ball_of, course_of, lessons_of, pupil, taught, told_of
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
     from redan.core.inputs import Inputs
     from redan.core.progress import Observer
     from redan.core.subject import Subject
-    from redan.kernels.attacks.ball import Ball
-    from redan.kernels.training.adversary import Adversary
-    from redan.kernels.training.guard import Guard
     from redan.threats.evasion.teaching import Teachable
-
-_HELD_OUT = 256
-_JUDGE_STEPS = 10
-_FALLBACK_STEPS = 2
-_CHECKS_AN_EPOCH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +61,10 @@ class FastAt:
     """Trains a copy of the model on single-step attacks from random starts.
 
     What it does:
-        For each batch one step of the sign of the gradient (for L2 its direction) from a random point of the ball. Four
-        times an epoch a ten-step attack on 256 rows that are held out of the training tells whether the model still
+        For each batch one step of the sign of the gradient (for L2 its direction) from a random point of the ball.
+        Four times an epoch a ten-step attack on rows held out (128, or a fifth of few) tells whether the model still
         withstands more than the one step. When that accuracy falls by 15 points the weights of the last good moment
-        come back, and from there each batch gets two steps.
+        come back, and from there each batch gets one more step.
 
     Why it helps:
         It is the cheapest adversarial training. Unguarded it may end with a model that withstands nothing but the
@@ -115,18 +107,17 @@ class FastAt:
         """
         from torch.nn import functional
 
+        from redan.kernels.training.adversary import Adversary, Strength
+        from redan.kernels.training.randomness import generator
+
         data = inputs.role("train")
         course = course_of(epochs=params.epochs, batch_size=params.batch_size, learning_rate=params.learning_rate)
         with lessons_of(subject, self.spec, seed):
             where = setting(subject, data, params.norm, params.eps)
-            learner, held = _apart(pupil(subject, data, params.start), seed)
-            foe, guard = _attack_and_guard(learner, held, ball_of(where), params, seed)
-
-            def check(batches: int) -> None:
-                if guard(batches):
-                    foe.strength = replace(foe.strength, steps=_FALLBACK_STEPS, length=1.0)
-                    observe.note(f"single steps no longer hold after {batches} batches; going on with two")
-
+            learner, held = apart(pupil(subject, data, params.start), self.spec, seed)
+            draws = generator(seed, self.spec.id, "attack")
+            foe = Adversary(learner.net, ball_of(where), Strength.usual(1, length=params.length), draws)
+            guard = guarding(foe, learner, held, ball_of(where), course, self.spec, seed)
             trained = taught(
                 self.spec,
                 learner,
@@ -135,40 +126,8 @@ class FastAt:
                 budget=budget,
                 seed=seed,
                 observe=observe,
-                after_batch=check,
+                after_batch=guard.after_batch(observe),
             )
         note = f"fast adversarial training, {where.norm} {where.eps:g}, {foe.gradients} gradients of inputs"
         note += f", {guard.collapses} collapses undone" if guard.collapses else ""
         return subject.rebuilt(learner.net, note=f"{note}, {told_of(trained, course, params.start, seed)}")
-
-
-def _apart(learner: Pupil, seed: int) -> tuple[Pupil, Pupil]:
-    """Hold rows out of the training: 256, or a fifth of few."""
-    import torch
-
-    from redan.kernels.training.randomness import generator
-
-    n = len(learner.inputs)
-    if n < 2:
-        raise ShapeMismatch(f"{n} rows are too few to hold one out; expected at least 2")
-    order = torch.randperm(n, generator=generator(seed, FastAt.spec.id, "held out"))
-    cut = max(1, min(_HELD_OUT, n // 5))
-    held, rest = order[:cut], order[cut:]
-    return (
-        replace(learner, inputs=learner.inputs[rest], labels=learner.labels[rest]),
-        replace(learner, inputs=learner.inputs[held], labels=learner.labels[held]),
-    )
-
-
-def _attack_and_guard(
-    learner: Pupil, held: Pupil, ball: Ball, params: FastAtParams, seed: int
-) -> tuple[Adversary, Guard]:
-    from redan.kernels.training.adversary import Adversary, Strength
-    from redan.kernels.training.guard import Guard
-    from redan.kernels.training.randomness import generator
-
-    net = learner.net
-    foe = Adversary(net, ball, Strength.usual(1, length=params.length), generator(seed, FastAt.spec.id, "attack"))
-    judge = Adversary(net, ball, Strength.usual(_JUDGE_STEPS), generator(seed, FastAt.spec.id, "judge"))
-    every = max(1, len(learner.inputs) // params.batch_size // _CHECKS_AN_EPOCH)
-    return foe, Guard(net, judge, held.inputs, held.labels, every)
