@@ -2,8 +2,8 @@
 
 Source: Andriushchenko, Croce, Flammarion, Hein, "Square Attack: a query-efficient black-box adversarial attack via
 random search", ECCV 2020: algorithm 1, the distributions of algorithms 2 (Linf) and 3 (L2), the schedule of section 5.
-Ours: all samples advance together, one call a query; a Linf window that would change nothing is turned over, which spares
-half of the queries on single pixels; on a row of numbers the window is a run of neighbouring columns.
+Ours: all samples advance together, one call a query; a Linf window that would change nothing is turned over, which
+spares half of the queries on single pixels; on a row of numbers the window is a run of neighbouring columns.
 """
 
 from __future__ import annotations
