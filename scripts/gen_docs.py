@@ -162,6 +162,9 @@ _KINDS: dict[Any, str] = {
     tuple[float, float]: "two numbers",
     Mapping[str, Any]: "table",
     Mapping[str, str]: "table of strings",
+    Mapping[str, float]: "table of numbers",
+    Mapping[str, tuple[float, float]]: "table of two numbers each",
+    tuple[str | tuple[str, ...], ...]: "list of strings, or of lists of strings",
     Severity: "one of " + ", ".join(f"`{severity.word}`" for severity in Severity),
 }
 """What TOML calls a kind of value."""
