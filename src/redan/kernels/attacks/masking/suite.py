@@ -131,17 +131,18 @@ class _Suite:
         if self._open():
             before = self._usual()
         if self._open():
-            self._compare(before)
+            self._cascade(before)
+        by_gradient = self._fell.clone()
         if self._open():
-            self._cascade()
+            self._compare(by_gradient)
         if self._open():
             self._repair(seed)
-            self._checks.append(contests.repair_wins(self._fell, before))
+            self._checks.append(contests.repair_wins(self._fell, by_gradient))
         rate = self._judge_again() if self._random else 1.0
         return self._result(clean_fell, before, rate)
 
     def _open(self) -> bool:
-        self._progress("masking", len(self._checks), 18)
+        self._progress("masking", len(self._checks), 19)
         return len(self._case.inputs) > 0 and not self._watch.stopped()
 
     def _look(self) -> Tensor:
@@ -187,7 +188,7 @@ class _Suite:
             ]
         return before
 
-    def _cascade(self) -> None:
+    def _cascade(self, before: Tensor) -> None:
         case = self._case
         clean = margin(case.answers(case.inputs), case.labels)
         found = self._attack(case, torch.arange(len(case.labels)), plan_for("standard", case.ball.norm))
@@ -195,16 +196,16 @@ class _Suite:
             return
         points, fell, best = found
         if not self._random:
-            self._checks.append(contests.stuck(clean, best, fell))
+            self._checks += [contests.stuck(clean, best, fell), contests.margin_wins(fell, before)]
         self._fall("margin cascade", points, fell)
 
-    def _compare(self, before: Tensor) -> None:
-        """Set attacks without gradients against the usual one; what a random model answers once decides nothing."""
+    def _compare(self, by_gradient: Tensor) -> None:
+        """Set attacks without gradients against those with; what a random model answers once decides nothing."""
         if self._random:
             return
         by_noise = answers.noise_falls(self._case, _NOISE_TRIES)
-        by_square = self._square("square", _QUERIES)
-        self._checks += [contests.noise_wins(by_noise, before), contests.black_box_wins(by_square, before)]
+        self._checks.append(contests.noise_wins(by_noise, by_gradient))
+        self._checks.append(contests.black_box_wins(self._square("square", _QUERIES), by_gradient))
 
     def _repair(self, seed: int) -> None:
         """Attack what still stands through surrogates, the cheapest first."""

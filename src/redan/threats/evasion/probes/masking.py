@@ -52,7 +52,7 @@ class GradientMasking:
     """Measures whether a model hides its weakness from attacks instead of withstanding them.
 
     What it measures:
-        Up to eighteen checks, each with its value and threshold, and three accuracies within the distance ε: without
+        Up to nineteen checks, each with its value and threshold, and three accuracies within the distance ε: without
         attack, under the usual attack (40 steps of Auto-PGD on the cross-entropy), and under attacks that repair what
         masks the gradient. One verdict: trustworthy, masked, or could not decide.
 
