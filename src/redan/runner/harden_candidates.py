@@ -62,7 +62,7 @@ def candidates(
         UnknownName: no such mitigation or parameter.
     """
     entries = _chosen(against, named)
-    _known(params, entries, against)
+    _known(params, against)
     tried: list[Candidate] = []
     untried: list[Untried] = []
     for entry in sorted(entries, key=lambda e: (not e.default, CHEAPEST_FIRST.index(e.cost), e.id)):
@@ -106,8 +106,9 @@ def _chosen(against: str, named: Sequence[str]) -> list[Entry]:
     return found
 
 
-def _known(params: Mapping[str, Any], entries: Sequence[Entry], against: str) -> None:
-    """Refuse a parameter that neither a mitigation nor the probe that measures it has."""
+def _known(params: Mapping[str, Any], against: str) -> None:
+    """Refuse a parameter that neither a mitigation of the threat nor the probe that measures it has."""
+    entries = [e for e in catalogue.entries("mitigation") if e.threat == against]
     probes = [catalogue.entry("probe", name) for name in YARDSTICKS.get(against, ())]
     known = {name for entry in (*entries, *probes) for name in entry.params}
     for name in params:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redan.core.errors import SubjectFailed
+from redan.core.errors import BudgetSpent, SubjectFailed
 from redan.core.finding import Quantity
 from redan.kernels.statistics import median_interval
 from redan.runner.plan import Choice, plan
@@ -60,6 +60,7 @@ def measured(probe: str, subject: Subject, inputs: Inputs, params: Mapping[str, 
         session: budget, seed and stores.
 
     Raises:
+        BudgetSpent: before the probe had anything to say.
         SubjectFailed: the probe failed.
     """
     from redan.core import catalogue
@@ -69,6 +70,8 @@ def measured(probe: str, subject: Subject, inputs: Inputs, params: Mapping[str, 
     asked = {"probes": choice.probes, "params": dict(choice.params)}
     report = run(plan([subject], inputs, choice), inputs, subject.ref, session, asked=asked)
     ran = report.probes[0]
+    if not report.findings and ran.outcome == "partial":
+        raise BudgetSpent(f"{subject.ref.name!r} could not be measured: {ran.why}", hint="give a larger --budget")
     if not report.findings:
         raise SubjectFailed(f"{probe} could not measure {subject.ref.name!r}: {ran.why or ran.outcome}")
     return Measured(
