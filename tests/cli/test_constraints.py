@@ -97,3 +97,13 @@ def test_constraints_of_images_are_refused(cli: Cli, project: Path) -> None:
     ended = cli("attack", "model.py:model", "--data", "images.npz")
     assert ended.code in {2, 3}
     assert "constraints are for tables" in ended.err
+
+
+def test_init_suggests_what_the_rows_show_and_the_suggestion_can_be_used(cli: Cli, project: Path) -> None:
+    assert cli("init", "--force").code == 0
+    written = (project / "redan.toml").read_text()
+    assert '# integer = ["rooms"]' in written
+    assert '# one_hot = [["city_a", "city_b"]]' in written
+    rules = written[written.index("# [constraints]") :].replace("# ", "")
+    (project / "redan.toml").write_text(SETTINGS + rules)
+    assert attacked(cli)[1]["rows_not_attacked"] == 0

@@ -11,6 +11,9 @@ from redan.core.errors import UsageError
 
 PRE = "# Everything has a default; `redan check --show-config` prints what is in force and why.\n"
 
+MOST_BYTES = 20_000_000
+"""Largest table that is read for suggestions."""
+
 GITHUB = """\
 name: redan
 on: [push, pull_request]
@@ -77,9 +80,8 @@ def command(folder: Path, example: bool, ci: str, force: bool) -> int:  # click 
     if example:
         _write(folder / "model.py", EXAMPLE, force=force)
     found = survey(folder)
-    _write(
-        folder / "redan.toml", settings(folder.resolve().name, found.models, found.data, example=example), force=force
-    )
+    text = settings(folder.resolve().name, found.models, found.data, example=example)
+    _write(folder / "redan.toml", text + suggested(folder, found.data), force=force)
     if ci in ("github", "both"):
         _write(folder / ".github" / "workflows" / "redan.yml", GITHUB, force=force)
     if ci in ("gitlab", "both"):
@@ -125,6 +127,24 @@ def settings(name: str, models: tuple[str, ...], data: tuple[str, ...], *, examp
     lines += ["", "[exposure]", 'queries = "public"  # nobody, internal, customers or public']
     lines += ['answers = "scores"  # labels or scores', "", "[gate]", 'level = "high"']
     return "\n".join(lines) + "\n"
+
+
+def suggested(folder: Path, data: tuple[str, ...]) -> str:
+    """Return rules that the rows of a table suggest, as comments; nothing where the first data are no small table."""
+    if not data or not data[0].endswith((".csv", ".parquet")) or (folder / data[0]).stat().st_size > MOST_BYTES:
+        return ""
+    from redan.core.errors import RedanError
+    from redan.runner.opening import suggestions
+
+    try:
+        rules = suggestions(str(folder / data[0]))
+    except RedanError:
+        return ""  # what cannot be read as a table suggests nothing; `redan check` will say why
+    lines = [f"# integer = [{', '.join(map(quoted, rules.integer))}]"] if rules.integer else []
+    groups = [f"[{', '.join(map(quoted, group))}]" for group in rules.one_hot]
+    lines += [f"# one_hot = [{', '.join(groups)}]"] if groups else []
+    head = ["", "# What an attacker can change in a row; the rows themselves suggest:", "# [constraints]"]
+    return "\n".join([*head, *lines]) + "\n" if lines else ""
 
 
 def quoted(text: str) -> str:

@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from redan.core.constraints import Rules
 from redan.core.inputs import Dataset, Inputs
 
 if TYPE_CHECKING:
     from redan.core.config import Config
-    from redan.core.constraints import Rules
     from redan.core.subject import Subject
 
 
@@ -68,6 +68,18 @@ def _travelling(value: str) -> str:
     """Make an absolute path relative to the working folder where it lies below; a report travels."""
     here = f"{Path.cwd()}/"
     return value.removeprefix(here)
+
+
+def suggestions(data: str) -> Rules:
+    """Return the rules that the rows of a table suggest.
+
+    Raises:
+        RedanError: it cannot be read as a table of numbers with a label.
+    """
+    from redan.kernels.constraints.inferring import suggest
+
+    test = dataset(data)
+    return suggest(test.x, test.columns) if test is not None and test.columns else Rules()
 
 
 def _place(config: Config, value: str) -> str | None:

@@ -213,6 +213,7 @@ def _priced(at: Ground, found: Attacked, already: NDArray[np.bool_]) -> tuple[Qu
     if not costs or not at.feasible.prices:
         return (impossible,)
     low, high = median_interval(costs)
+    low = max(low, 0.0)  # nothing costs less
     middle = costs[len(costs) // 2]
     cost = Quantity(name="median_cost", value=middle, unit="cost", n=len(costs), low=low, high=high, better="higher")
     return impossible, cost
