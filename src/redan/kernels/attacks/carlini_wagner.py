@@ -38,11 +38,11 @@ class CarliniWagnerSettings:
 
     steps: int = 900
     """Gradient evaluations a sample in all."""
-    searches: int = 9
+    searches: int = 6
     """Weights tried, each with an equal part of the steps."""
-    weight: float = 0.1
+    weight: float = 1.0
     """First weight of the margin, against squared distances in units of the box's width."""
-    rate: float = 0.02
+    rate: float = 0.05
     """Adam's step in the changed variable; it falls to a tenth within each search."""
     straightenings: int = 1
     """Shortest crossings of the boundary, linearised at the point found, that are tried at the end."""

@@ -25,6 +25,11 @@ def likeliest(logits: Tensor, labels: Tensor, most: int = MOST) -> Tensor:
     return others.argsort(dim=1, descending=True, stable=True)[:, : min(most, logits.shape[1] - 1)]
 
 
+def least_likely(logits: Tensor, labels: Tensor) -> Tensor:
+    """The wrong class of the lowest logit, shape (n,), int64."""
+    return logits.scatter(1, labels.unsqueeze(1), torch.inf).argmin(1)
+
+
 def nearest(oracle: Oracle, inputs: Tensor, labels: Tensor, rivals: Tensor, norm: Norm) -> Tensor:
     """Reorder rivals (n, m) by the distance at which a linear model with the same margin and slope would fall.
 

@@ -31,8 +31,14 @@ NEARLY_ALL = 0.98
 MOST_CLASSES = 30
 """A confusion of more classes is no picture that anybody reads."""
 PICTURES = 6
+WITHSTOOD = "targeted_robustness"
+"""Share of the inputs of other classes that could not be moved to the target."""
+UNLIKE = "clean_unlike_target"
+"""Share of them that the model does not take for the target without attack; right or wrong."""
 UNATTACKED = "wrong already"
 """Name in the waterfall for inputs that the model errs on without any attack."""
+ALREADY = "target already"
+"""The same for inputs that the model takes for the target without any attack."""
 TRAINING = "adversarial training: redan.harden(net, against='evasion')"
 GUARDING = "validate inputs and limit queries where the model is served"
 
@@ -43,7 +49,8 @@ class Attacked:
 
     Attributes:
         adversarial: (n, …) misclassified point where one was found, else the input.
-        success: (n,) bool; misclassified clean inputs count as fallen.
+        success: (n,) bool; misclassified clean inputs count as fallen. Where a class is headed for, only inputs
+            answered as that class count, here and in distance.
         distance: (n,) smallest distance at which the model erred; 0 if it errs without attack, inf if never.
         stages: (stage name, how many fell there) in order.
         queries: forward samples, gradient samples.
@@ -65,12 +72,13 @@ class Attacked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Norm, radius and box of an attack, and the names of the model's classes."""
+    """Norm, radius and box of an attack, the names of the model's classes, and what class it heads for (empty: any)."""
 
     norm: Norm
     eps: float
     bounds: tuple[float, float]
     classes: tuple[str, ...]
+    target: str = ""
 
 
 def rate(name: str, mask: NDArray[Any], *, better: Better, partial: bool = False) -> Quantity:
@@ -95,9 +103,10 @@ def quantities(found: Attacked, setting: Setting) -> tuple[Quantity, ...]:
     right = found.distance > 0
     partial = bool(found.partial)
     attacked = found.success[right]
+    before, after = ("clean_accuracy", "robust_accuracy") if not setting.target else (UNLIKE, WITHSTOOD)
     rows = [
-        rate("robust_accuracy", ~found.success, better="higher", partial=partial),
-        rate("clean_accuracy", right, better="higher"),
+        rate(after, ~found.success, better="higher", partial=partial),
+        rate(before, right, better="higher"),
         rate("attack_success_rate", attacked, better="lower", partial=partial),
     ]
     distances = sorted(float(d) for d in found.distance[right])
@@ -127,7 +136,8 @@ def exact(name: str, value: int, n: int) -> Quantity:
 
 def series(found: Attacked, setting: Setting, y: NDArray[Any]) -> tuple[Series, ...]:
     """Return the waterfall, the accuracy-against-ε curve and the accuracies by class."""
-    names = tuple(UNATTACKED if name == "clean" else name for name, _ in found.stages)
+    unattacked = ALREADY if setting.target else UNATTACKED
+    names = tuple(unattacked if name == "clean" else name for name, _ in found.stages)
     fell = tuple(float(count) for _, count in found.stages)
     waterfall = Series(name="waterfall", x=names, y=fell, x_unit="stage", y_unit="inputs")
     return (
@@ -274,7 +284,9 @@ def _picture(
 def moved_by(delta: NDArray[Any], norm: str) -> float:
     """Return the length of one perturbation under a norm."""
     flat = np.asarray(delta, np.float64).ravel()
-    return float(np.abs(flat).max() if norm == "linf" else np.sqrt((flat * flat).sum()))
+    if norm in {"linf", "l2"}:
+        return float(np.abs(flat).max() if norm == "linf" else np.sqrt((flat * flat).sum()))
+    return float(np.abs(flat).sum() if norm == "l1" else (flat != 0).sum())
 
 
 def percent(share: float) -> str:
@@ -293,10 +305,10 @@ def finding(
 ) -> Finding:
     """Put everything together; the severity comes from the pessimistic end of robust accuracy."""
     numbers = quantities(found, setting)
-    robust = next(q for q in numbers if q.name == "robust_accuracy")
-    clean = next(q for q in numbers if q.name == "clean_accuracy")
+    robust, clean = numbers[:2]
+    state = f"are not taken for {setting.target}" if setting.target else "are right"
     detail = (
-        f"Without attack {percent(clean.value)} are right. Within {setting.norm} distance {setting.eps:g} the attack "
+        f"Without attack {percent(clean.value)} {state}. Within {setting.norm} distance {setting.eps:g} the attack "
         f"leaves {percent(robust.value)} (95 % interval {percent(robust.low)} to {percent(robust.high)}, "
         f"n = {robust.n}); a stronger attack can only lower it."
     )
@@ -307,7 +319,8 @@ def finding(
         rule=spec.id,
         threat=spec.threat,
         subject=name,
-        title=f"{percent(robust.value)} of {robust.n} inputs withstand {setting.norm} {setting.eps:g}",
+        title=f"{percent(robust.value)} of {robust.n} inputs withstand {setting.norm} {setting.eps:g}"
+        + (f" towards {setting.target}" if setting.target else ""),
         severity=THREAT.severity(robust),
         detail=detail,
         params=params,

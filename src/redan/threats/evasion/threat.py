@@ -27,6 +27,10 @@ THREAT = threat(
                 ),
             ),
             Scale(
+                quantity="targeted_robustness",
+                steps=((0.05, Severity.CRITICAL), (0.25, Severity.HIGH), (0.50, Severity.MEDIUM), (0.75, Severity.LOW)),
+            ),
+            Scale(
                 quantity="corrupted_accuracy",
                 steps=((0.25, Severity.HIGH), (0.50, Severity.MEDIUM), (0.75, Severity.LOW)),
             ),

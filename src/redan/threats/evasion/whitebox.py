@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from redan.core import params as core_params
 from redan.threats.evasion.measured import Attacked, finding
+from redan.threats.evasion.setting import setting, told
+from redan.threats.evasion.targets import UNTARGETED, aim
 
 if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
     from redan.core.budget import Budget
     from redan.core.finding import Finding, Scalar
-    from redan.core.inputs import Dataset
+    from redan.core.inputs import Dataset, Inputs
     from redan.core.probe import Spec
     from redan.core.progress import Observer
     from redan.core.subject import Gradients, Labels, Subject
@@ -21,6 +29,61 @@ if TYPE_CHECKING:
 
     class WhiteBox(Subject, Gradients, Labels):
         """A subject with gradients; one that has them has labels too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhiteBoxParams(core_params.Params):
+    """Parameters of every white-box attack.
+
+    Attributes:
+        norm: norm of the perturbation; l0 counts values that change.
+        eps: radius on the inputs' own scale, under l0 a number of values; the usual one for the norm when absent.
+        target: class that inputs are to be taken for, by number or name, or least-likely; -1 for any wrong one.
+        batch_size: most inputs in one call of the model; changes no result.
+    """
+
+    norm: Literal["linf", "l2", "l1", "l0"] = "linf"
+    eps: float | None = None
+    target: int | str = UNTARGETED
+    batch_size: int = 500
+
+
+def attack(
+    spec: Spec,
+    subject: WhiteBox,
+    inputs: Inputs,
+    params: WhiteBoxParams,
+    *,
+    plan: Plan,
+    budget: Budget,
+    seed: int,
+    observe: Observer,
+) -> Finding:
+    """Attack every test row as the parameters say; towards a class, every row of the others.
+
+    Raises:
+        UsageError: radius or target are impossible.
+    """
+    data = inputs.role("test")
+    where = setting(subject, data, params.norm, params.eps)
+    lowest = partial(_least_likely, subject, params.batch_size, budget)
+    aimed = aim(params.target, data, where.classes, lowest)
+    parameters = told(params, where)
+    if aimed is not None:
+        data, where = aimed.data, replace(where, target=aimed.name)
+    return measure(
+        spec,
+        subject,
+        data,
+        where,
+        parameters,
+        plan=plan,
+        batch_size=params.batch_size,
+        budget=budget,
+        seed=seed,
+        observe=observe,
+        targets=None if aimed is None else aimed.classes,
+    )
 
 
 def measure(
@@ -35,6 +98,7 @@ def measure(
     budget: Budget,
     seed: int,
     observe: Observer,
+    targets: NDArray[np.int64] | None = None,
 ) -> Finding:
     """Attack every row with every round of a plan.
 
@@ -49,47 +113,60 @@ def measure(
         budget: asked between steps; charged for every row the model sees.
         seed: root seed.
         observe: told about progress.
+        targets: (n,) class each row is to be taken for; any wrong one when absent.
     """
-    observe.started(spec.name, len(data))
-    attacked = as_arrays(_evade(spec, subject, data, where, plan, batch_size, budget, seed, observe))
-    observe.finished(spec.name, f"{1 - attacked.success.mean():.1%} robust" if len(data) else "no rows")
-    predicted = np.asarray(subject.labels(attacked.adversarial))
-    return finding(spec, subject.ref.name, told, attacked, where, data, predicted)
-
-
-def _evade(
-    spec: Spec,
-    subject: WhiteBox,
-    data: Dataset,
-    where: Setting,
-    plan: Plan,
-    batch_size: int,
-    budget: Budget,
-    seed: int,
-    observe: Observer,
-) -> Evasion:
     import torch
 
     from redan.kernels.attacks.ball import Ball, Box
     from redan.kernels.attacks.cascade import evade
     from redan.kernels.draws import sample_keys
 
-    def model(points: torch.Tensor) -> torch.Tensor:
-        budget.charge(queries=len(points))
-        return subject.logits(points)
-
+    observe.started(spec.name, len(data))
     low, high = where.bounds
-    return evade(
-        model,
-        torch.as_tensor(np.asarray(data.x, dtype=np.float32)),
-        torch.as_tensor(np.asarray(data.y, dtype=np.int64)),
+    found = evade(
+        partial(_charged, subject, budget),
+        _tensor(data.x),
+        _classes(data.y),
         ball=Ball(norm=where.norm, eps=where.eps, box=Box(low=low, high=high)),
         keys=sample_keys(seed, spec.id, data.indices),
         plan=plan,
         batch_size=batch_size,
+        targets=None if targets is None else torch.as_tensor(targets),
         stop=budget.stop,
         progress=lambda stage, done, total: observe.advanced(spec.name, done, total, stage),
     )
+    attacked = as_arrays(found)
+    observe.finished(spec.name, f"{1 - attacked.success.mean():.1%} robust" if len(data) else "no rows")
+    predicted = np.asarray(subject.labels(attacked.adversarial))
+    return finding(spec, subject.ref.name, told, attacked, where, data, predicted)
+
+
+def _charged(subject: WhiteBox, budget: Budget, points: torch.Tensor) -> torch.Tensor:
+    budget.charge(queries=len(points))
+    return subject.logits(points)
+
+
+def _tensor(x: Any) -> torch.Tensor:
+    import torch
+
+    return torch.as_tensor(np.asarray(x, dtype=np.float32))
+
+
+def _classes(y: Any) -> torch.Tensor:
+    import torch
+
+    return torch.as_tensor(np.asarray(y, dtype=np.int64))
+
+
+def _least_likely(subject: WhiteBox, batch_size: int, budget: Budget, data: Dataset) -> NDArray[np.int64]:
+    """Ask the model for the class of the lowest score of each row, other than its own."""
+    from redan.kernels.attacks.oracle import Oracle
+    from redan.kernels.attacks.rivals import least_likely
+
+    oracle, x, y = Oracle(partial(_charged, subject, budget)), _tensor(data.x), _classes(data.y)
+    pairs = zip(x.split(batch_size), y.split(batch_size), strict=True)
+    lowest = [least_likely(oracle.logits(points), labels).numpy() for points, labels in pairs]
+    return np.concatenate(lowest).astype(np.int64)
 
 
 def as_arrays(found: Evasion) -> Attacked:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.probe import Spec
-from redan.threats.evasion.setting import setting, told
-from redan.threats.evasion.whitebox import measure
+from redan.threats.evasion.whitebox import WhiteBoxParams, attack
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -21,20 +20,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApgdParams(core_params.Params):
+class ApgdParams(WhiteBoxParams):
     """Parameters of Auto-PGD.
 
     Attributes:
-        norm: norm of the perturbation.
-        eps: radius on the inputs' own scale; the usual one for the norm when absent.
+        norm: norm of the perturbation; l0 counts values that change.
+        eps: radius on the inputs' own scale, under l0 a number of values; the usual one for the norm when absent.
+        target: class that inputs are to be taken for, by number or name, or least-likely; -1 for any wrong one.
         member: objective: cross-entropy, difference of logits ratio, or the latter towards nine targets.
         batch_size: most inputs in one call of the model; changes no result.
     """
 
-    norm: Literal["linf", "l2"] = "linf"
-    eps: float | None = None
     member: Literal["apgd-ce", "apgd-dlr", "apgd-t"] = "apgd-ce"
-    batch_size: int = 500
 
 
 @probe(
@@ -69,7 +66,7 @@ class Apgd:
         x: (n, …) floating point inside the bounds. y: (n,) class indices.
 
     Units:
-        Distances on the inputs' own scale, Linf or L2; accuracies as fractions of n.
+        Distances on the inputs' own scale; under L0 the number of values that change. Accuracies as fractions of n.
 
     Error of the estimate:
         Wilson 95 % interval for the sample of inputs. The value is an upper bound of the true robust accuracy.
@@ -94,17 +91,5 @@ class Apgd:
         """Attack every test input and yield one finding."""
         from redan.kernels.attacks.plans import member
 
-        data = inputs.role("test")
-        where = setting(subject, data, params.norm, params.eps)
-        yield measure(
-            self.spec,
-            subject,
-            data,
-            where,
-            told(params, where),
-            plan=member(params.member),
-            batch_size=params.batch_size,
-            budget=budget,
-            seed=seed,
-            observe=observe,
-        )
+        plan = member(params.member)
+        yield attack(self.spec, subject, inputs, params, plan=plan, budget=budget, seed=seed, observe=observe)
