@@ -6,7 +6,7 @@ import atexit
 import json
 import pickle
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from tests.growing_server import growing_server
 from tests.model_server import TOKEN, model_server
 
 from redan.core import catalogue
@@ -27,6 +28,7 @@ from redan.evidence.datasets.manifest import Card, measure, to_json
 from redan.evidence.datasets.reading import read_table
 from redan.subjects.deployment import DeploymentSubject
 from redan.subjects.files import open_files
+from redan.subjects.http import HttpSubject
 from redan.subjects.options import Options
 from redan.subjects.sklearn import SklearnSubject
 from redan.subjects.torch import TorchSubject
@@ -44,7 +46,15 @@ STACK = ExitStack()
 """Holds what is served until the process ends; closed before the interpreter stops its threads, else it would hang."""
 atexit.register(STACK.close)
 OSV = Path(__file__).parents[1] / "unit" / "kernels" / "advisories" / "osv.jsonl"
-QUICK: dict[str, Any] = {"plan": "quick", "meter": "lines", "epochs": 1, "osv": str(OSV), "shots": 1, "queries": 1}
+QUICK: dict[str, Any] = {
+    "plan": "quick",
+    "timed": False,
+    "meter": "lines",
+    "epochs": 1,
+    "osv": str(OSV),
+    "shots": 1,
+    "queries": 1,
+}
 """Parameters that make a probe quick or possible, given to each that knows them."""
 ROWS = 24
 
@@ -182,12 +192,25 @@ SUBJECTS: dict[str, Callable[[], Any]] = {
 """Capability → who offers it; the first that is needed decides."""
 
 
+@cache
+def endpoint() -> HttpSubject:
+    """A model that is served here; its connection and its server end with the process."""
+    url = STACK.enter_context(growing_server(careless=False))
+    return STACK.enter_context(closing(HttpSubject(url, options=Options(name="endpoint", answers="labels"))))
+
+
+NAMED: dict[str, Callable[[], Any]] = {"blow-ups": endpoint}
+"""Probe → its subject, where what it needs does not tell."""
+
+
 def subject_of(entry: Entry, folder: Path) -> Callable[[], Any]:
     """Choose a maker of subjects by what a probe needs."""
     if compared_with(entry, folder):
         return lambda: open_files(folder / "data" / "table.csv")
     if "bytes" in entry.needs:
         return lambda: open_files(folder)
+    if entry.name in NAMED:
+        return NAMED[entry.name]
     for capability, make in SUBJECTS.items():
         if capability in entry.needs:
             return make
