@@ -1,0 +1,1 @@
+"""Lower bounds that no attack can undercut: interval bounds, CROWN, branch and bound, randomised smoothing."""
