@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from redan.kernels import draws
 from redan.kernels.attacks.ball import Ball, Box
 from redan.kernels.attacks.nes import NesSettings, nes
+from redan.kernels.attacks.score_search import ScoreSearchSettings, score_search
 from redan.kernels.attacks.simba import SimbaSettings, simba
 from redan.kernels.attacks.square import SquareSettings, square
 
 ATTACKS = {
     "square": (square, SquareSettings(queries=12, shorten=True)),
+    "scores": (score_search, ScoreSearchSettings(queries=24, shorten=True)),
     "nes": (nes, NesSettings(queries=30, samples=8)),
     "pixels": (simba, SimbaSettings(queries=25, basis="pixels")),
     "cosines": (simba, SimbaSettings(queries=25, basis="cosines")),

@@ -71,15 +71,19 @@ def simba(
         progress=progress,
     )
     standing.start()
-    walk = _Walk(standing, ball, settings)
-    turn = 0
-    while walk.turn(turn):
-        turn += 1
-        progress("simba", int(standing.success.sum()), len(labels))
+    walk(standing, ball, settings)
     if settings.shorten:
         shorten(standing, np.flatnonzero(standing.success & (standing.spent > 1)))
     found = standing.result()
     return replace(found, points=grid.outward(found.points))
+
+
+def walk(standing: Standing, ball: Ball, settings: SimbaSettings) -> None:
+    """Go on from where each sample stands, on a grid (n, c, h, w), until each has spent `queries` in all."""
+    steps, turn = _Walk(standing, ball, settings), 0
+    while steps.turn(turn):
+        turn += 1
+        standing.asker.watch.progress("simba", int(standing.success.sum()), len(standing.inputs))
 
 
 class _Walk:

@@ -97,15 +97,18 @@ def square(
         progress=progress,
     )
     standing.start()
-    if settings.queries > 1 and len(standing.inputs):
-        _search(_Linf(standing, ball) if ball.norm == "linf" else _L2(standing, ball), standing, settings)
-        if settings.shorten:
-            shorten(standing, np.flatnonzero(standing.success & (standing.spent > 1)))
+    search(standing, ball, settings)
+    if settings.shorten:
+        shorten(standing, np.flatnonzero(standing.success & (standing.spent > 1)))
     found = standing.result()
     return replace(found, points=grid.outward(found.points))
 
 
-def _search(moves: _Moves, standing: Standing, settings: SquareSettings) -> None:
+def search(standing: Standing, ball: Ball, settings: SquareSettings) -> None:
+    """Go on from where each sample stands, on a grid (n, c, h, w), for `queries` - 1 further queries of each."""
+    if not len(standing.inputs):
+        return
+    moves: _Moves = _Linf(standing, ball) if ball.norm == "linf" else _L2(standing, ball)
     channels, height, width = standing.inputs.shape[1:]
     for query in range(1, settings.queries):
         places = standing.active()
@@ -115,9 +118,8 @@ def _search(moves: _Moves, standing: Standing, settings: SquareSettings) -> None
             moved = moves.first(places, _side(settings.share, height, width))
         else:
             random = draws.uniform(standing.keys[places], (5 + 2 * channels,), stream=query)
-            moved = moves.next(
-                places, random, _side(_share(moves.scaled(query, settings.queries), settings), height, width)
-            )
+            share = _share(moves.scaled(query, settings.queries), settings)
+            moved = moves.next(places, random, _side(share, height, width))
         standing.offer(places, moved)
         standing.asker.watch.progress("square", int(standing.success.sum()), len(standing.inputs))
 

@@ -23,6 +23,12 @@ from redan.subjects.http import HttpSubject
 from redan.subjects.options import Options
 
 COLUMNS = ("age", "rooms", "income", "city_a", "city_b", "city_c")
+RULE = {
+    "square": "RDN-EVA-020",
+    "nes": "RDN-EVA-022",
+    "score_search": "RDN-EVA-023",
+    "hopskipjump": "RDN-EVA-003",
+}
 RULES = {
     "immutable": ["age"],
     "integer": ["rooms"],
@@ -65,7 +71,12 @@ def quantities(report, rule):
 
 
 def ran(report):
-    return {r.name for r in report.probes if r.outcome != "skipped"} & {"cascade", "square", "hopskipjump"}
+    return {r.name for r in report.probes if r.outcome != "skipped"} & {
+        "cascade",
+        "score_search",
+        "square",
+        "hopskipjump",
+    }
 
 
 def test_the_best_informed_attack_runs_by_default():
@@ -74,11 +85,11 @@ def test_the_best_informed_attack_runs_by_default():
     only_labels = redan.subject(lambda rows: model.predict(rows).astype(np.int64), data=(x, y), name="labels only")
     with_scores = redan.subject(model, data=(x, y))
     net = redan.subject(torch.nn.Linear(6, 2), data=(x.astype(np.float32), y))
-    for subject, expected in ((only_labels, "hopskipjump"), (with_scores, "square"), (net, "cascade")):
+    for subject, expected in ((only_labels, "hopskipjump"), (with_scores, "score_search"), (net, "cascade")):
         assert ran(redan.attack(subject, threats=["evasion"], plan="quick", budget="3000 queries")) == {expected}
 
 
-@pytest.mark.parametrize("probe", ["square", "hopskipjump"])
+@pytest.mark.parametrize("probe", ["score_search", "nes", "hopskipjump"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_every_row_that_is_asked_keeps_the_constraints(probe, norm):
     from redan.core.codec import decode
@@ -97,7 +108,7 @@ def test_every_row_that_is_asked_keeps_the_constraints(probe, norm):
     asked.clear()  # opening asked about a few rows
     eps = 0.5 if norm == "linf" else 1.5
     report = redan.attack(subject, probes=[probe], norm=norm, eps=eps, plan="quick")
-    finding, values = quantities(report, "RDN-EVA-020" if probe == "square" else "RDN-EVA-003")
+    finding, values = quantities(report, RULE[probe])
     rules = resolve(decode(Rules, RULES, ""), COLUMNS)
     every = np.concatenate(asked)
     assert len(every) > 300
@@ -177,7 +188,7 @@ def test_an_endpoint_sees_few_large_requests_and_its_busy_answers_are_waited_for
         target = Target(subject=subject, inputs=redan.subject(model, data=(x, y)).inputs)
         report = redan.attack(target, probes=[probe], plan="quick", eps=0.02, budget="20k queries")
         subject.close()
-    _, values = quantities(report, "RDN-EVA-020" if probe == "square" else "RDN-EVA-003")
+    _, values = quantities(report, RULE[probe])
     assert len(server.sizes) <= most_requests * 1.3 + 20
     assert values["forward_samples"] <= 20_000
     assert values["forward_samples"] / len(server.sizes) > 4
@@ -197,4 +208,4 @@ def test_callables_with_scores_are_attacked_by_scores():
     model = forest()
     subject = CallableSubject(model.predict_proba, options=Options(name="f"), sample=x[:4])
     target = Target(subject=subject, inputs=redan.subject(model, data=(x, y)).inputs)
-    assert ran(redan.attack(target, threats=["evasion"], plan="quick", budget="500 queries")) == {"square"}
+    assert ran(redan.attack(target, threats=["evasion"], plan="quick", budget="500 queries")) == {"score_search"}

@@ -42,7 +42,7 @@ class HopSkipJumpParams(BlackBoxParams):
         data=("test",),
         cost="minutes",
         references=("atlas:AML.T0043.001", "atlas:AML.T0015", "owasp:ML01", "arxiv:1904.02144"),
-        unless="RDN-EVA-020",
+        unless="RDN-EVA-023",
     )
 )
 class HopSkipJump:

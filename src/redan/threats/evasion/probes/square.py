@@ -34,13 +34,13 @@ class SquareParams(BlackBoxParams):
         id="RDN-EVA-020",
         name="square",
         threat="evasion",
-        title="Robust accuracy against an attacker who sees scores",
+        title="Robust accuracy against the Square attack, by scores",
         source="Andriushchenko et al. 2020, ECCV, algorithms 1 to 3",
         needs=("labels", "scores"),
         data=("test",),
         cost="minutes",
         references=("atlas:AML.T0043.001", "atlas:AML.T0015", "owasp:ML01", "arxiv:1912.00049"),
-        unless="RDN-EVA-001",
+        default=False,
     )
 )
 class Square:
@@ -74,8 +74,9 @@ class Square:
         via random search", ECCV, algorithms 1 to 3.
 
     Limits:
-        Weaker than attacks with gradients. Distances are those of the points it found, not the smallest there are.
-        Whole numbers, categories and fixed columns of a table are respected where [constraints] declares them.
+        Runs only when named: score_search holds it. Weaker than attacks with gradients. Distances are those of the
+        points it found, not the smallest there are. Whole numbers, categories and fixed columns of a table are
+        respected where [constraints] declares them.
     """
 
     spec: ClassVar[Spec]
