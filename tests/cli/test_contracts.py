@@ -47,7 +47,7 @@ def test_help_of_every_verb(cli: Cli, verb: str) -> None:
     ended = cli(verb, "--help")
     assert ended.code == 0
     assert ended.out.startswith("Usage: redan " + verb)
-    assert import_module(f"redan.cli.{verb}").command.name == verb
+    assert import_module(f"redan.cli.{verb.replace('-', '_')}").command.name == verb
 
 
 def test_scan_writes_one_document(cli: Cli, tmp_path: Path, hostile: Path, benign: Path) -> None:

@@ -36,7 +36,7 @@ def commands(file: Path) -> list[list[str]]:
 
 def flags(verb: str, word: str = "") -> set[str]:
     """Return the flags that a verb knows, or the one of its own verbs that follows."""
-    command = import_module(f"redan.cli.{verb}").command
+    command = import_module(f"redan.cli.{verb.replace('-', '_')}").command
     assert isinstance(command, click.Command)
     if isinstance(command, click.Group) and word in command.commands:
         command = command.commands[word]

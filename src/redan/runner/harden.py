@@ -31,7 +31,7 @@ VALIDATION_SHARE = 5
 """One training row in so many is held out to compare candidates on …"""
 MOST_VALIDATION = 500
 """… and at most so many of them are used."""
-FEWEST_VALIDATION = 10
+FEWEST_VALIDATION = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

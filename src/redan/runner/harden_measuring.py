@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from redan.core import catalogue
 from redan.core.errors import BudgetSpent, SubjectFailed
 from redan.core.finding import Quantity
 from redan.kernels.statistics import median_interval
@@ -16,6 +15,7 @@ from redan.runner.plan import Choice, plan
 from redan.runner.run import Session, run
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from redan.core.inputs import Inputs
@@ -63,7 +63,7 @@ def measured(probe: str, subject: Subject, inputs: Inputs, params: Mapping[str, 
         BudgetSpent: before the probe had anything to say.
         SubjectFailed: the probe failed.
     """
-    from redan.core import catalogue
+    import numpy as np
 
     known = catalogue.entry("probe", probe).params
     choice = Choice(probes=(probe,), params={name: value for name, value in params.items() if name in known})
@@ -90,7 +90,7 @@ def latency(subject: Any, x: NDArray[Any]) -> Quantity:
     Raises:
         SubjectFailed: the subject does not answer.
     """
-    asked = np.asarray(x)[:MOST_ROWS]
+    asked = x[:MOST_ROWS]
     subject.labels(asked)  # what is built at the first call is no cost of the others
     spent = [_cpu_s(subject, asked) / len(asked) for _ in range(REPEATS)]
     low, high = median_interval(spent)

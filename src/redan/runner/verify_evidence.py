@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from redan.core.errors import EvidenceError, RedanError, ShapeMismatch
 from redan.evidence.replay import Replay, digest_of
 from redan.runner.split import rows
-from redan.runner.verify_points import Points, Space, faults, spaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from redan.core.report import Report
     from redan.core.subject import Subject
     from redan.evidence.blobs import FolderBlobs
+    from redan.threats.evasion.stored import Points
 
 NEEDED = ("adversarial", "success", "distance", "indices", "replay")
 """Evidence without which a finding cannot be held against a model again."""
@@ -142,6 +142,8 @@ def _points(finding: Finding, blobs: FolderBlobs, data: Dataset) -> tuple[Points
         EvidenceError: the arrays are none, or do not fit together.
         ShapeMismatch: the data are not the ones that were attacked.
     """
+    from redan.threats.evasion.stored import Points
+
     replay = Replay.from_json(blobs.get(_digest(finding, "replay")))
     adversarial, success, distance, indices = (_array(finding, blobs, name) for name in NEEDED[:4])
     if len({len(adversarial), len(success), len(distance), len(indices)}) != 1:
@@ -176,7 +178,7 @@ def _digest(finding: Finding, name: str) -> str:
 
 def _array(finding: Finding, blobs: FolderBlobs, name: str) -> Any:
     from redan.evidence.blobs import load_npy
-    from redan.runner.verify_points import insist_on_size
+    from redan.threats.evasion.stored import insist_on_size
 
     data = blobs.get(_digest(finding, name))
     insist_on_size(data, name)
@@ -227,14 +229,15 @@ def _by_tensors(subject: Any) -> str:
 
 def _best(points: Points, subject: Any, replay: Replay) -> list[str]:
     """Return the faults on the scale on which the attack walked: the inputs' own, or shares of columns' ranges."""
-    scales: list[Space] = spaces(points, subject, replay.bounds)
-    found = [faults(points, space, subject) for space in scales]
+    from redan.threats.evasion.stored import faults, spaces
+
+    found = [faults(points, space, subject) for space in spaces(points, subject, replay.bounds)]
     return min(found, key=len)
 
 
 def _unproven(points: Points) -> tuple[str, ...]:
     """Say how many stored distances are below what the stored points show."""
-    from redan.runner.verify_points import shorter
+    from redan.threats.evasion.stored import shorter
 
     count = shorter(points)
     if not count:

@@ -25,7 +25,7 @@ from redan.evidence.blobs import FolderBlobs, load_npy, save_npy
 from redan.runner.plan import Choice, plan
 from redan.runner.run import Session, run
 from redan.runner.verify_evidence import Checked, Model, exit_code, verify_evidence
-from redan.runner.verify_points import insist_on_size, lengths
+from redan.threats.evasion.stored import insist_on_size, lengths
 
 ROWS = 24
 

@@ -7,12 +7,16 @@ CSS = """
 --paper:#f5f3ee;--card:#fffdf9;--ink:#1b1f2a;--soft:#565c6b;--line:#dcd7cb;--fill:#2b5f8a;--band:#a9c6de;
 --edge:#12324d;--track:#e6e1d6;--loss:#b3452e;--twin:#1b1f2a;--link:#1b5688;--focus:#b3452e;
 --critical:#9c1030;--high:#a83a0b;--medium:#7d5600;--low:#22644c;--info:#4d5566;
---pass:#1f6b4c;--fail:#9c1030;--undecided:#7d5600;--on:#fffdf9}
+--pass:#1f6b4c;--fail:#9c1030;--undecided:#7d5600;--on:#fffdf9;
+--h1:#faf2ed;--h2:#f6e7e1;--h3:#f1dcd4;--h4:#edd1c8;--h5:#e8c6bc;
+--h6:#e4bbb0;--h7:#dfb0a4;--h8:#dba598;--h9:#d69a8b}
 @media (prefers-color-scheme:dark){:root{
 --paper:#11141b;--card:#191e28;--ink:#eceae4;--soft:#a9b0c0;--line:#313847;--fill:#6aa9db;--band:#2d5478;
 --edge:#d5e8f8;--track:#2a303d;--loss:#f08a6b;--twin:#f4f1ea;--link:#8cc4f2;--focus:#ffb59c;
 --critical:#ff8fa3;--high:#ffa273;--medium:#ecc063;--low:#7fd3b1;--info:#b3bccd;
---pass:#7fd3b1;--fail:#ff8fa3;--undecided:#ecc063;--on:#11141b}}
+--pass:#7fd3b1;--fail:#ff8fa3;--undecided:#ecc063;--on:#11141b;
+--h1:#25242c;--h2:#312a2f;--h3:#3c3033;--h4:#483637;--h5:#543c3a;
+--h6:#60423e;--h7:#6c4842;--h8:#784e45;--h9:#835349}}
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
@@ -67,15 +71,8 @@ svg.plot{display:block;width:100%;max-width:34rem;height:auto}
 .heat table{width:auto}.heat td{padding:0}.heat td span{display:block;padding:.32rem .5rem;text-align:right}
 .heat th.n{padding:.32rem .5rem}.heat td,.heat th.n{min-width:2.4rem}.heat thead th{white-space:normal}
 .heat-0{color:var(--soft)}
-.heat-1{background:color-mix(in srgb,var(--loss) 6%,var(--card))}
-.heat-2{background:color-mix(in srgb,var(--loss) 12%,var(--card))}
-.heat-3{background:color-mix(in srgb,var(--loss) 18%,var(--card))}
-.heat-4{background:color-mix(in srgb,var(--loss) 24%,var(--card))}
-.heat-5{background:color-mix(in srgb,var(--loss) 30%,var(--card))}
-.heat-6{background:color-mix(in srgb,var(--loss) 36%,var(--card))}
-.heat-7{background:color-mix(in srgb,var(--loss) 42%,var(--card))}
-.heat-8{background:color-mix(in srgb,var(--loss) 48%,var(--card))}
-.heat-9{background:color-mix(in srgb,var(--loss) 54%,var(--card))}
+.heat-1{background:var(--h1)}.heat-2{background:var(--h2)}.heat-3{background:var(--h3)}.heat-4{background:var(--h4)}
+.heat-5{background:var(--h5)}.heat-6{background:var(--h6)}.heat-7{background:var(--h7)}.heat-8{background:var(--h8)}.heat-9{background:var(--h9)}
 .mark{stroke:var(--loss);stroke-width:1.5;stroke-dasharray:4 3}
 .chip{display:inline-flex;gap:.35em;align-items:center;border:1.5px solid currentColor;border-radius:99rem;
 padding:.02rem .6rem;font-size:.8rem;font-weight:650;white-space:nowrap}
@@ -132,7 +129,9 @@ details.finding>summary{padding:.8rem}.body{padding:0 .8rem .8rem}}
 @media print{
 :root{--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--fill:#2b5f8a;--band:#a9c6de;--edge:#12324d;
 --track:#e8e8e8;--loss:#b3452e;--twin:#000;--link:#1b5688;--critical:#9c1030;--high:#a83a0b;--medium:#7d5600;
---low:#22644c;--info:#4d5566;--pass:#1f6b4c;--fail:#9c1030;--undecided:#7d5600;--on:#fff}
+--low:#22644c;--info:#4d5566;--pass:#1f6b4c;--fail:#9c1030;--undecided:#7d5600;--on:#fff;
+--h1:#faf2ed;--h2:#f6e7e1;--h3:#f1dcd4;--h4:#edd1c8;--h5:#e8c6bc;
+--h6:#e4bbb0;--h7:#dfb0a4;--h8:#dba598;--h9:#d69a8b}
 body{font-size:10pt}.skip,nav,.filter{display:none!important}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .card,figure,.notice,tr,.hero{break-inside:avoid}h2,h3,h4,summary{break-after:avoid}
