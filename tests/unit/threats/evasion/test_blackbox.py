@@ -26,7 +26,7 @@ COLUMNS = ("age", "rooms", "income", "city_a", "city_b", "city_c")
 RULE = {
     "square": "RDN-EVA-020",
     "nes": "RDN-EVA-022",
-    "score_search": "RDN-EVA-023",
+    "score-search": "RDN-EVA-023",
     "hopskipjump": "RDN-EVA-003",
 }
 RULES = {
@@ -85,11 +85,11 @@ def test_the_best_informed_attack_runs_by_default():
     only_labels = redan.subject(lambda rows: model.predict(rows).astype(np.int64), data=(x, y), name="labels only")
     with_scores = redan.subject(model, data=(x, y))
     net = redan.subject(torch.nn.Linear(6, 2), data=(x.astype(np.float32), y))
-    for subject, expected in ((only_labels, "hopskipjump"), (with_scores, "score_search"), (net, "cascade")):
+    for subject, expected in ((only_labels, "hopskipjump"), (with_scores, "score-search"), (net, "cascade")):
         assert ran(redan.attack(subject, threats=["evasion"], plan="quick", budget="3000 queries")) == {expected}
 
 
-@pytest.mark.parametrize("probe", ["score_search", "nes", "hopskipjump"])
+@pytest.mark.parametrize("probe", ["score-search", "nes", "hopskipjump"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_every_row_that_is_asked_keeps_the_constraints(probe, norm):
     from redan.core.codec import decode
@@ -208,4 +208,4 @@ def test_callables_with_scores_are_attacked_by_scores():
     model = forest()
     subject = CallableSubject(model.predict_proba, options=Options(name="f"), sample=x[:4])
     target = Target(subject=subject, inputs=redan.subject(model, data=(x, y)).inputs)
-    assert ran(redan.attack(target, threats=["evasion"], plan="quick", budget="500 queries")) == {"score_search"}
+    assert ran(redan.attack(target, threats=["evasion"], plan="quick", budget="500 queries")) == {"score-search"}

@@ -32,7 +32,7 @@ class ScoreSearchParams(BlackBoxParams):
 @probe(
     Spec(
         id="RDN-EVA-023",
-        name="score_search",
+        name="score-search",
         threat="evasion",
         title="Robust accuracy against an attacker who sees scores",
         source="Andriushchenko et al. 2020, ECCV, algorithms 1 to 3; Guo et al. 2019, ICML, algorithm 1",

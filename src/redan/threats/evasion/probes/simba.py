@@ -79,7 +79,7 @@ class Simba:
         Guo, Gardner, You, Wilson & Weinberger 2019, "Simple black-box adversarial attacks", ICML, algorithm 1.
 
     Limits:
-        Runs only when named: score_search holds it. Under L2 it gets farther than Square on networks in a few hundred
+        Runs only when named: score-search holds it. Under L2 it gets farther than Square on networks in a few hundred
         queries; under Linf, and in thousands, it does not.
     """
 

@@ -74,7 +74,7 @@ class Square:
         via random search", ECCV, algorithms 1 to 3.
 
     Limits:
-        Runs only when named: score_search holds it. Weaker than attacks with gradients. Distances are those of the
+        Runs only when named: score-search holds it. Weaker than attacks with gradients. Distances are those of the
         points it found, not the smallest there are. Whole numbers, categories and fixed columns of a table are
         respected where [constraints] declares them.
     """
