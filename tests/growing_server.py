@@ -19,22 +19,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        status = self._status(body)
-        answer = json.dumps({"predictions": [0]}).encode()
+        status, n = self._answered(body)
+        answer = json.dumps({"predictions": [0] * n}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
 
-    def _status(self, body: bytes) -> int:
-        if not self.careless:
-            small = len(body) < 8192 and "Content-Encoding" not in self.headers
-            return 200 if small and self.headers["Content-Type"] == "application/json" else 413
+    def _answered(self, body: bytes) -> tuple[int, int]:
+        """Return a status and how many predictions are answered."""
+        packed = self.headers.get("Content-Encoding") == "gzip"
+        if not self.careless and (packed or len(body) > 8192 or self.headers["Content-Type"] != "application/json"):
+            return 413, 0
         try:
-            json.loads(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
-        except (ValueError, RecursionError):
-            return 500
-        return 200
+            document = json.loads(gzip.decompress(body) if packed else body)
+            return 200, len(document["instances"])
+        except (ValueError, RecursionError, TypeError, KeyError):
+            return 500, 0
 
 
 class _Careless(_Handler):

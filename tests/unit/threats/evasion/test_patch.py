@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.threats.evasion.small_images import by_halves_net, by_one_pixel, halves, number, only
 
 from redan.core.errors import Skipped, UsageError
 from redan.core.inputs import Inputs
-from redan.threats.evasion.probes.patch import Patch
+from redan.threats.evasion.probes.patch import Patch, _split
 
 
 def test_a_patch_finds_the_corner_that_decides_and_grey_ones_are_told_apart() -> None:
@@ -37,7 +39,14 @@ def test_a_patch_as_large_as_the_image_and_data_without_pictures_are_refused() -
     with pytest.raises(UsageError, match="area"):
         only(Patch, by_halves_net(), Inputs(test=halves(4)), area=0.9)
     flat = halves(4)
-    from dataclasses import replace
-
     with pytest.raises(Skipped, match="image"):
         only(Patch, by_halves_net(), Inputs(test=replace(flat, x=flat.x.reshape(4, -1))))
+
+
+def test_rows_of_one_source_are_never_both_trained_on_and_measured() -> None:
+    data = replace(halves(60), sha256="0" * 64)
+    training, measured = _split(Inputs(test=data, train=data), 30)
+    assert len(training) == len(measured) == 30
+    assert not set(training.indices) & set(measured.indices)
+    other = replace(data, sha256="1" * 64)
+    assert len(_split(Inputs(test=data, train=other), 30)[0]) == 60

@@ -173,13 +173,24 @@ def _split(inputs: Inputs, most: int) -> tuple[Dataset, Dataset]:
     test = inputs.role("test")
     images(test)
     if inputs.train is not None and inputs.train.x.shape[1:] == test.x.shape[1:]:
-        return chosen(inputs.train, MOST_TRAINING), chosen(test, most)
+        data = chosen(test, most)
+        return _without(chosen(inputs.train, len(inputs.train)), data), data
     every = chosen(test, len(test))
     half = len(every) // 2
     if not half:
         raise ShapeMismatch(f"{test.name!r} has one row; expected two, one to train the patch on", hint="give train=")
     first, second = (replace(every, x=every.x[p], y=every.y[p], indices=every.indices[p]) for p in _halves(half))
     return chosen(first, MOST_TRAINING), chosen(second, most)
+
+
+def _without(training: Dataset, data: Dataset) -> Dataset:
+    """Return the training rows that are not measured, where both are rows of one source."""
+    if not data.sha256 or training.sha256 != data.sha256:
+        return chosen(training, MOST_TRAINING)
+    kept = ~np.isin(training.indices, data.indices)
+    return chosen(
+        replace(training, x=training.x[kept], y=training.y[kept], indices=training.indices[kept]), MOST_TRAINING
+    )
 
 
 def _halves(half: int) -> tuple[slice, slice]:
