@@ -48,7 +48,7 @@ def narrower(net: nn.Module, example: Tensor, width: float) -> nn.Module:
     last = _last_layer(student, example)
     for name, part in list(student.named_modules()):
         if next(part.parameters(recurse=False), None) is not None:
-            _replace(student, name, _narrow(part, 1.0 if part is last else width))
+            _replace(student, name, _narrow(part, 1.0 if part is last else width).to(example.device, example.dtype))
     try:
         with torch.no_grad():
             answers = student(example)

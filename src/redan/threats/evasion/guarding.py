@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from redan.threats.evasion.teaching import Pupil
 
 _HELD_OUT = 128
-_JUDGE_STEPS = 10
-_CHECKS_AN_EPOCH = 4
+_JUDGE_STEPS = 5
+_CHECKS_AN_EPOCH = 2
 
 
 def apart(learner: Pupil, spec: Spec, seed: int) -> tuple[Pupil, Pupil]:
@@ -72,7 +72,7 @@ class Guarded:
 
 
 def guarding(foe: Adversary, learner: Pupil, held: Pupil, ball: Ball, course: Course, spec: Spec, seed: int) -> Guarded:
-    """Guard a training: a ten-step attack on the rows held out, four times an epoch."""
+    """Guard a training: a five-step attack on the rows held out, twice an epoch."""
     from redan.kernels.training.adversary import Adversary, Strength
     from redan.kernels.training.guard import Guard
     from redan.kernels.training.randomness import generator

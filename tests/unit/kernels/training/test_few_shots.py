@@ -82,9 +82,9 @@ def test_the_gradient_of_second_order_is_that_of_finite_differences():
     weight, small = start[0].weight, 1e-5
     for place in ((0, 0), (3, 2)):
         weight.data[place] += small
-        above = float(value())
+        above = value().item()
         weight.data[place] -= 2 * small
-        below = float(value())
+        below = value().item()
         weight.data[place] += small
         assert float(slopes["0.weight"][place]) == pytest.approx((above - below) / (2 * small), rel=1e-4, abs=1e-8)
 

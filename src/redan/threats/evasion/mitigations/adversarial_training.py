@@ -72,7 +72,7 @@ class AdversarialTraining:
         By default the attack of one epoch goes on where that of the epoch before ended, so that one step a batch is
         as good as several from a random start; ``keep=false steps=7`` is the recipe of the paper. The radius grows
         over the first tenth, the learning rate rises and falls, and the average of the last weights is the result.
-        Four times an epoch a ten-step attack on rows held out (128, or a fifth of few) tells whether the model still
+        Twice an epoch a five-step attack on rows held out (128, or a fifth of few) tells whether the model still
         withstands more than what it is trained with; after a fall of 15 points the last good weights come back and
         each batch gets one more step.
 

@@ -62,7 +62,7 @@ class FastAt:
 
     What it does:
         For each batch one step of the sign of the gradient (for L2 its direction) from a random point of the ball.
-        Four times an epoch a ten-step attack on rows held out (128, or a fifth of few) tells whether the model still
+        Twice an epoch a five-step attack on rows held out (128, or a fifth of few) tells whether the model still
         withstands more than the one step. When that accuracy falls by 15 points the weights of the last good moment
         come back, and from there each batch gets one more step.
 
