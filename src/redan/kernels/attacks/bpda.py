@@ -42,17 +42,21 @@ def straight_through(model: Model) -> Model:
 
 
 def before_saturation(answer: Tensor, squashed: list[Tensor]) -> Tensor:
-    """Return the last of the squashed tensors that orders the classes as the answer does, else the answer.
+    """Follow the squashed tensors back from the answer as long as they order the classes alike; return the first.
 
     Args:
         answer: the model's output, (n, k), (n, 1) or (n,).
-        squashed: inputs of every softmax, sigmoid and exponential in order.
+        squashed: inputs of every softmax and the like in order; those of another shape are no scores and are skipped.
     """
+    earliest = answer
     for scores in reversed(squashed):
         candidate = _columns(scores.float(), answer)
-        if candidate is not None and candidate.requires_grad and _agrees(candidate.detach(), answer.detach()):
-            return candidate
-    return answer
+        if candidate is None or not candidate.requires_grad:
+            continue
+        if not _agrees(candidate.detach(), answer.detach()):
+            break
+        earliest = candidate
+    return earliest
 
 
 def _columns(scores: Tensor, answer: Tensor) -> Tensor | None:
@@ -66,17 +70,16 @@ def _columns(scores: Tensor, answer: Tensor) -> Tensor | None:
 
 
 def _agrees(scores: Tensor, answer: Tensor) -> bool:
-    """Whether the class the answer puts first is first among the scores too, in every row that has one first class."""
+    """Whether scores order the classes of every row as the answer does, apart from what the answer holds for equal.
+
+    One column is compared along the rows instead.
+    """
     if answer.ndim == 1 or answer.shape[1] == 1:
-        return bool(torch.isfinite(scores).all()) and _monotone(scores.reshape(-1), answer.reshape(-1))
-    top = answer.topk(2, dim=1)
-    decided = top.values[:, 0] > top.values[:, 1]
-    same = scores.argmax(1) == top.indices[:, 0]
-    return bool(torch.isfinite(scores).all()) and bool(same[decided].all())
-
-
-def _monotone(scores: Tensor, answer: Tensor) -> bool:
-    return bool((answer[scores.argsort()].diff() >= 0).all())
+        scores, answer = scores.reshape(1, -1), answer.reshape(1, -1)
+    order = answer.argsort(dim=1)
+    rises = answer.gather(1, order).diff(dim=1) > 0
+    follows = scores.gather(1, order).diff(dim=1) >= 0
+    return bool(torch.isfinite(scores).all()) and bool(follows[rises].all())
 
 
 def let_through(answer: Tensor) -> None:

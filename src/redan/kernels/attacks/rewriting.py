@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 _BELOW = {"gt", "ge", "__gt__", "__ge__", "greater", "greater_equal"}
 _ABOVE = {"lt", "le", "__lt__", "__le__", "less", "less_equal"}
 _WHOLE = {"to", "type", "type_as", "long", "int", "short", "byte", "char", "bool"}
-_SQUASHING = {"softmax", "log_softmax", "sigmoid", "logsigmoid", "exp", "_softmax", "sigmoid_", "exp_", "expit"}
+_SQUASHING = {
+    "softmax",
+    "log_softmax",
+    "_softmax",
+    "sigmoid",
+    "logsigmoid",
+    "expit",
+    "exp",
+    "tanh",
+    "hardtanh",
+    "clamp",
+}
+_SQUASHING |= {"clamp_max", "clamp_min", "relu", "round", "floor", "argmax", "topk", "sort", "max", "half"}
 _LEAVING = {"numpy", "__array__", "item", "tolist", "__bool__", "__float__", "__int__", "__index__", "__len__", "equal"}
 _OUTSIDE = {"numpy", "__array__", "tolist"}
 _RETURNING = {"tensor", "as_tensor", "stack", "cat", "__getitem__", "embedding", "take", "gather"}
@@ -43,6 +55,8 @@ _SHADOWED: dict[str, Callable[..., Any]] = {
 }
 """What an operation on whole or logical tensors is for their shadows, where it is not the operation itself."""
 _SMALLEST = 1e-12
+_UNSATURATED = 8.0
+"""Difference of scores up to which a softmax has a gradient worth following."""
 
 
 def _same_kind(a: Any, b: Any) -> bool:
@@ -56,7 +70,7 @@ class Rewriting(TorchFunctionMode):
         inputs: the batch, shape (n, ...), requiring gradients.
 
     Attributes:
-        squashed: what went into each softmax, sigmoid and exponential, in order.
+        squashed: what went into each operation that may lose differences between scores, such as a softmax, in order.
         learned: how often the model asked for gradients or ran a backward pass itself.
     """
 
@@ -100,9 +114,11 @@ class Rewriting(TorchFunctionMode):
             return _borrow(func(first.detach()), torch.tanh(first / _width(first)))
         if name in {"masked_fill", "masked_fill_"} and _is_nan(args[2] if len(args) > 2 else kwargs.get("value")):
             return first.clone()
-        if name in _SQUASHING and len(first) == len(self._inputs):
+        if name in _SQUASHING and first.ndim in {1, 2} and len(first) == len(self._inputs):
             self.squashed.append(first)
         out = self._shadowed(name, func, args, kwargs)
+        if name == "softmax" and isinstance(out, Tensor):
+            return _borrow(out.detach(), _softened(func, first, args, kwargs))
         if name in _BELOW | _ABOVE and isinstance(out, Tensor):
             gap = (first - args[1]) if name in _BELOW else (args[1] - first)
             self._keep(out, torch.sigmoid(gap / _width(gap)))
@@ -179,6 +195,14 @@ def _borrow(hard: Tensor, soft: Tensor, *, keep: bool = False) -> Tensor:
     """The values of one tensor with the gradient of another; with `keep`, beside its own."""
     own = hard if hard.requires_grad or keep else hard.detach()
     return own + (soft - soft.detach()).to(own.dtype)
+
+
+def _softened(func: Any, scores: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """A softmax of scores that are divided, row by row, until none of them vanishes beside another."""
+    dim = kwargs.get("dim", args[1] if len(args) > 1 else -1)
+    spread = (scores.amax(dim, keepdim=True) - scores.amin(dim, keepdim=True)).detach().float()
+    softened: Tensor = func((scores / (spread / _UNSATURATED).clamp_min(1.0)).float(), *args[1:], **kwargs)
+    return softened
 
 
 def _width(values: Tensor) -> Tensor:

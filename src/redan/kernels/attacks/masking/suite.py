@@ -209,7 +209,8 @@ class _Suite:
 
     def _repair(self, seed: int) -> None:
         """Attack what still stands through surrogates, the cheapest first."""
-        plan = plan_for("standard", self._case.ball.norm)
+        flagged = any(check.flagged for check in self._checks)
+        plan = plan_for("standard" if flagged else "quick", self._case.ball.norm)
         if self._random:
             averaged, draws = repairs.averaged(self._case)
             self._repairs.append(f"expectation over {draws} draws")
@@ -217,7 +218,7 @@ class _Suite:
             self._persist(averaged)
             return
         self._follow("repaired cascade", replace(self._case, model=straight_through(self._case.model)), plan)
-        if not any(check.flagged for check in self._checks):
+        if not flagged:
             return
         self._repairs.append("straight through steps and saturation")
         if self._standing():

@@ -88,3 +88,10 @@ def examined():
 def trained():
     """Return the function that trains a model."""
     return fit
+
+
+@pytest.fixture(scope="session")
+def unseen():
+    """Return the images and classes that are examined by default."""
+    x, y = digits()
+    return x[1500 : 1500 + N], y[1500 : 1500 + N]

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from redan.kernels.attacks.projection import distance
+
 
 def noise(m, x):
     return m(x + 0.15 * torch.randn_like(x))
@@ -119,7 +121,24 @@ DEFENCES = {
     "rounded spectrum": frequencies,
     "answers NaN when unsure": refusing,
     "optimisation inside": purified,
+    "hard labels": lambda m, x: functional.one_hot(m(x).argmax(1), 10).float(),
+    "clipped logarithms": lambda m, x: torch.softmax(40 * m(x), 1).clamp(1e-6, 1).log(),
+    "mean of sharp nets": lambda m, x: TwoSharpNets(m)(x),
+    "noise, rounding and a sharp softmax": lambda m, x: torch.softmax(
+        40 * m(torch.round(6 * (x + 0.05 * torch.randn_like(x))) / 6), 1
+    ),
 }
+
+
+class TwoSharpNets(nn.Module):
+    """The mean of two saturated softmaxes."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return (torch.softmax(40 * self.net(x), 1) + torch.softmax(40 * self.net(x * 0.9 + 0.05), 1)) / 2
 
 
 class Defended(nn.Module):
@@ -170,13 +189,10 @@ def test_distillation_at_a_high_temperature_is_flagged_and_broken(trained, exami
 
 
 @pytest.mark.parametrize("name", ["rounded inputs", "scaled logits", "sharp softmax"])
-def test_the_points_are_inside_ball_and_box_and_the_model_itself_errs_there(small, examined, name):
-    from redan.kernels.attacks.projection import distance
-    from tests.unit.kernels.attacks.masking.conftest import digits
-
+def test_the_points_are_inside_ball_and_box_and_the_model_itself_errs_there(small, examined, unseen, name):
     model = Defended(small, DEFENCES[name])
     found = examined(model, eps=0.25)
-    x, y = digits()[0][1500:1524], digits()[1][1500:1524]
+    x, y = unseen
     assert bool((distance(found.adversarial, x, "linf") <= 0.25).all())
     assert 0 <= float(found.adversarial.min()) <= float(found.adversarial.max()) <= 1
     with torch.no_grad():
