@@ -54,6 +54,7 @@ QUICK: dict[str, Any] = {
     "osv": str(OSV),
     "shots": 1,
     "queries": 1,
+    "rows": 10,
 }
 """Parameters that make a probe quick or possible, given to each that knows them."""
 ROWS = 24

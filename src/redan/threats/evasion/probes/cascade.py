@@ -82,7 +82,8 @@ class Cascade:
         adaptive norm constraints", algorithm 1.
 
     Limits:
-        A model that masks its gradients can look robust here; the report does not yet say whether it does.
+        A model that masks its gradients can look robust here; RDN-EVA-045 (gradient-masking), which runs beside this
+        probe, says whether it does and attacks it with repaired gradients.
     """
 
     spec: ClassVar[Spec]
