@@ -107,16 +107,20 @@ def _unit(gradients: Tensor) -> Tensor:
     return gradients / column(l2_norm(gradients).clamp_min(1e-30), gradients)
 
 
-def saturated(case: Case, clean: Tensor) -> Check:
-    """Share of rightly classified samples whose cross-entropy has a gradient of exactly zero."""
-    right = clean.argmax(1) == case.labels
+def saturated(case: Case, clean: Tensor, gradients: Tensor | None) -> Check:
+    """Share of rightly classified samples whose margin has a gradient and whose cross-entropy has none.
+
+    Args:
+        case: what is examined.
+        clean: answers to the inputs, (n, k).
+        gradients: of the margin, None where there are none.
+    """
     value = _NAN
-    if bool(right.any()):
-        try:
-            gradients = case.gradients(cross_entropy)
-            value = float((~gradients.flatten(1).any(dim=1))[right].double().mean())
-        except SubjectFailed:
-            value = 1.0
+    if gradients is not None:
+        sloped = (clean.argmax(1) == case.labels) & gradients.flatten(1).any(dim=1)
+        if bool(sloped.any()):
+            still = ~case.gradients(cross_entropy).flatten(1).any(dim=1)
+            value = float(still[sloped].double().mean())
     return Check(
         name="saturated loss",
         value=value,

@@ -165,9 +165,10 @@ class _Suite:
         if not self._random:
             self._checks.append(answers.deaf(case, clean))
         self._checks.append(answers.learning_inside(case))
+        gradients = slopes.margin_gradients(case)
         if not self._random:
-            self._checks += slopes.slopes(case, clean, slopes.margin_gradients(case))
-        self._checks.append(slopes.saturated(case, clean))
+            self._checks += slopes.slopes(case, clean, gradients)
+        self._checks.append(slopes.saturated(case, clean, gradients))
         wrong = self._judged(case.inputs)
         self._fell = wrong.clone()
         self._stages.append(("wrong already", int(wrong.sum())))
