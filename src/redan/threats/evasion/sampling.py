@@ -13,6 +13,7 @@ from redan.core.finding import Better, Quantity
 from redan.kernels.pictures import is_image
 
 if TYPE_CHECKING:
+    from redan.core.budget import Budget
     from redan.core.inputs import Dataset
     from redan.kernels.clustered import Estimate
 
@@ -48,6 +49,14 @@ def images(data: Dataset) -> None:
         raise Skipped(
             f"an input of {data.name!r} has shape {tuple(data.x.shape[1:])}; expected an image (1 or 3, h, w) or (h, w)"
         )
+
+
+def spent(budget: Budget, queries: int) -> str | None:
+    """Return why so many further queries may not be asked, or None."""
+    left = budget.left_queries()
+    if left is not None and left < queries:
+        return f"{left} queries are left of the budget, too few for {queries} inputs"
+    return budget.stop()
 
 
 def estimated(name: str, found: Estimate, *, better: Better, partial: bool = False) -> Quantity:

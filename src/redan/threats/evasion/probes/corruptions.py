@@ -17,7 +17,7 @@ from redan.kernels.clustered import Estimate, paired, share
 from redan.kernels.draws import sample_keys
 from redan.kernels.pictures import is_image
 from redan.threats.evasion.measured import percent, rate
-from redan.threats.evasion.sampling import chosen, estimated
+from redan.threats.evasion.sampling import chosen, estimated, spent
 from redan.threats.evasion.setting import box
 from redan.threats.evasion.threat import THREAT
 
@@ -185,12 +185,12 @@ def _measure(
         budget.charge(queries=len(x))
         return np.asarray(np.asarray(subject.labels(x)) == y)
 
-    if why := budget.stop():
+    if why := spent(budget, len(data)):
         raise BudgetSpent(why)
     clean = asked(data.x)
     right: dict[str, NDArray[np.bool_]] = {}
     for done, (name, corrupt) in enumerate(suite.items()):
-        if why := budget.stop():
+        if why := spent(budget, len(data) * len(severities)):
             break
         right[name] = np.stack([asked(fitting(corrupt(data.x, level, keys), data)) for level in severities])
         observe.advanced("corruptions", done + 1, len(suite), name)

@@ -18,7 +18,7 @@ from redan.kernels.clustered import share
 from redan.kernels.pictures import triptych
 from redan.kernels.statistics import wilson
 from redan.threats.evasion.measured import label, percent, rate
-from redan.threats.evasion.sampling import chosen, estimated, images
+from redan.threats.evasion.sampling import chosen, estimated, images, spent
 from redan.threats.evasion.setting import box
 from redan.threats.evasion.threat import THREAT
 
@@ -149,7 +149,7 @@ def _answers(
     pixels = _pixels(data)
     observe.started("spatial", len(grid))
     for done, place in enumerate(map(int, order)):
-        if why := budget.stop():
+        if why := spent(budget, len(data)):
             if not done:
                 raise BudgetSpent(why)
             return answers, why
