@@ -73,7 +73,7 @@ def quantities(report, rule):
 def ran(report):
     return {r.name for r in report.probes if r.outcome != "skipped"} & {
         "cascade",
-        "score_search",
+        "score-search",
         "square",
         "hopskipjump",
     }
