@@ -27,6 +27,7 @@ class Replay:
         data: what people call the data.
         data_sha256: digest of the source, empty when unknown.
         rows_sha256: digest of the very rows and labels that were attacked.
+        target: what inputs were to be taken for, empty for any wrong class.
     """
 
     norm: str
@@ -35,6 +36,7 @@ class Replay:
     data: str
     data_sha256: str
     rows_sha256: str
+    target: str = ""
 
     def to_json(self) -> bytes:
         """Serialise as one line of JSON."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from redan.core.report import Report
     from redan.core.subject import Subject
     from redan.evidence.blobs import FolderBlobs
-    from redan.threats.evasion.stored import Points
+    from redan.threats.evasion.stored import Points, Space
 
 NEEDED = ("adversarial", "success", "distance", "indices", "replay")
 """Evidence without which a finding cannot be held against a model again."""
@@ -123,15 +123,16 @@ def _held(finding: Finding, report: Report, blobs: FolderBlobs, model: Model | s
         return _checked(finding, "undecided", err.message + f" ({err.hint})")
     told = [*_numbers(finding, points), *_identity(report, model.subject)]
     try:
-        told += _best(points, model.subject, replay)
+        faults, space = _best(points, model.subject, replay)
     except RedanError as err:
-        return _checked(finding, "undecided", f"the model did not answer: {err.message}")
-    if told:
+        return _checked(finding, "undecided", f"the points could not be checked: {err.message}")
+    if told := [*told, *faults]:
         return _checked(finding, "broken", *told)
     fell = int((points.success & (points.distance > 0)).sum())
-    proven = f"{fell} points lie inside ball and box and are misclassified; robust accuracy is {_robust(points):.1%}"
+    what = f"robustness towards {points.target}" if points.target else "robust accuracy"
+    proven = f"{fell} points lie inside ball and box and are misclassified; {what} is {_robust(points):.1%}"
     return _checked(
-        finding, "holds", f"{proven} of {len(points.success)} inputs, as the report says", *_unproven(points)
+        finding, "holds", f"{proven} of {len(points.success)} inputs, as the report says", *_unproven(points, space)
     )
 
 
@@ -166,6 +167,7 @@ def _points(finding: Finding, blobs: FolderBlobs, data: Dataset) -> tuple[Points
         norm=replay.norm,
         eps=replay.eps,
         bounds=replay.bounds,
+        target=replay.target,
     )
     return points, replay
 
@@ -187,7 +189,10 @@ def _array(finding: Finding, blobs: FolderBlobs, name: str) -> Any:
 
 def _numbers(finding: Finding, points: Points) -> list[str]:
     """Compare the numbers of the report with the stored outcomes."""
-    wanted = {"robust_accuracy": _robust(points), "clean_accuracy": float((points.distance > 0).mean())}
+    from redan.threats.evasion.measured import UNLIKE, WITHSTOOD
+
+    robust, clean = (WITHSTOOD, UNLIKE) if points.target else ("robust_accuracy", "clean_accuracy")
+    wanted = {robust: _robust(points), clean: float((points.distance > 0).mean())}
     told = []
     for name, value in wanted.items():
         said = finding.quantity(name)
@@ -227,19 +232,19 @@ def _by_tensors(subject: Any) -> str:
     return str(ref.digest)
 
 
-def _best(points: Points, subject: Any, replay: Replay) -> list[str]:
-    """Return the faults on the scale on which the attack walked: the inputs' own, or shares of columns' ranges."""
+def _best(points: Points, subject: Any, replay: Replay) -> tuple[list[str], Space]:
+    """Return the faults on the scale on which the attack walked, the inputs' own or shares of ranges, and the scale."""
     from redan.threats.evasion.stored import faults, spaces
 
-    found = [faults(points, space, subject) for space in spaces(points, subject, replay.bounds)]
-    return min(found, key=len)
+    found = [(faults(points, space, subject), space) for space in spaces(points, subject, replay.bounds)]
+    return min(found, key=lambda pair: len(pair[0]))
 
 
-def _unproven(points: Points) -> tuple[str, ...]:
+def _unproven(points: Points, space: Space) -> tuple[str, ...]:
     """Say how many stored distances are below what the stored points show."""
     from redan.threats.evasion.stored import shorter
 
-    count = shorter(points)
+    count = shorter(points, space)
     if not count:
         return ()
     return (f"{count} stored distances are smaller than the stored point shows: nearer points were met and not kept",)

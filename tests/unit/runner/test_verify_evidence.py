@@ -49,11 +49,14 @@ def network() -> torch.nn.Module:
     return net
 
 
-def attacked(folder: Path, model: Any, probe: str, **options: Any) -> tuple[Report, Model, FolderBlobs]:
+def attacked(
+    folder: Path, model: Any, probe: str, *, target: int | None = None, **options: Any
+) -> tuple[Report, Model, FolderBlobs]:
     x, y = rows()
     net = redan.subject(model, data=(x[:ROWS], y[:ROWS]), name="net", **options)
     blobs = FolderBlobs(folder / "evidence")
-    choice = Choice(probes=(probe,), params={"norm": "linf", "eps": 0.05, "plan": "quick"})
+    params: dict[str, Any] = {"norm": "linf", "eps": 0.05, "plan": "quick"}
+    choice = Choice(probes=(probe,), params=params if target is None else {**params, "target": target})
     report = run(plan([net.subject], net.inputs, choice), net.inputs, net.subject.ref, Session(blobs=blobs))
     whole = redan.Dataset(**{**_fields(net.inputs.role("test"))})
     return report, Model(subject=net.subject, data=whole), blobs
@@ -97,11 +100,18 @@ def test_what_a_whitebox_attack_stored_holds(made: Made) -> None:
     robust = made[0].quantity("robust_accuracy")
     assert 0 < robust.value < 1, "the fixture must have rows of both kinds"
     assert f"{robust.value:.1%} of {ROWS} inputs" in found.told[0]
+    assert len(found.told) == 1, "every stored distance is that of the stored point"
+
+
+def test_what_a_targeted_attack_stored_holds_though_survivors_may_be_wrong(tmp_path: Path) -> None:
+    found = checked(attacked(tmp_path, network(), "cascade", target=1, bounds=(0, 1)))
+    assert found.state == "holds", found.told
+    assert "robustness towards class 1" in found.told[0]
 
 
 @pytest.mark.parametrize("scaled", [False, True])
 def test_what_a_label_only_attack_stored_holds_on_either_scale(tmp_path: Path, *, scaled: bool) -> None:
-    bounds = {} if scaled else {"bounds": (0, 1)}
+    bounds: dict[str, Any] = {} if scaled else {"bounds": (0, 1)}
     found = checked(attacked(tmp_path, linear(), "hopskipjump", **bounds))
     assert found.state == "holds", found.told
 

@@ -104,7 +104,7 @@ class Search:
         """Search the nearest point at which each sample falls, of all that did not fall without attack.
 
         FMN starts a survivor at its best point of the ball and a fallen sample at its adversarial point; the others
-        start at the input. A survivor that gets within eps falls.
+        start at the input. A survivor that gets within eps falls; of a fallen sample the nearer point is kept.
         """
         self._stages.append(method)
         right = (self._distance > 0).nonzero().squeeze(1)
@@ -116,7 +116,7 @@ class Search:
                 wanted=self._wants(places),
             )
             found = find_nearest(method, self._oracle, work, self._ball, steps, self._watch)
-            near = (found.distance <= self._ball.eps) & (self._stage[places] < 0)
+            near = (found.distance <= self._ball.eps) & (found.distance < self._distance[places])
             self._confirm(places[near], found.adversarial[near])
             self._distance[places[~near]] = torch.minimum(self._distance[places], found.distance)[~near]
 
@@ -200,7 +200,7 @@ class Search:
         fell = places[wrong]
         reach = distance(points, inputs, self._ball.norm)[wrong]
         self._adversarial[fell], self._best[fell] = points[wrong], points[wrong]
-        self._stage[fell] = len(self._stages) - 1
+        self._stage[fell] = self._stage[fell].where(self._stage[fell] >= 0, len(self._stages) - 1)
         self._distance[fell] = torch.minimum(self._distance[fell], reach)
         self._margin[fell] = losses.goal_margin(logits, labels, wanted)[wrong].to(self._margin)
 

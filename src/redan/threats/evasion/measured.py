@@ -259,6 +259,7 @@ def replay(setting: Setting, data: Dataset) -> Evidence:
         data=data.name,
         data_sha256=data.sha256,
         rows_sha256=digest_of(data),
+        target=setting.target,
     )
     return Evidence.of("replay", told.to_json(), "application/json", "what to verify the evidence against")
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SLACK = 1e-5
 """Relative rounding that single precision leaves in a length."""
+SINGLE = 2e-7
+"""Rounding of single precision, twice."""
 MOST_NAMED = 5
 UNIT = (0.0, 1.0)
 Space = Scaling | None
@@ -37,6 +39,7 @@ class Points:
         norm: how distances were measured.
         eps: radius of the ball.
         bounds: the box.
+        target: what the rows were to be taken for, empty for any wrong class.
     """
 
     clean: Dataset
@@ -46,6 +49,7 @@ class Points:
     norm: str
     eps: float
     bounds: tuple[float, float]
+    target: str = ""
 
 
 def insist_on_size(data: bytes, name: str) -> None:
@@ -82,11 +86,12 @@ def faults(points: Points, space: Space, subject: Any) -> list[str]:
     """
     clean, moved = _walked(points.clean.x, space), _walked(points.adversarial, space)
     low, high = points.bounds
-    slack = SLACK * (high - low)
+    least = _rounding(clean, space)
+    slack = max(SLACK * (high - low), least)
     flat = moved.reshape(len(moved), -1)
     outside = ((flat < low - slack) | (flat > high + slack) | ~np.isfinite(flat)).any(axis=1)
-    length = lengths(moved - clean, points.norm)
-    room = _room(clean, points.norm)
+    length = lengths(moved - clean, points.norm, least=least)
+    room = _room(least, clean, points.norm)
     wrong = points.distance == 0
     fell = points.success & ~wrong
     far = fell & ~(length <= points.eps * (1 + SLACK) + room)
@@ -105,8 +110,12 @@ def faults(points: Points, space: Space, subject: Any) -> list[str]:
     return [_sentence(points, mask, what, advice) for mask, what, advice in told if mask.any()]
 
 
-def lengths(delta: NDArray[Any], norm: str) -> NDArray[np.float64]:
-    """Return the length of each perturbation under a norm; L0 counts changed values."""
+def lengths(delta: NDArray[Any], norm: str, *, least: float = 0.0) -> NDArray[np.float64]:
+    """Return the length of each perturbation under a norm; L0 counts the values that changed by more than ``least``.
+
+    Raises:
+        EvidenceError: there is no such norm.
+    """
     flat = np.asarray(delta, np.float64).reshape(len(delta), -1)
     size = np.abs(flat)
     if norm == "linf":
@@ -116,31 +125,39 @@ def lengths(delta: NDArray[Any], norm: str) -> NDArray[np.float64]:
     elif norm == "l1":
         found = size.sum(axis=1)
     elif norm == "l0":
-        found = (size > 0).sum(axis=1)
+        found = (size > least).sum(axis=1)
     else:
         raise EvidenceError(f"distances are measured by {norm!r}, which this version does not know")
     return np.asarray(found, np.float64)
 
 
-def shorter(points: Points) -> int:
-    """Count the rows whose stored distance is below what the stored point shows, on the inputs' own scale."""
-    length = lengths(points.adversarial - np.asarray(points.clean.x, np.float32), points.norm)
-    room = _room(np.asarray(points.clean.x), points.norm)
+def shorter(points: Points, space: Space) -> int:
+    """Count the rows whose stored distance is below what the stored point shows."""
+    clean, moved = _walked(points.clean.x, space), _walked(points.adversarial, space)
+    least = _rounding(clean, space)
+    length = lengths(moved - clean, points.norm, least=least)
     fell = points.success & (points.distance > 0)
-    return int((fell & (points.distance < length * (1 - SLACK) - room)).sum())
+    return int((fell & (points.distance < length * (1 - SLACK) - _room(least, clean, points.norm))).sum())
 
 
 def _walked(x: NDArray[Any], space: Space) -> NDArray[np.float64]:
-    values = np.asarray(x, np.float32) if space is None else space.inward(x)
-    return np.asarray(values, np.float64)
+    """Return rows on the scale of the attack; unlike the attack's own, these are not clipped to the box."""
+    if space is None:
+        return np.asarray(np.asarray(x, np.float32), np.float64)
+    return (np.asarray(x, np.float64) - space.low) / space.span
 
 
-def _room(clean: NDArray[Any], norm: str) -> float:
-    """Return how far rounding to single precision alone can move a row."""
-    largest = float(np.abs(clean).max(initial=1.0))
+def _rounding(clean: NDArray[Any], space: Space) -> float:
+    """Return how far single precision alone can move one value."""
+    if space is not None:
+        return float(((np.abs(space.low) + space.span) / space.span).max(initial=1.0)) * SINGLE
+    return float(np.abs(clean).max(initial=1.0)) * SINGLE
+
+
+def _room(least: float, clean: NDArray[Any], norm: str) -> float:
+    """Return how far it can move a row."""
     values = float(clean[0].size if len(clean) else 1)
-    share = {"l2": math.sqrt(values), "l1": values, "l0": 0.0}.get(norm, 1.0)
-    return share * largest * 2e-7
+    return least * {"l2": math.sqrt(values), "l1": values, "l0": 0.0}.get(norm, 1.0)
 
 
 def _answers(
@@ -151,6 +168,8 @@ def _answers(
     asked = np.where(_column(fell, points.adversarial), points.adversarial, points.clean.x)
     should_err = fell | wrong
     surprising = (np.asarray(subject.labels(asked)) != y) != should_err
+    if points.target:
+        surprising &= should_err  # a row that is not taken for the target may still be taken for another class
     for row in np.flatnonzero(surprising):
         # a point on the very boundary may fall to either side with the size of the batch
         err = int(np.asarray(subject.labels(asked[row : row + 1]))[0]) != int(y[row])
