@@ -6,7 +6,7 @@
 
 `training` trains from random weights (by the seed) on the 60 000 training images, one thread, and counts the CPU
 seconds of the process around the mitigation; robust accuracy is Redan's standard cascade on the first 1000 test images,
-and with --autoattack the official AutoAttack (`evasion_cascade.py` runs it, from --peer). No test image takes part in
+and with --autoattack the official AutoAttack (pyautoattack, from --peer or this environment). No test image takes part in
 any choice: recipes were compared on the last 3000 training images, held out for that. `alternatives` trains every other
 mitigation on 12 000 images and judges it on test images 2000-2999. `distillation` compares a naturally trained net with
 its student. `querying` holds classes 5-9 back. Each run has a process of its own and prints one JSON line.
@@ -23,14 +23,12 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from redan.core.inputs import Dataset
     from redan.core.subject import Subject
 
-ROOT = Path(__file__).resolve().parent.parent
 EPS = 0.1
 RECIPE = {"eps": EPS, "epochs": 7, "learning_rate": 5e-3}
 WHAT = ("training", "distillation", "alternatives", "querying")
@@ -168,20 +166,27 @@ def training(args: argparse.Namespace, seed: int) -> dict[str, Any]:
         "clean_10000": float((made.labels(every.x) == every.y).mean()),
         **accuracies(made, images("test", 0, 1000)),
     }
-    with TemporaryDirectory() as folder:
-        place = (args.save or Path(folder)) / f"hardened-{seed}.pt"
-        torch.save(made.module.inner.state_dict(), place)
-        return line | (official(args, place) if seed < args.autoattack else {})
+    if args.save:
+        torch.save(made.module.inner.state_dict(), args.save / f"hardened-{seed}.pt")
+    return line | (official(args, made, images("test", 0, 1000)) if seed < args.autoattack else {})
 
 
-def official(args: argparse.Namespace, weights: Path) -> dict[str, Any]:
+def official(args: argparse.Namespace, subject: Any, data: Dataset) -> dict[str, Any]:
     """Let the official AutoAttack judge the same images."""
-    script = str(ROOT / "benchmarks" / "evasion_cascade.py")
-    words = [sys.executable, script, "--weights", str(weights), "--contenders", "peer-autoattack"]
-    words += ["--eps", str(EPS), *(["--peer", str(args.peer)] if args.peer else [])]
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-    judged = json.loads(done.stdout.splitlines()[0])
-    return {"robust_autoattack": judged["robust_accuracy"], "autoattack_cpu_s": judged["cpu_s"]}
+    import torch
+
+    if args.peer:
+        sys.path.insert(0, str(args.peer))
+    from pyautoattack import AutoAttack
+
+    net = subject.module.inner.eval().requires_grad_(requires_grad=False)
+    x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
+    before = time.process_time()
+    attack = AutoAttack(net, norm="Linf", eps=EPS, seed=0, device="cpu", version="standard", verbose=False)
+    points = attack.run_standard_evaluation(x, y, batch_size=500)
+    points = points[0] if isinstance(points, tuple) else points
+    cpu_s = round(time.process_time() - before, 1)
+    return {"robust_autoattack": float((net(points).argmax(1) == y).double().mean()), "autoattack_cpu_s": cpu_s}
 
 
 def latency_us(subject: Any, rows: int) -> float:

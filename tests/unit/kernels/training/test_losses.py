@@ -42,9 +42,9 @@ def test_trades_without_weight_is_ordinary_training_and_more_weight_costs_more()
 
     def loss(beta):
         foe = Adversary(net, ball, Strength.usual(2), generator(0, "a"))
-        return float(trades(net, foe, beta)(given))
+        return trades(net, foe, beta)(given).item()
 
-    plain = float(functional.cross_entropy(net(given.inputs), given.labels))
+    plain = functional.cross_entropy(net(given.inputs), given.labels).item()
     assert loss(0.0) == pytest.approx(plain)
     apart = loss(1.0) - plain
     assert apart > 0.01
@@ -67,21 +67,21 @@ def test_the_spectral_penalty_reaches_the_largest_singular_values():
     penalty = SpectralPenalty(net, generator(0, "s"))
     for _ in range(60):
         value = penalty()
-    wanted = sum(float(torch.linalg.matrix_norm(net[i].weight, 2)) ** 2 for i in (0, 2)) / 2
-    assert float(value) == pytest.approx(wanted, rel=1e-4)
-    plain = float(functional.cross_entropy(net(batch().inputs), batch().labels))
+    wanted = sum(torch.linalg.matrix_norm(net[i].weight, 2).item() ** 2 for i in (0, 2)) / 2
+    assert value.item() == pytest.approx(wanted, rel=1e-4)
+    plain = functional.cross_entropy(net(batch().inputs), batch().labels).item()
     loss = spectral(net, 0.1, generator(0, "s"))
     for _ in range(60):
-        total = float(loss(batch()))
+        total = loss(batch()).item()
     assert total == pytest.approx(plain + 0.1 * wanted, rel=1e-4)
 
 
 def test_a_student_that_answers_as_its_teacher_has_nothing_to_learn():
     net, given = linear(), batch()
     told = answers(net, given.inputs, 4.0, batch_size=4)
-    assert float(distil(net, told, temperature=4.0, weight=1.0)(given)) == pytest.approx(0, abs=1e-6)
-    labels_only = float(distil(net, told, temperature=4.0, weight=0.0)(given))
-    assert labels_only == pytest.approx(float(functional.cross_entropy(net(given.inputs), given.labels)))
+    assert distil(net, told, temperature=4.0, weight=1.0)(given).item() == pytest.approx(0, abs=1e-6)
+    labels_only = distil(net, told, temperature=4.0, weight=0.0)(given).item()
+    assert labels_only == pytest.approx(functional.cross_entropy(net(given.inputs), given.labels).item())
 
 
 def test_heat_divides_logits():
