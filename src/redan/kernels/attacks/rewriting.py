@@ -37,7 +37,7 @@ _SQUASHING |= {"clamp_max", "clamp_min", "relu", "round", "floor", "argmax", "to
 _LEAVING = {"numpy", "__array__", "item", "tolist", "__bool__", "__float__", "__int__", "__index__", "__len__", "equal"}
 _OUTSIDE = {"numpy", "__array__", "tolist"}
 _RETURNING = {"tensor", "as_tensor", "stack", "cat", "__getitem__", "embedding", "take", "gather"}
-_LEARNING = {"backward", "grad"}
+_LEARNING = (torch.autograd.grad, torch.autograd.backward, Tensor.backward)
 _SHADOWED: dict[str, Callable[..., Any]] = {
     "__invert__": lambda a: 1 - a,
     "bitwise_not": lambda a: 1 - a,
@@ -88,7 +88,7 @@ class Rewriting(TorchFunctionMode):
         """Run one operation."""
         kwargs, name = kwargs or {}, _name(func)
         first = args[0] if args and isinstance(args[0], Tensor) else None
-        if name in _LEARNING:
+        if func in _LEARNING:
             self.learned += 1
             return func(*args, **kwargs)
         if first is not None and name in _LEAVING:

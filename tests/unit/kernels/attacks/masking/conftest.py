@@ -14,8 +14,8 @@ from redan.kernels.attacks.ball import Ball, Box
 from redan.kernels.attacks.masking.suite import examine
 
 UNIT = Box(low=0.0, high=1.0)
-N = 24
-TRAINED = 600
+N = 16
+TRAINED = 400
 
 
 @cache
