@@ -62,8 +62,10 @@ class Anywhere:
 
 def norms(moves: NDArray[np.float64], norm: Norm) -> NDArray[np.float64]:
     """Length of each move (m, ...), (m,)."""
-    flat = np.abs(moves).reshape(len(moves), -1) if len(moves) else np.zeros((0, 1))
-    lengths: NDArray[np.float64] = flat.max(axis=1) if norm == "linf" else np.sqrt((flat**2).sum(axis=1))
+    flat = moves.reshape(len(moves), -1) if len(moves) else np.zeros((0, 1))
+    lengths: NDArray[np.float64] = (
+        np.abs(flat).max(axis=1) if norm == "linf" else np.sqrt(np.einsum("nd,nd->n", flat, flat))
+    )
     return lengths
 
 

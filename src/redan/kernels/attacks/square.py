@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from redan.kernels import draws
 from redan.kernels.attacks.grid import Grid, OnGrid
-from redan.kernels.attacks.reach import ends, pulled_in
+from redan.kernels.attacks.reach import ends, norms, pulled_in
 from redan.kernels.attacks.scored import Floats, Places, Standing
 from redan.kernels.attacks.shorten import shorten
 from redan.kernels.attacks.watch import never, silent
@@ -212,7 +212,7 @@ class _L2:
         if height > 1:
             side = min(max(side, _SMALLEST_L2) | 1, height, width)
         delta = (self._standing.points[places] - self._standing.inputs[places]).astype(np.float64)
-        unused = np.maximum(self._ball.eps**2 - (delta**2).sum(axis=(1, 2, 3)), 0.0)
+        unused = np.maximum(self._ball.eps**2 - norms(delta, "l2") ** 2, 0.0)
         target = _window(random[:, 0], random[:, 1], side, delta.shape)
         giver = _window(random[:, 2], random[:, 3], side, delta.shape)
         old = delta[target]
@@ -228,9 +228,9 @@ class _L2:
         return self._on_sphere(places, delta)
 
     def _on_sphere(self, places: Places, delta: NDArray[np.float64]) -> Floats:
-        lengths = np.sqrt((delta**2).sum(axis=(1, 2, 3), keepdims=True))
         inputs = self._standing.inputs[places]
-        return pulled_in(inputs + delta * (self._ball.eps / (lengths + _TINY)), inputs, self._ball)
+        delta *= (self._ball.eps / (norms(delta, "l2") + _TINY)).reshape(-1, 1, 1, 1)
+        return pulled_in(inputs + delta, inputs, self._ball)
 
 
 def _window(row: Floats, column: Floats, side: int, shape: tuple[int, ...]) -> Window:
