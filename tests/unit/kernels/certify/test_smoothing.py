@@ -55,7 +55,7 @@ def test_an_even_vote_abstains():
 
 
 def test_a_radius_is_too_large_at_most_as_often_as_alpha_says():
-    distance, alpha, count = 0.2, 0.2, 400
+    distance, alpha, count = 0.2, 0.2, 120
     x = inputs(np.full(count, distance))
     settings = Smoothing(sigma=0.25, n0=10, n=60, alpha=alpha)
     found = smooth(half_space, x, settings, keys=sample_keys(1, "s", range(count)), stop=never)

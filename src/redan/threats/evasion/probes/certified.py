@@ -50,7 +50,7 @@ class CertifiedParams(core_params.Params):
         max_units: numbers that may lie between the layers of the network, so that nobody waits for hours.
     """
 
-    norm: Literal["linf", "l2"] = "linf"
+    norm: Literal["linf", "l2", "l1"] = "linf"
     eps: float | None = None
     plan: Literal["quick", "standard", "deep"] = "standard"
     max_units: int = 20_000
@@ -90,7 +90,7 @@ class Certified:
         convolutional, normalising, pooling and common activation layers.
 
     Units:
-        Distances on the inputs' own scale, Linf or L2; accuracies as fractions of n.
+        Distances on the inputs' own scale, Linf, L2 or L1; accuracies as fractions of n.
 
     Error of the estimate:
         Wilson 95 % interval for the sample of inputs. Bounds are computed in float32 and widened by 1e-5 of each
