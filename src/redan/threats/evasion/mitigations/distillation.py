@@ -47,7 +47,7 @@ class DistillationParams(core_params.Params):
     steps: int = 0
     norm: Literal["linf", "l2"] = "linf"
     eps: float | None = None
-    epochs: int = 15
+    epochs: int = 8
     batch_size: int = 128
     learning_rate: float = 3e-3
 
