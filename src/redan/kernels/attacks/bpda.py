@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.function import BackwardCFunction
 
+from redan.core.errors import SubjectError
 from redan.kernels.attacks.rewriting import Rewriting
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from redan.kernels.attacks.oracle import Model
 
+BREAKS = (SubjectError, RuntimeError, TypeError, ValueError, AttributeError, IndexError, NotImplementedError)
+"""What a model may raise that does not survive being rewritten; it is then left as it is."""
 _STEPS = ("Round", "Floor", "Ceil", "Trunc", "Frac", "Sign", "Sgn", "Heaviside", "FloorDivide")
 """Names of autograd nodes whose derivative is zero wherever it exists."""
 
@@ -32,8 +35,11 @@ def straight_through(model: Model) -> Model:
     def surrogate(points: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
             return model(points)
-        with Rewriting(points) as seen:
-            answer = model(points)
+        try:
+            with Rewriting(points) as seen:
+                answer = model(points)
+        except BREAKS:
+            return model(points)
         answer = before_saturation(answer, seen.squashed)
         let_through(answer)
         return answer

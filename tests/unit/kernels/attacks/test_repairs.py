@@ -65,6 +65,18 @@ def test_a_step_keeps_its_values_and_points_uphill(images, name):
     assert float(functional.cosine_similarity(slopes.flatten(1), weights.flatten()[None]).min()) > 0.5
 
 
+def test_a_model_that_does_not_survive_being_rewritten_is_left_as_it_is(linear, images):
+    net = linear(64, 3)
+
+    def fragile(points):
+        if points.detach().requires_grad:
+            msg = "a model may insist on what detaching promises"
+            raise ValueError(msg)
+        return net(points.flatten(1))
+
+    assert torch.equal(gradient(straight_through(fragile), images(2))[1], gradient(fragile, images(2))[1])
+
+
 def test_a_block_without_gradient_gets_one_and_gradients_stay_off_outside(images):
     def model(points):
         with torch.no_grad():
