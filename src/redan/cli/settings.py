@@ -32,7 +32,7 @@ _MEASURE = (
     _option("--offset", type=click.IntRange(min=0), help="Rows to skip first."),
     _option("--threat", "threats", multiple=True, help="Threat to measure; may be repeated."),
     _option("--probe", "probes", multiple=True, help="Exactly this probe; may be repeated."),
-    _option("--norm", type=click.Choice(["linf", "l2"]), help="Norm of the perturbation."),
+    _option("--norm", type=click.Choice(["linf", "l2", "l1", "l0"]), help="Norm of the perturbation."),
     _option("--eps", type=float, help="Size of the perturbation."),
     _option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of a probe; may be repeated."),
     _option("--budget", help="Most to spend: 5m, 90s cpu, 10k queries."),

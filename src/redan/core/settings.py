@@ -110,7 +110,7 @@ class Attack:
         default=(), metadata=_help("Threats to measure; all that apply when empty. A named one must be measured.")
     )
     probes: tuple[str, ...] = field(default=(), metadata=_help("Exactly these probes, by name or identifier."))
-    norm: Literal["linf", "l2"] = field(default="linf", metadata=_help("Norm of the perturbation."))
+    norm: Literal["linf", "l2", "l1", "l0"] = field(default="linf", metadata=_help("Norm of the perturbation."))
     eps: float | None = field(default=None, metadata=_help("Size of the perturbation on the inputs' own scale."))
     budget: str = field(default="", metadata=_help("Most to spend: 5m, 90s cpu, 10k queries, 2m, 1000 queries."))
     params: Mapping[str, Any] = field(default_factory=dict, metadata=_help("Further parameters of probes, by name."))

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from redan.kernels.attacks.result import Closest
     from redan.kernels.attacks.watch import Watch
 
-_INWARD = 1 - 1e-6
+_INWARD = 1 - 1e-3
 """The change of variables is infinite on the walls of the box, so inputs are drawn in by this factor."""
+_SHORTEST = 50
+"""Adam gets nowhere in fewer steps."""
 _MEAN, _SQUARE, _SMALL = 0.9, 0.999, 1e-8
 """Adam's decay of the mean and of the mean square, and what its divisor is at least."""
 
@@ -38,11 +40,11 @@ class CarliniWagnerSettings:
 
     steps: int = 900
     """Gradient evaluations a sample in all."""
-    searches: int = 6
-    """Weights tried, each with an equal part of the steps."""
+    searches: int = 9
+    """Weights tried at most, each with an equal part of the steps, but no less than fifty."""
     weight: float = 1.0
     """First weight of the margin, against squared distances in units of the box's width."""
-    rate: float = 0.05
+    rate: float = 0.2
     """Adam's step in the changed variable; it falls to a tenth within each search."""
     straightenings: int = 1
     """Shortest crossings of the boundary, linearised at the point found, that are tried at the end."""
@@ -74,12 +76,14 @@ def carlini_wagner(oracle: Oracle, work: Work, *, box: Box, settings: CarliniWag
     """
     nearest = Nearest(work.inputs, work.labels, work.wanted, "l2", box)
     weights = _Weights(work.inputs, settings.weight)
-    each = max(1, settings.steps // settings.searches)
-    for _ in range(min(settings.searches, settings.steps)):
+    searches = max(1, min(settings.searches, settings.steps // _SHORTEST))
+    each = settings.steps // searches
+    for _ in range(searches):
         if watch.stopped():
             break
         weights.search(_descend(oracle, work, nearest, weights.now, each, settings.rate, watch))
-    nearest.straighten(oracle, settings.straightenings, watch)
+    goal = margin_towards(work.labels, work.targets, work.wanted)
+    nearest.straighten(oracle, goal, settings.straightenings, watch)
     nearest.retreat(oracle, settings.bisections, watch)
     return nearest.result()
 

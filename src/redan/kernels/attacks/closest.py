@@ -8,11 +8,13 @@ import torch
 
 from redan.kernels.attacks.boundary import bisect
 from redan.kernels.attacks.halfspace import cross
-from redan.kernels.attacks.loss import falls, margin_towards
+from redan.kernels.attacks.loss import falls
 from redan.kernels.attacks.projection import column, distance
 from redan.kernels.attacks.result import Closest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from redan.kernels.attacks.ball import Box, Norm
@@ -57,17 +59,18 @@ class Nearest:
         """What is known now."""
         return Closest(adversarial=self.points, distance=self.distance)
 
-    def straighten(self, oracle: Oracle, rounds: int, watch: Watch) -> None:
+    def straighten(self, oracle: Oracle, goal: Callable[[Tensor], Tensor], rounds: int, watch: Watch) -> None:
         """Cross the boundary, linearised where it was met, by the shortest way; keep what is nearer.
 
-        Costs one gradient and two forwards a sample and round. Source: Croce and Hein, "Minimally distorted adversarial
-        examples with a fast adaptive boundary attack", ICML 2020, section 3.2.
+        The goal is the margin of logits that the search made small. Costs one gradient and two forwards a sample and
+        round. Source: Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary attack",
+        ICML 2020, section 3.2.
         """
         for _ in range(rounds):
             found = torch.isfinite(self.distance) & (self.distance > 0)
             if watch.stopped() or not bool(found.any()):
                 return
-            values, slopes, _ = oracle.gradient(self.points, margin_towards(self.labels, None, self.wanted))
+            values, slopes, _ = oracle.gradient(self.points, goal)
             drop = values + (slopes * (self.inputs - self.points)).flatten(1).sum(dim=1)
             for share in _BEYOND:
                 tried, _ = cross(self.inputs, slopes, share * drop, self.norm, self.box)

@@ -68,7 +68,8 @@ def deepfool(oracle: Oracle, work: Work, *, norm: Norm, box: Box, settings: Deep
         points[left] = further.clamp(box.low, box.high)
         fallen[left] = falls(oracle.logits(points[left]), part.labels, part.wanted)
         nearest.meet(points, fallen)
-    nearest.straighten(oracle, settings.straightenings, watch)
+    goal = margin_towards(work.labels, None, work.wanted)
+    nearest.straighten(oracle, goal, settings.straightenings, watch)
     nearest.retreat(oracle, settings.bisections, watch)
     return nearest.result()
 

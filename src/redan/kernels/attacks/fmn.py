@@ -54,7 +54,17 @@ def cosine(first: float, last: float, step: int, steps: int) -> float:
 def settings_within(ball: Ball, dimension: int, steps: int) -> FmnSettings:
     """Settings for a search around a ball: L2 steps in proportion to the reach of the ball in that many dimensions."""
     reach = ball.eps * (2 * math.sqrt(dimension) if ball.norm == "linf" else 4.0)
-    return FmnSettings(steps=steps, step_first=reach, step_last=0.005 * reach, radius_first=0.15)
+    sparse = ball.norm in {"l1", "l0"}
+    if sparse:  # a change of eps spread over as few values as can carry it
+        width = ball.box.high - ball.box.low
+        reach = 4.0 * (width * math.sqrt(ball.eps) if ball.norm == "l0" else min(ball.eps, math.sqrt(ball.eps * width)))
+    return FmnSettings(
+        steps=steps,
+        step_first=reach,
+        step_last=0.005 * reach,
+        radius_first=0.15,
+        straightenings=1 if sparse else 0,
+    )
 
 
 class _Radius:
@@ -123,6 +133,6 @@ def fmn(
         length = cosine(settings.step_first, settings.step_last, step, settings.steps)
         moved = points - length * gradients / column(l2_norm(gradients).clamp_min(TINY), gradients)
         points = project_each(moved, inputs, radius, norm, box)
-    nearest.straighten(oracle, settings.straightenings, watch)
+    nearest.straighten(oracle, goal, settings.straightenings, watch)
     nearest.retreat(oracle, settings.bisections, watch)
     return nearest.result()

@@ -71,6 +71,14 @@ _LAST_TARGETED = replace(_LAST, name="last rivals", rivals=2, repeats=1)
 _FUNNEL = Round(name="funnel", schedule=Schedule(steps=20, funnel=4.0), noise=4.0)
 _FAR_FUNNEL = Round(name="far funnel", schedule=Schedule(steps=40, funnel=6.0), noise=6.0, share=0.3, repeats=4)
 
+_SPARSE = Schedule(steps=20, funnel=8.0)
+_SPARSE_FUNNEL = Round(name="funnel", schedule=_SPARSE)
+_SPARSE_TARGETED = Round(name="targeted", schedule=_SPARSE, rivals=2, share=0.4)
+_SPARSE_FAR = Round(name="far funnel", schedule=Schedule(steps=40, funnel=8.0), noise=4.0, share=0.5, repeats=2)
+_COUNTED = Schedule(steps=20, step_last=1.0, funnel=4.0)
+_COUNTED_DESCENT = Round(name="descent", schedule=_COUNTED)
+_COUNTED_RANDOM = Round(name="random", schedule=_COUNTED, noise=1.0, repeats=3)
+
 _PLANS: dict[tuple[Depth, Norm], Plan] = {
     ("quick", "linf"): Plan(
         name="quick",
@@ -118,6 +126,26 @@ _PLANS: dict[tuple[Depth, Norm], Plan] = {
             replace(_LAST_TARGETED, rivals=5, share=0.08, repeats=2),
         ),
         minimum_norm_steps=50,
+    ),
+    ("quick", "l1"): Plan(name="quick", rounds=(_SPARSE_FUNNEL,), minimum_norm_steps=10),
+    ("standard", "l1"): Plan(
+        name="standard", rounds=(_SPARSE_FUNNEL, _SPARSE_TARGETED, _SPARSE_FAR), minimum_norm_steps=20
+    ),
+    ("deep", "l1"): Plan(
+        name="deep",
+        rounds=(
+            _SPARSE_FUNNEL,
+            replace(_SPARSE_TARGETED, rivals=3, share=1.0),
+            replace(_SPARSE_FAR, share=0.6, repeats=8),
+        ),
+        minimum_norm_steps=50,
+    ),
+    ("quick", "l0"): Plan(name="quick", rounds=(_COUNTED_DESCENT,), minimum_norm_steps=20),
+    ("standard", "l0"): Plan(name="standard", rounds=(_COUNTED_DESCENT, _COUNTED_RANDOM), minimum_norm_steps=50),
+    ("deep", "l0"): Plan(
+        name="deep",
+        rounds=(_COUNTED_DESCENT, replace(_COUNTED_RANDOM, repeats=8)),
+        minimum_norm_steps=200,
     ),
 }
 
