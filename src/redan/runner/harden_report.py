@@ -147,9 +147,15 @@ def _quantities(compared: Compared, found: Hardened) -> tuple[Quantity, ...]:
         _points("robust_accuracy_gain", compared.before.robust, compared.after.robust),
         _points("clean_accuracy_gain", compared.before.clean, compared.after.clean),
         Quantity(name="training_cpu_s", value=cost, unit="s", n=1, low=cost, high=cost, better="lower"),
-        replace(found.tried[0].latency_s, name="latency_before"),
-        replace(found.taken.latency_s, name="latency_after"),
+        _in_micro("latency_before", found.tried[0].latency_s),
+        _in_micro("latency_after", found.taken.latency_s),
     )
+
+
+def _in_micro(name: str, cost: Quantity) -> Quantity:
+    """Return seconds as microseconds a row, which is how they are read."""
+    value, low, high = (1e6 * v for v in (cost.value, cost.low, cost.high))
+    return replace(cost, name=name, value=value, low=low, high=high, unit="µs")
 
 
 def _points(name: str, before: Quantity, after: Quantity) -> Quantity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from redan.core.errors import EvidenceError, RedanError, ShapeMismatch
@@ -121,7 +122,7 @@ def _held(finding: Finding, report: Report, blobs: FolderBlobs, model: Model | s
         return _checked(finding, "broken", f"{err.message}; measure again")
     except ShapeMismatch as err:
         return _checked(finding, "undecided", err.message + f" ({err.hint})")
-    told = [*_numbers(finding, points), *_identity(report, model.subject)]
+    told = [*_setting(finding, replay), *_numbers(finding, points), *_identity(report, model.subject)]
     try:
         faults, space = _best(points, model.subject, replay)
     except RedanError as err:
@@ -185,6 +186,17 @@ def _array(finding: Finding, blobs: FolderBlobs, name: str) -> Any:
     data = blobs.get(_digest(finding, name))
     insist_on_size(data, name)
     return load_npy(data)
+
+
+def _setting(finding: Finding, replay: Replay) -> list[str]:
+    """Compare the radius and norm of the report with those that the points are held against."""
+    told = [
+        f"the report says {name} {said}, the evidence {value}; do not rely on the report"
+        for name, value in (("norm", replay.norm), ("eps", replay.eps))
+        if (said := finding.params.get(name)) not in (None, value)
+    ]
+    low, high = replay.bounds
+    return told if isfinite(low) and isfinite(high) and low < high else [*told, f"{replay.bounds} is no box"]
 
 
 def _numbers(finding: Finding, points: Points) -> list[str]:

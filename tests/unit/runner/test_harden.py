@@ -225,8 +225,8 @@ def test_wrong_words_are_errors_that_name_them(wanted: Wanted, error: type[Excep
 
 
 def test_too_few_training_rows_are_an_error() -> None:
-    few = replace(target(), inputs=Inputs(train=data(0, 12), test=data(1000, 1010)))
-    with pytest.raises(UsageError, match="12 training rows leave"):
+    few = replace(target(), inputs=Inputs(train=data(0, 6), test=data(1000, 1010)))
+    with pytest.raises(UsageError, match="6 training rows leave"):
         search(few, WANTED, session())
 
 

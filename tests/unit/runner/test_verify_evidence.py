@@ -22,6 +22,7 @@ from redan.core.errors import EvidenceError, Unreadable
 from redan.core.finding import Evidence
 from redan.core.report import Report
 from redan.evidence.blobs import FolderBlobs, load_npy, save_npy
+from redan.evidence.replay import Replay
 from redan.runner.plan import Choice, plan
 from redan.runner.run import Session, run
 from redan.runner.verify_evidence import Checked, Model, exit_code, verify_evidence
@@ -224,6 +225,24 @@ def test_a_number_that_was_polished_in_the_report_is_found(made: Made) -> None:
     found = checked((replace(report, findings=(replace(finding, quantities=better),)), model, blobs))
     assert found.state == "broken"
     assert "do not rely on the report" in found.told[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"eps": 5.0}, "the report says eps 0.05, the evidence 5.0"), ({"bounds": (0.0, float("inf"))}, "is no box")],
+)
+def test_a_wider_ball_or_box_in_the_record_is_found(made: Made, change: dict[str, Any], words: str) -> None:
+    report, model, blobs = made
+    finding = report.findings[0]
+    record = finding.blob("replay")
+    assert record is not None
+    wider = replace(Replay.from_json(blobs.get(record.sha256)), **change)
+    new = Evidence.of("replay", wider.to_json(), "application/json")
+    blobs.put(new)
+    evidence = tuple(new.stored() if e.name == "replay" else e for e in finding.evidence)
+    found = checked((replace(report, findings=(replace(finding, evidence=evidence),)), model, blobs))
+    assert found.state == "broken"
+    assert words in found.told[0]
 
 
 def test_another_model_is_found_by_its_digest_and_by_its_answers(made: Made) -> None:

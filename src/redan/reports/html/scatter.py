@@ -42,7 +42,8 @@ def scatter(found: Table, *, label: str) -> Html:
         Nothing when no row has two finite numbers.
     """
     spots = _spots(found)
-    across, up = _range([s.x for s in spots]), _range([s.y for s in spots])
+    across = _range([s.x for s in spots], found.columns[1:2])
+    up = _range([s.y for s in spots], found.columns[2:3])
     if across is None or up is None:
         return Html()
     plane = Plane(x=across, y=up)
@@ -73,14 +74,15 @@ def _spots(found: Table) -> list[Spot]:
     return spots
 
 
-def _range(values: list[float]) -> Axis | None:
-    """Leave room around the points, also around a single one."""
+def _range(values: list[float], unit: tuple[str, ...]) -> Axis | None:
+    """Leave room around the points, also around a single one, but none below zero or above a hundred per cent."""
     if not values:
         return None
     low, high = min(values), max(values)
     room = 0.08 * (high - low) or 0.5 * abs(low) or 0.5
-    start = low - room
-    return axis(max(0.0, start) if low >= 0 else start, high + room)
+    start, end = low - room, high + room
+    whole = any("%" in name for name in unit) and low < high <= 100
+    return axis(max(0.0, start) if low >= 0 else start, min(100.0, end) if whole else end)
 
 
 def _short(text: str) -> str:

@@ -96,6 +96,7 @@ summary{cursor:pointer}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 .cards h3::first-letter,.series>figcaption::first-letter{text-transform:uppercase}
 .series caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+caption::first-letter{text-transform:uppercase}
 caption{text-align:left;color:var(--soft);font-size:.82rem;padding:.2rem 0}
 th,td{text-align:left;vertical-align:top;padding:.32rem .7rem .32rem 0;border-bottom:1px solid var(--line);
 font-weight:400;min-width:3.2rem;overflow-wrap:break-word}
