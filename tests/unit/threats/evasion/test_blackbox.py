@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import redan
 from redan.core.errors import UnknownName
 from redan.core.settings import Endpoint
+from redan.runner.plan import Choice, plan
 from redan.runner.target import Target
 from redan.subjects.callable import CallableSubject
 from redan.subjects.http import HttpSubject
@@ -70,13 +71,10 @@ def quantities(report, rule):
     return found, {q.name: q.value for q in found.quantities}
 
 
-def ran(report):
-    return {r.name for r in report.probes if r.outcome != "skipped"} & {
-        "cascade",
-        "score-search",
-        "square",
-        "hopskipjump",
-    }
+def planned(target):
+    """Names of our attacks that run when nobody names any."""
+    steps = plan([target.subject], target.inputs, Choice(threats=("evasion",))).steps
+    return {step.entry.name for step in steps} & {"cascade", "score-search", "square", "hopskipjump", "simba", "nes"}
 
 
 def test_the_best_informed_attack_runs_by_default():
@@ -86,7 +84,7 @@ def test_the_best_informed_attack_runs_by_default():
     with_scores = redan.subject(model, data=(x, y))
     net = redan.subject(torch.nn.Linear(6, 2), data=(x.astype(np.float32), y))
     for subject, expected in ((only_labels, "hopskipjump"), (with_scores, "score-search"), (net, "cascade")):
-        assert ran(redan.attack(subject, threats=["evasion"], plan="quick", budget="3000 queries")) == {expected}
+        assert planned(subject) == {expected}
 
 
 @pytest.mark.parametrize("probe", ["score-search", "nes", "hopskipjump"])
@@ -208,4 +206,43 @@ def test_callables_with_scores_are_attacked_by_scores():
     model = forest()
     subject = CallableSubject(model.predict_proba, options=Options(name="f"), sample=x[:4])
     target = Target(subject=subject, inputs=redan.subject(model, data=(x, y)).inputs)
-    assert ran(redan.attack(target, threats=["evasion"], plan="quick", budget="500 queries")) == {"score-search"}
+    assert planned(target) == {"score-search"}
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "lightgbm", "onnx"])
+@pytest.mark.parametrize("probe", ["score-search", "hopskipjump"])
+def test_boosters_and_graphs_are_attacked_under_constraints(kind, probe):
+    model = {"xgboost": xgboost_model, "lightgbm": lightgbm_model, "onnx": onnx_model}[kind]()
+    x, y = table(10)
+    subject = redan.subject(model, data=named(x, y), constraints=RULES, name=kind)
+    report = redan.attack(subject, probes=[probe], eps=0.4, plan="quick", budget="400 queries")
+    _, values = quantities(report, RULE[probe])
+    assert values["rows_not_attacked"] == 0
+    assert 0 <= values["robust_accuracy"] <= values["clean_accuracy"]
+    assert values["forward_samples"] <= 400
+
+
+def xgboost_model():
+    xgboost = pytest.importorskip("xgboost")
+    matrix = xgboost.DMatrix(*table(seed=1))
+    return xgboost.train({"objective": "binary:logistic", "nthread": 1}, matrix, num_boost_round=5)
+
+
+def lightgbm_model():
+    lightgbm = pytest.importorskip("lightgbm")
+    told = {"objective": "binary", "verbose": -1, "num_threads": 1}
+    return lightgbm.train(told, lightgbm.Dataset(*table(seed=1)), num_boost_round=5)
+
+
+def onnx_model():
+    onnx = pytest.importorskip("onnx")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    weight = np.array([[0.05, -0.05], [-0.5, 0.5], [-1, 1], [-2, 2], [0, 0], [0, 0]], np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Add", ["z", "b"], ["logits"])]
+    constants = [
+        onnx.numpy_helper.from_array(weight, "w"),
+        onnx.numpy_helper.from_array(np.array([6, -6], np.float32), "b"),
+    ]
+    ends = [helper.make_tensor_value_info(name, floats, ["n", size]) for name, size in (("x", 6), ("logits", 2))]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
