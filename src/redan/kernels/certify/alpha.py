@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels.certify.backward import Freedom, lower_bounds
-from redan.kernels.certify.crown import crown, cut, margin_rows
+from redan.kernels.certify.crown import bounded_rows, crown, cut, margin_rows
 from redan.kernels.certify.relaxation import interval
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def plain(graph: Graph, region: Region, labels: Tensor) -> Bounded:
         last = graph.nodes[-1]
         low, high = interval(last, [boxes[parent] for parent in last.parents])
         slack = MARGIN_SLACK * torch.maximum(low.abs(), high.abs()).amax(dim=1)
-        margins = lower_bounds(graph, len(graph.nodes) - 1, rows, region=region, boxes=boxes)
+        margins = bounded_rows(graph, rows, region, boxes)
         return Bounded(region=region, labels=labels, boxes=boxes, margins=margins - slack.unsqueeze(1), slack=slack)
 
 

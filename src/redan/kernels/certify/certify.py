@@ -12,7 +12,9 @@ from redan.core.errors import ShapeMismatch, Skipped
 from redan.kernels.attacks.watch import Watch, never, silent
 from redan.kernels.certify.alpha import Bounded, optimised, plain
 from redan.kernels.certify.branch import branched
+from redan.kernels.certify.crown import CHUNK
 from redan.kernels.certify.region import Region
+from redan.kernels.certify.rows import widest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +139,9 @@ def _climb(graph: Graph, region: Region, labels: Tensor, effort: Effort, watch: 
         return better.rows((~done).nonzero().flatten())
 
     found = narrowed(found, 0)
+    if len(labels) * (graph.n_classes - 1) * widest(graph, len(graph.nodes) - 1, None) > CHUNK:
+        # a slope for each margin and unit would not fit
+        return stage, margin
     if effort.alpha_steps and len(places):
         found = narrowed(optimised(graph, found, steps=effort.alpha_steps, watch=watch), 1)
     if effort.domains and len(places):

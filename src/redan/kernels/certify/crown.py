@@ -10,7 +10,7 @@ from redan.kernels.certify.affine import Conv, Dense, Mean
 from redan.kernels.certify.backward import Freedom, lower_bounds
 from redan.kernels.certify.graph import Concat, Graph, MaxPool, Rectifier, Smooth, Stack, Sum
 from redan.kernels.certify.relaxation import interval
-from redan.kernels.certify.rows import window_of
+from redan.kernels.certify.rows import widest, window_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,8 +60,7 @@ def crown(
         box = interval(node, [boxes[parent] for parent in node.parents])
         box = box if isinstance(node.operation, (Rectifier, MaxPool, Concat, Stack)) else widened(box)
         before = box if known is None else known[place]
-        # windows have many more functions for each input than they can repay a second time
-        if place in wanted and (known is None or window_of(graph, place) is None):
+        if place in wanted and (known is None or repays(graph, place, before)):
             own = None if freedom is None else freedom.setdefault(place, Freedom())
             box = cut(box, tightened(graph, place, region, boxes, before, own))
         boxes[place] = box if known is None else cut(box, before)
@@ -93,6 +92,15 @@ def needing_bounds(graph: Graph, *, exact_boxes: bool) -> set[int]:
     return {place for place in read if mixed[place] > (1 if exact_boxes else 0)}
 
 
+def repays(graph: Graph, place: int, before: Box) -> bool:
+    """Whether it is worth to bound a node a second time with free slopes, which are kept for every function.
+
+    Windows have many more functions for each input than they can repay; beyond a size the slopes would not fit.
+    """
+    functions = 2 * len(before[0]) * uncertain_units(graph, place, before).shape[1]
+    return window_of(graph, place) is None and functions * widest(graph, place, None) <= CHUNK
+
+
 def tightened(
     graph: Graph, place: int, region: Region, boxes: dict[int, Box], before: Box, freedom: Freedom | None
 ) -> Box:
@@ -108,7 +116,7 @@ def tightened(
     """
     window = window_of(graph, place)
     if window is not None:
-        return widened(_bounds_by_window(graph, place, region, boxes, freedom, window))
+        return widened(_bounds_by_window(graph, place, region, boxes, window))
     chosen = uncertain_units(graph, place, before)
     low, high = (end.flatten(1) for end in before)
     if chosen.shape[1]:
@@ -147,7 +155,7 @@ def _bounds_in_full(
 ) -> Box:
     shape = graph.nodes[place].shape
     units = torch.eye(torch.Size(shape).numel(), dtype=region.centre.dtype)
-    width = max(torch.Size(node.shape).numel() for node in graph.nodes[:place])
+    width = widest(graph, place, None)
     step = chosen.shape[1] if freedom is not None else max(1, CHUNK // (2 * len(region) * width))
     lows, highs = [], []
     for part in chosen.split(step, dim=1):
@@ -160,15 +168,18 @@ def _bounds_in_full(
     return torch.cat(lows, dim=1), torch.cat(highs, dim=1)
 
 
-def _bounds_by_window(
-    graph: Graph, place: int, region: Region, boxes: dict[int, Box], freedom: Freedom | None, window: Window
-) -> Box:
+def _bounds_by_window(graph: Graph, place: int, region: Region, boxes: dict[int, Box], window: Window) -> Box:
     channels, height, width = graph.nodes[place].shape
     units = torch.eye(channels, dtype=region.centre.dtype)
-    both = torch.cat([units, -units]).reshape(1, 1, 2 * channels, channels, 1, 1)
-    found = lower_bounds(graph, place, both, region=region, boxes=boxes, freedom=freedom, window=window)
-    low, high = found.permute(1, 2, 0).reshape(len(region), 2, channels, height, width).unbind(1)
-    return low, -high
+    step = max(1, CHUNK // (2 * len(region) * widest(graph, place, window)))
+    lows, highs = [], []
+    for part in units.split(step):
+        both = torch.cat([part, -part]).reshape(1, 1, 2 * len(part), channels, 1, 1)
+        found = lower_bounds(graph, place, both, region=region, boxes=boxes, window=window)
+        low, high = found.permute(1, 2, 0).reshape(len(region), 2 * len(part), height, width).chunk(2, dim=1)
+        lows.append(low)
+        highs.append(-high)
+    return torch.cat(lows, dim=1), torch.cat(highs, dim=1)
 
 
 def widened(box: Box) -> Box:
@@ -199,8 +210,15 @@ def margin_rows(labels: Tensor, n_classes: int, *, dtype: torch.dtype) -> tuple[
 def crown_margins(graph: Graph, region: Region, labels: Tensor) -> Tensor:
     """Lower bounds of the margins z_y - z_j over the region for all other classes j, (n, k - 1), by plain CROWN."""
     rows, _ = margin_rows(labels, graph.n_classes, dtype=region.centre.dtype)
-    boxes = crown(graph, region)
-    return lower_bounds(graph, len(graph.nodes) - 1, rows, region=region, boxes=boxes)
+    return bounded_rows(graph, rows, region, crown(graph, region))
+
+
+def bounded_rows(graph: Graph, rows: Tensor, region: Region, boxes: dict[int, Box]) -> Tensor:
+    """Lower bounds (n, r) of linear functions (n, r, k) of the scores, as many at once as memory is meant for."""
+    last = len(graph.nodes) - 1
+    step = max(1, CHUNK // (len(region) * widest(graph, last, None)))
+    found = [lower_bounds(graph, last, part, region=region, boxes=boxes) for part in rows.split(step, dim=1)]
+    return torch.cat(found, dim=1)
 
 
 def ibp_margins(graph: Graph, region: Region, labels: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ def read(module: Callable[[torch.Tensor], torch.Tensor], shape: tuple[int, ...],
         module: maps (n, *shape) to class scores (n, k), k > 1. A softmax or logarithm at its end is left out, since
             it does not change the order of the scores.
         shape: of one input.
-        dtype: in which bounds are computed; parameters are converted.
+        dtype: in which bounds are computed, on the CPU; parameters are converted.
 
     Raises:
         Skipped: an operation has no bounds here, or what the module does depends on the numbers it is given.
@@ -54,12 +54,12 @@ def _trace(module: Callable[[torch.Tensor], torch.Tensor], shape: tuple[int, ...
     from torch.fx.experimental.proxy_tensor import make_fx
 
     first = next(module.parameters(), None) if isinstance(module, torch.nn.Module) else None
-    kind = dtype if first is None else first.dtype
+    kind, device = (dtype, None) if first is None else (first.dtype, first.device)
     try:
         with torch.no_grad(), untouched(module):
             # without values, a branch on a number cannot be taken by accident: it raises
             traced = make_fx(module, tracing_mode="fake", pre_dispatch=True, _allow_non_fake_inputs=True)(
-                torch.zeros((_ROWS, *shape), dtype=kind)
+                torch.zeros((_ROWS, *shape), dtype=kind, device=device)
             )
     except Exception as error:
         msg = f"the module cannot be read as a graph: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
@@ -150,8 +150,9 @@ class Reader:
                 msg = "an operand depends on the input"
                 raise Unsupported(msg)
             argument = self._constants[argument]
-        floating = isinstance(argument, torch.Tensor) and argument.is_floating_point()
-        return argument.to(self._dtype) if floating else argument
+        if not isinstance(argument, torch.Tensor):
+            return argument
+        return argument.to("cpu", self._dtype) if argument.is_floating_point() else argument.cpu()
 
     def _values(self, argument: Any) -> Any:
         return torch.fx.node.map_arg(argument, lambda node: self._constants[node])

@@ -9,6 +9,7 @@ the idea; the windows here are pulled through a convolution by one matrix produc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def window_of(graph: Graph, start: int) -> Window | None:
     node = graph.nodes[start]
     if len(node.shape) != 3:
         return None
-    window = Window(size=1, stride=1, padding=0, grid=(node.shape[1], node.shape[2]))
+    start_window = window = Window(size=1, stride=1, padding=0, grid=(node.shape[1], node.shape[2]))
     while not isinstance(node.operation, Source):
         if isinstance(node.operation, Conv):
             if not _square(node.operation):
@@ -101,16 +102,25 @@ def window_of(graph: Graph, start: int) -> Window | None:
             return None
         node = graph.nodes[node.parents[0]]
     whole = node.shape[1] * node.shape[2] if len(node.shape) == 3 else 0
-    return Window(size=1, stride=1, padding=0, grid=_grid(graph, start)) if _small(window, whole) else None
+    return start_window if window.size**2 <= _WORTH_IT * whole else None
 
 
-def _grid(graph: Graph, start: int) -> tuple[int, int]:
-    shape = graph.nodes[start].shape
-    return shape[1], shape[2]
+def widest(graph: Graph, start: int, window: Window | None) -> int:
+    """Most coefficients that one function of a node has anywhere on its way to the input.
 
-
-def _small(window: Window, whole: int) -> bool:
-    return window.size**2 <= _WORTH_IT * whole
+    Args:
+        graph: the network.
+        start: the node.
+        window: how its functions are cut; then all places of the grid are counted.
+    """
+    if window is None:
+        return max(math.prod(node.shape) for node in graph.nodes[: start + 1])
+    node, most = graph.nodes[start], 1
+    while node.parents:
+        most = max(most, node.shape[0] * window.size**2)
+        window = window.before(node.operation) if isinstance(node.operation, Conv) else window
+        node = graph.nodes[node.parents[0]]
+    return math.prod(window.grid) * max(most, node.shape[0] * window.size**2)
 
 
 def _square(conv: Conv) -> bool:

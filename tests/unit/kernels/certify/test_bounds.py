@@ -126,3 +126,14 @@ def test_a_batch_and_its_inputs_alone_have_the_same_bounds():
     for i in range(5):
         region = Region.around(x[i : i + 1], eps=0.03, norm="linf", bounds=(0, 1))
         assert torch.allclose(crown_margins(graph, region, labels[i : i + 1])[0], together[i], atol=1e-4)
+
+
+def test_little_memory_changes_no_bound(monkeypatch):
+    for name in ("windows", "residual", "mlp"):
+        graph, x = graph_of(net(name)), images(4)
+        labels = graph.forward(x).argmax(dim=1)
+        region = Region.around(x, eps=0.05, norm="linf", bounds=(0, 1))
+        whole = crown_margins(graph, region, labels)
+        with monkeypatch.context() as patch:
+            patch.setattr(crowns, "CHUNK", 1)
+            assert torch.allclose(crown_margins(graph, region, labels), whole, atol=1e-4)

@@ -159,7 +159,7 @@ def _graph(subject: Open, x: Tensor, params: CertifiedParams, budget: Budget) ->
     if units > params.max_units:
         msg = f"the network has {units} numbers between its layers; bounds are made for up to {params.max_units}"
         raise Skipped(msg, hint=f"--param certified.max_units={units} tries it all the same, or probe smoothing")
-    check_faithful(graph, logits.float(), x)
+    check_faithful(graph, logits.float().cpu(), x)
     return graph
 
 
