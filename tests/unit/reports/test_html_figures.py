@@ -64,6 +64,11 @@ def test_the_certified_curve_of_another_finding_lies_under_the_attacked_one() ->
     assert 'class="between"' in drawn
     assert 'class="curve certified"' in drawn
     assert "20.0\u00a0%" in drawn, "the certified share stands in the table too"
+    (few,) = figures(
+        replace(ATTACK, series=(replace(CURVE, n=(200,) * 3),)),
+        (replace(proof, series=(replace(CERTIFIED, n=(30,) * 3),)),),
+    )
+    assert "certified, on 30 inputs only" in few
     (alone,) = figures(ATTACK, (ATTACK, replace(proof, params={"norm": "l2"})))
     assert "certified" not in alone, "another norm certifies nothing here"
     (other,) = figures(ATTACK, (ATTACK, replace(proof, subject="another net")))

@@ -90,7 +90,8 @@ def _curve(series: Series, finding: Finding, beside: Beside | None) -> Html:
     found = points(series)
     chart = line_chart(series, label=f"{words(series.name)}: {_told(found, series)}", mark=at, beside=beside)
     dashed = f" Dashed: {words(parameter)} = {figure(at)}." if at is not None else ""
-    note = el("p", f"Band: 95 % interval.{_BESIDE[beside.role if beside else '']}{dashed}", class_="small soft")
+    second_line = _beside_note(beside, series)
+    note = el("p", f"Band: 95 % interval.{second_line}{dashed}", class_="small soft")
     other = {p.x: p.y for p in points(beside.series)} if beside else {}
     rows = []
     for p in found:
@@ -102,11 +103,16 @@ def _curve(series: Series, finding: Finding, beside: Beside | None) -> Html:
     return el("div", el("div", chart, note) if chart else None, numbers, class_="pair")
 
 
-_BESIDE = {
-    "": "",
-    "certified": " Lower line: certified, no attack can go below it. Between the two lies the truth.",
-    "before": " Dotted line: before.",
-}
+def _beside_note(beside: Beside | None, series: Series) -> str:
+    """Say what the second curve is, and on how many inputs it rests where these are not those of the first."""
+    if beside is None:
+        return ""
+    if beside.role == "before":
+        return " Dotted line: before."
+    n = set(beside.series.n)
+    if n and n != set(series.n):
+        return f" Lower line: certified, on {min(n):,} inputs only; up to chance the truth lies between the two."
+    return " Lower line: certified, no attack can go below it. Between the two lies the truth."
 
 
 def _binned(series: Series, finding: Finding) -> Html:

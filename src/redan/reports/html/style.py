@@ -70,7 +70,7 @@ svg.plot{display:block;width:100%;max-width:34rem;height:auto}
 .drawn svg.plot{max-width:34rem}
 .heat table{width:auto}.heat td{padding:0}.heat td span{display:block;padding:.32rem .5rem;text-align:right}
 .heat th.n{padding:.32rem .5rem}.heat td,.heat th.n{min-width:2.4rem}.heat thead th{white-space:normal}
-.heat-0{color:var(--soft)}
+.long{display:block;min-width:13rem}.heat-0{color:var(--soft)}
 .heat-1{background:var(--h1)}.heat-2{background:var(--h2)}.heat-3{background:var(--h3)}.heat-4{background:var(--h4)}
 .heat-5{background:var(--h5)}.heat-6{background:var(--h6)}.heat-7{background:var(--h7)}.heat-8{background:var(--h8)}.heat-9{background:var(--h9)}
 .mark{stroke:var(--loss);stroke-width:1.5;stroke-dasharray:4 3}

@@ -13,6 +13,8 @@ from redan.reports.tables import cell, filled, number, numeric
 if TYPE_CHECKING:
     from redan.core.finding import Scalar, Table
 
+LONG = 40
+"""Characters from which a cell is a sentence."""
 SHADES = 9
 """Steps of shading; the style sheet has a class for each."""
 
@@ -31,13 +33,19 @@ def tabulated(found: Table) -> Html:
         return el(
             "figure", el("figcaption", name), table(name, found.columns, shaded, numeric=kinds), class_="series heat"
         )
-    whole = table(name, found.columns, [tuple(map(cell, row)) for row in rows], numeric=kinds)
+    whole = table(name, found.columns, [tuple(map(_told, row)) for row in rows], numeric=kinds)
     if found.draw == "scatter" and width >= 3:
         drawn = scatter(found, label=f"{name}: {found.columns[2]} against {found.columns[1]}, numbers in the table")
         note = el("p", "Stairs: nothing that was tried lies beyond them.", class_="small soft")
         figure = el("div", drawn, note) if drawn else None
         return el("figure", el("figcaption", name), el("div", figure, whole, class_="pair"), class_="series")
     return whole
+
+
+def _told(value: Scalar) -> Html | str:
+    """Give a sentence room to be read; the table scrolls in its box where the page is narrow."""
+    shown = cell(value)
+    return el("span", shown, class_="long") if len(shown) > LONG else shown
 
 
 def _finite(value: Scalar) -> float | None:
