@@ -12,7 +12,7 @@ from redan.kernels import draws
 from redan.kernels.attacks.ball import Ball, Box
 from redan.kernels.attacks.masking.suite import examine
 
-N = 40
+N = 20
 
 
 class FashionCNN(nn.Module):
