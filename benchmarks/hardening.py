@@ -185,7 +185,7 @@ def official(args: argparse.Namespace, subject: Any, data: Dataset) -> dict[str,
     net = subject.module.inner.eval().requires_grad_(requires_grad=False)
     x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
     before = time.process_time()
-    attack = AutoAttack(net, norm="Linf", eps=EPS, seed=0, device="cpu", version="standard", verbose=False)
+    attack = AutoAttack(net, norm="Linf", eps=EPS, seed=0, device="cpu", version="standard")
     points = attack.run_standard_evaluation(x, y, batch_size=500)
     points = points[0] if isinstance(points, tuple) else points
     cpu_s = round(time.process_time() - before, 1)
