@@ -117,6 +117,21 @@ def test_what_a_label_only_attack_stored_holds_on_either_scale(tmp_path: Path, *
     assert found.state == "holds", found.told
 
 
+def test_what_was_stored_of_an_onnx_graph_holds(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    make = onnx.helper
+    weight = onnx.numpy_helper.from_array(linear().coef_.T.astype(np.float32), "w")
+    bias = onnx.numpy_helper.from_array(linear().intercept_.astype(np.float32), "b")
+    ends = [make.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["n", k]) for n, k in (("x", 4), ("y", 3))]
+    graph = make.make_graph([make.make_node("Gemm", ["x", "w", "b"], ["y"])], "g", ends[:1], ends[1:], [weight, bias])
+    path = tmp_path / "linear.onnx"
+    path.write_bytes(
+        make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9).SerializeToString()
+    )
+    found = checked(attacked(tmp_path, path, "hopskipjump", bounds=(0, 1)))
+    assert found.state == "holds", found.told
+
+
 @pytest.fixture
 def address() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
