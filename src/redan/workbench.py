@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from redan.core.budget import Budget, parse_limits
 from redan.core.codec import decode
 from redan.core.constraints import Rules
-from redan.core.inputs import Inputs
+from redan.core.inputs import Dataset, Inputs
 from redan.core.policy import Policy
 from redan.core.progress import SILENT, Observer
 from redan.core.report import Report
+from redan.core.subject import Subject
 from redan.evidence.blobs import FolderBlobs
 from redan.runner.opening import SAMPLE_ROWS, check_rules, dataset, fit
 from redan.runner.plan import Choice, attacking, plan
@@ -80,8 +81,7 @@ def subject(
     from redan.subjects.open import open_subject
 
     test = dataset(data, limit=limit, offset=offset)
-    rules = decode(Rules, constraints or {}, "constraints")
-    check_rules(rules, test)
+    rules = _rules(constraints, test)
     opened = open_subject(
         model,
         kind=kind,
@@ -94,9 +94,7 @@ def subject(
         trust=trust,
         sample=None if test is None else test.x[:SAMPLE_ROWS],
     )
-    inputs = Inputs(test=test, train=dataset(train), constraints=rules)
-    fit(opened, inputs)
-    return Target(subject=opened, inputs=inputs)
+    return _fitted(opened, Inputs(test=test, train=dataset(train), constraints=rules))
 
 
 def attack(
@@ -224,6 +222,17 @@ def open_report(path: str | Path) -> Report:
     report = Report.read(file)
     evidence = file.parent / "evidence"
     return replace(report, blobs=FolderBlobs(evidence)) if evidence.is_dir() else report
+
+
+def _rules(constraints: Mapping[str, Any] | None, test: Dataset | None) -> Rules:
+    rules = decode(Rules, constraints or {}, "constraints")
+    check_rules(rules, test)
+    return rules
+
+
+def _fitted(opened: Subject, inputs: Inputs) -> Target:
+    fit(opened, inputs)
+    return Target(subject=opened, inputs=inputs)
 
 
 def _today(policy: Policy | None) -> Policy:
