@@ -20,6 +20,9 @@ CHEAPEST_FIRST: tuple[str, ...] = get_args(Cost)
 YARDSTICKS: dict[str, tuple[str, ...]] = {"evasion": ("cascade", "hopskipjump")}
 """Probes that measure what a mitigation of a threat is worth; the first that the subject allows."""
 
+DOUBTS: dict[str, tuple[str, ...]] = {"evasion": ("gradient-masking",)}
+"""Probes that say whether the number after hardening can be believed; run once on the subject that was taken."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from redan.core import catalogue
 from redan.core.errors import BudgetSpent, SubjectFailed
-from redan.core.finding import Quantity
+from redan.core.finding import Quantity, Severity
 from redan.kernels.statistics import median_interval
 from redan.runner.plan import Choice, plan
 from redan.runner.run import Session, run
@@ -39,6 +39,7 @@ class Measured:
         kept: (n,) bool, rows that withstood.
         right: (n,) bool, rows that are right without attack.
         partial: why the measurement was cut short, else empty.
+        doubt: what another probe says against the number, else empty.
     """
 
     report: Report
@@ -47,10 +48,19 @@ class Measured:
     kept: NDArray[np.bool_]
     right: NDArray[np.bool_]
     partial: str
+    doubt: str
 
 
-def measured(probe: str, subject: Subject, inputs: Inputs, params: Mapping[str, Any], session: Session) -> Measured:
-    """Run one probe on the test rows.
+def measured(
+    probe: str,
+    subject: Subject,
+    inputs: Inputs,
+    params: Mapping[str, Any],
+    session: Session,
+    *,
+    doubting: tuple[str, ...] = (),
+) -> Measured:
+    """Run one probe on the test rows, and those that may doubt it.
 
     Args:
         probe: its name.
@@ -58,6 +68,7 @@ def measured(probe: str, subject: Subject, inputs: Inputs, params: Mapping[str, 
         inputs: the data.
         params: parameters of which the probe takes those it knows.
         session: budget, seed and stores.
+        doubting: further probes; an open finding of theirs that is high or worse is a doubt.
 
     Raises:
         BudgetSpent: before the probe had anything to say.
@@ -65,22 +76,25 @@ def measured(probe: str, subject: Subject, inputs: Inputs, params: Mapping[str, 
     """
     import numpy as np
 
-    known = catalogue.entry("probe", probe).params
-    choice = Choice(probes=(probe,), params={name: value for name, value in params.items() if name in known})
+    entry = catalogue.entry("probe", probe)
+    known = {name for one in (probe, *doubting) for name in catalogue.entry("probe", one).params}
+    choice = Choice(probes=(probe, *doubting), params={name: value for name, value in params.items() if name in known})
     asked = {"probes": choice.probes, "params": dict(choice.params)}
     report = run(plan([subject], inputs, choice), inputs, subject.ref, session, asked=asked)
     ran = report.probes[0]
-    if not report.findings and ran.outcome == "partial":
+    found = next((f for f in report.findings if f.rule == entry.id), None)
+    if found is None and ran.outcome == "partial":
         raise BudgetSpent(f"{subject.ref.name!r} could not be measured: {ran.why}", hint="give a larger --budget")
-    if not report.findings:
+    if found is None:
         raise SubjectFailed(f"{probe} could not measure {subject.ref.name!r}: {ran.why or ran.outcome}")
     return Measured(
         report=report,
-        clean=report.quantity("clean_accuracy"),
-        robust=report.quantity("robust_accuracy"),
-        kept=~np.asarray(report.evidence("success"), bool),
-        right=np.asarray(report.evidence("distance"), float) > 0,
+        clean=report.quantity("clean_accuracy", rule=entry.id),
+        robust=report.quantity("robust_accuracy", rule=entry.id),
+        kept=~np.asarray(report.evidence("success", rule=entry.id), bool),
+        right=np.asarray(report.evidence("distance", rule=entry.id), float) > 0,
         partial="" if ran.outcome == "ran" else ran.why or ran.outcome,
+        doubt=next((f.title for f in report.findings if f is not found and f.gates(Severity.HIGH)), ""),
     )
 
 

@@ -10,7 +10,7 @@ from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Se
 from redan.core.report import Gate, Report
 from redan.kernels.statistics import difference, mcnemar
 from redan.runner.harden import Hardened, Wanted, search, share_of
-from redan.runner.harden_candidates import yardstick
+from redan.runner.harden_candidates import DOUBTS, yardstick
 from redan.runner.harden_measuring import Measured, measured
 from redan.runner.harden_pareto import rule_in_words
 from redan.threats.evasion.rules.hardening import RULE
@@ -41,9 +41,9 @@ class Compared:
 
     @property
     def better(self) -> bool:
-        """Whether robust accuracy is higher beyond noise; an attack that was cut short proves no such thing."""
+        """Whether robust accuracy is higher beyond noise; one cut short or in doubt proves no such thing."""
         gain = self.after.robust.value - self.before.robust.value
-        return gain > 0 and self.p_value < SIGNIFICANT and not self.after.partial
+        return gain > 0 and self.p_value < SIGNIFICANT and not (self.after.partial or self.after.doubt)
 
 
 def harden(net: Target, wanted: Wanted, session: Session, *, asked: dict[str, Any]) -> tuple[Report, Hardened]:
@@ -66,7 +66,8 @@ def harden(net: Target, wanted: Wanted, session: Session, *, asked: dict[str, An
     found = search(net, wanted, replace(session, budget=budget))
     probe = yardstick(wanted.against, net.subject).name
     before = measured(probe, net.subject, found.inputs, wanted.params, session)
-    after = measured(probe, found.subject, found.inputs, wanted.params, session)
+    doubting = DOUBTS.get(wanted.against, ())
+    after = measured(probe, found.subject, found.inputs, wanted.params, session, doubting=doubting)
     compared = Compared(before=before, after=after, p_value=mcnemar(before.kept.tolist(), after.kept.tolist()))
     finding = _finding(compared, found, wanted)
     session.journal.append(finding)
@@ -100,7 +101,8 @@ def _gate(compared: Compared, found: Hardened, session: Session) -> Gate:
     if compared.after.partial and gain > 0:
         why = f"{told}; the attack on it was cut short: {compared.after.partial}"
         return Gate(level=level, verdict="undecided", exit_code=3, reasons=(why,))
-    return Gate(level=level, verdict="fail", exit_code=1, reasons=(f"not better at 95 %: {told}",))
+    doubt = (compared.after.doubt,) if compared.after.doubt else ()
+    return Gate(level=level, verdict="fail", exit_code=1, reasons=(f"not better at 95 %: {told}", *doubt))
 
 
 def _sentence(compared: Compared) -> str:

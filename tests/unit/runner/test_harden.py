@@ -27,8 +27,9 @@ from redan.core.probe import Spec
 from redan.core.subject import Subject
 from redan.runner.harden import Hardened, Wanted, search
 from redan.runner.harden_candidates import candidates
+from redan.runner.harden_measuring import measured
 from redan.runner.harden_pareto import ORIGINAL, Alternative, choose, front
-from redan.runner.harden_report import harden
+from redan.runner.harden_report import Compared, harden
 from redan.runner.harden_saving import check_place, save
 from redan.runner.run import Session
 from redan.runner.target import Target
@@ -277,7 +278,7 @@ def test_before_and_after_are_measured_on_all_test_rows_and_the_gate_follows_the
     assert standing == {ORIGINAL: "front", "adversarial-training": "taken"}
     assert [s.name for s in finding.series] == ["accuracy_by_eps", "before_accuracy_by_eps"]
     assert finding.blob("before-adversarial") is not None
-    assert [p.name for p in report.probes] == ["cascade, before", "cascade"]
+    assert [p.name for p in report.probes] == ["cascade, before", "cascade", "gradient-masking"]
 
 
 def test_no_gain_fails_the_gate(register: Register) -> None:
@@ -286,6 +287,16 @@ def test_no_gain_fails_the_gate(register: Register) -> None:
     assert (report.gate.verdict, report.gate.exit_code) == ("fail", 1)
     assert report.gate.reasons[0].startswith("not better at 95 %")
     assert found.taken.name in (ORIGINAL, "spy")
+
+
+def test_a_gain_that_is_in_doubt_or_cut_short_is_no_gain() -> None:
+    net = target()
+    seen = measured("cascade", net.subject, net.inputs, QUICK, session())
+    gain = Compared(before=replace(seen, robust=replace(seen.robust, value=0.0)), after=seen, p_value=0.001)
+    assert gain.better
+    assert not replace(gain, p_value=0.2).better
+    assert not replace(gain, after=replace(seen, doubt="gradients are masked")).better
+    assert not replace(gain, after=replace(seen, partial="the budget is spent")).better
 
 
 @pytest.mark.parametrize("ending", [".pt", ".safetensors"])
