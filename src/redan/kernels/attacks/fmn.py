@@ -55,9 +55,9 @@ def settings_within(ball: Ball, dimension: int, steps: int) -> FmnSettings:
     """Settings for a search around a ball: L2 steps in proportion to the reach of the ball in that many dimensions."""
     reach = ball.eps * (2 * math.sqrt(dimension) if ball.norm == "linf" else 4.0)
     sparse = ball.norm in {"l1", "l0"}
-    if sparse:  # a change of eps spread over as few values as can carry it
+    if sparse:  # long enough to change which values are the largest
         width = ball.box.high - ball.box.low
-        reach = 4.0 * (width * math.sqrt(ball.eps) if ball.norm == "l0" else min(ball.eps, math.sqrt(ball.eps * width)))
+        reach = 4.0 * (width * ball.eps if ball.norm == "l0" else min(ball.eps, math.sqrt(ball.eps * width)))
     return FmnSettings(
         steps=steps,
         step_first=reach,
