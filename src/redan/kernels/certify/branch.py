@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Domains bounded together."""
-STEPS = 10
+STEPS = 3
+"""Steps of ascent on a domain: it starts from its parent's slopes, and further splits pay more than further steps."""
 SLOPE_RATE, PRICE_RATE = 0.2, 0.1
 
 
@@ -177,7 +178,7 @@ def root(graph: Graph, found: Bounded, image: Tensor, row: Tensor) -> Domains:
         prices={place: torch.zeros((len(image), 1, *shape)) for place, shape in shapes.items()},
         scores={},
     )
-    return bounded(graph, found, whole, steps=2 * STEPS)
+    return bounded(graph, found, whole, steps=3 * STEPS)
 
 
 def split_boxes(graph: Graph, found: Bounded, domains: Domains) -> dict[int, tuple[Tensor, Tensor]]:
@@ -230,7 +231,7 @@ def bounded(graph: Graph, found: Bounded, domains: Domains, *, steps: int) -> Do
         bound=best,
         slopes=slopes,
         prices={place: price.detach() for place, price in freedom.multipliers.items()},
-        scores=promise(graph, boxes, freedom.coefficients, slopes),
+        scores=promise(graph, boxes, freedom.coefficients),
     )
 
 
@@ -246,16 +247,17 @@ def promise(
     graph: Graph,
     boxes: dict[int, tuple[Tensor, Tensor]],
     coefficients: dict[int, Tensor],
-    slopes: dict[int, Tensor],
 ) -> dict[int, Tensor]:
-    """How much looseness a split of each unit would take away, (d, *shape); 0 where its sign is known."""
+    """How much the chord above each unit costs the bound, (d, *shape); 0 where its sign is known.
+
+    What the line below costs depends on where in its interval the unit ends up, and counting it made choices worse.
+    """
     found = {}
     for place, here in sorted(coefficients.items()):
         low, high = boxes[graph.nodes[place].parents[0]]
         uncertain = (low < 0) & (high > 0)
-        above, below = here.squeeze(1).clamp_min(0), here.squeeze(1).clamp_max(0)
+        below = here.squeeze(1).clamp_max(0)
         chord = -low * high / (high - low).clamp_min(1e-12)
-        slope = slopes[place].squeeze(1)
-        under = torch.minimum((1 - slope) * high, -slope * low)
-        found[place] = torch.where(uncertain, -below * chord + above * under + 1e-9, 0.0)
+        # a unit that costs nothing now may still be split when no other is left
+        found[place] = torch.where(uncertain, -below * chord + 1e-9, 0.0)
     return found
