@@ -110,6 +110,8 @@ def _narrow(part: nn.Module, width: float) -> nn.Module:
 
 def _share(width: int, share: float) -> int:
     kept = width * share
+    if share == 1:
+        return width
     return int(kept / _LANES + 0.5) * _LANES if kept >= _LANES else max(1, round(kept))
 
 
