@@ -200,7 +200,9 @@ def _prove(
     budget: Budget,
     observe: Observer,
 ) -> Proven:
-    from redan.kernels.certify.certify import EFFORTS, WRONG, certify, radii
+    import torch
+
+    from redan.kernels.certify.certify import EFFORTS, UNSEEN, certify, radii
 
     norm: Any = where.norm
     found = certify(
@@ -215,10 +217,12 @@ def _prove(
         stop=budget.stop,
         progress=lambda stage, done, total: observe.advanced("certified", done, total, stage),
     )
-    sure, wrong = found.certified, found.stage == WRONG
+    sure, seen = found.certified, found.stage != UNSEEN
+    with torch.no_grad():
+        right = graph.forward(x).argmax(dim=1) == y
     low = sure.to(x.dtype) * where.eps
-    # a radius is looked for between ε and the end of the curve, or below ε; a misclassified input has none
-    high = (~wrong).to(x.dtype) * where.eps * (1 + (REACH - 1) * sure.to(x.dtype))
+    # a radius is looked for from ε to a little beyond the end of the curve, or below ε; a misclassified input has none
+    high = (right & seen).to(x.dtype) * torch.where(sure, where.eps * REACH * 1.1, where.eps)
     radius = radii(
         graph,
         x,
@@ -231,19 +235,13 @@ def _prove(
         stop=budget.stop,
     )
     return Proven(
-        right=~wrong.numpy() & _seen(found).numpy(),
+        right=right.numpy(),
         certified=sure.numpy(),
-        fell=(fell & ~wrong).numpy(),
+        fell=(fell & right).numpy(),
         radius=radius.double().numpy(),
         stages=_stages(found),
         partial=found.reason or budget.stop() or "",
     )
-
-
-def _seen(found: Verdict) -> Tensor:
-    from redan.kernels.certify.certify import UNSEEN
-
-    return found.stage != UNSEEN
 
 
 def _stages(found: Verdict) -> tuple[tuple[str, int], ...]:
