@@ -52,7 +52,7 @@ class Entry:
         source: paper and section.
         references: ATLAS, CWE, OWASP identifiers.
         default: whether it runs when nobody names it.
-        unless: identifier of a better-informed probe; by default this one runs only where that one cannot.
+        unless: identifiers of better-informed probes; by default this one runs only where none of them can.
         params: default of each parameter.
         origin: distribution that brought it.
         suffix: file ending, for writers.

@@ -35,7 +35,8 @@ class Spec:
         source: paper and section or equation.
         references: ``atlas:…``, ``cwe:…``, ``owasp:…``.
         default: whether it runs when nobody names probes.
-        unless: identifier of a better-informed probe; by default this one runs only where that one cannot.
+        unless: identifier of a better-informed probe, or several with spaces between; by default this one runs only
+            where none of them can.
     """
 
     id: str

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-Capability = Literal["labels", "scores", "gradients", "weights", "chats", "bytes", "trainable", "deployment"]
+Capability = Literal[
+    "labels", "scores", "gradients", "weights", "chats", "bytes", "trainable", "deployment", "trees", "refittable"
+]
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
 
 SubjectKind = Literal[
@@ -153,6 +155,40 @@ class Trainable(Protocol):
 
 
 @runtime_checkable
+class Trees(Protocol):
+    """Decides by trees whose splits can be read."""
+
+    def forest(self) -> Any:
+        """Return its leaves as boxes (`redan.kernels.trees.forest.Forest`).
+
+        Raises:
+            Skipped: its splits are of a kind that is not read.
+        """
+
+
+@runtime_checkable
+class Refittable(Protocol):
+    """Can be fitted anew with its own parameters (scikit-learn and what follows its manners)."""
+
+    @property
+    def estimator(self) -> Any:
+        """The fitted estimator itself; not to be changed."""
+
+    def refitted(self, estimator: Any, x: NDArray[Any], y: NDArray[Any], *, note: str) -> Subject:
+        """Fit another estimator and return a subject of the same kind around it, with this one in its lineage.
+
+        Args:
+            estimator: not fitted, of a kind that this subject can hold.
+            x: (n, …) rows as the owner of the model passes them.
+            y: (n,) class indices; every class of this subject occurs.
+            note: what was done, for the digest.
+
+        Raises:
+            SubjectFailed: the estimator cannot be fitted on these rows.
+        """
+
+
+@runtime_checkable
 class Files(Protocol):
     """A file or folder whose bytes can be read without loading it."""
 
@@ -202,6 +238,8 @@ PROTOCOLS: dict[str, type] = {
     "scores": Scores,
     "gradients": Gradients,
     "trainable": Trainable,
+    "trees": Trees,
+    "refittable": Refittable,
     "bytes": Files,
     "deployment": Deployment,
 }

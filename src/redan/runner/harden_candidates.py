@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from redan.core.subject import Subject
 
 CHEAPEST_FIRST: tuple[str, ...] = get_args(Cost)
-YARDSTICKS: dict[str, tuple[str, ...]] = {"evasion": ("cascade", "hopskipjump")}
+YARDSTICKS: dict[str, tuple[str, ...]] = {"evasion": ("cascade", "trees", "hopskipjump")}
 """Probes that measure what a mitigation of a threat is worth; the first that the subject allows."""
 
 DOUBTS: dict[str, tuple[str, ...]] = {"evasion": ("gradient-masking",)}

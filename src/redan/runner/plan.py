@@ -81,7 +81,7 @@ def plan(subjects: Sequence[Subject], inputs: Inputs, choice: Choice) -> Plan:
     if not choice.probes:
         # a better-informed probe answers the same question, whichever of the two comes first
         running = {step.entry.id for step in steps}
-        moot = {entry.id for entry in entries if entry.unless in running}
+        moot = {entry.id for entry in entries if running & set(entry.unless.split())}
         steps = [step for step in steps if step.entry.id not in moot]
         skipped = [skip for skip in skipped if skip.probe not in moot]
     absent = [t for t in choice.threats if t not in {e.threat for e in entries}]

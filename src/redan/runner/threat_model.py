@@ -63,7 +63,7 @@ def threat_model(config: Config) -> ThreatModel:
     planned = {e.id: e for e in chosen(choice_of(config))}
     threats = tuple(_line(config, found) for found in judged(settings))
     running = {e.name for line in threats for e in planned.values() if e.name in line.probes}
-    running -= {e.name for e in planned.values() if e.unless in planned}
+    running -= {e.name for e in planned.values() if planned.keys() & set(e.unless.split())}
     rows = settings.data.limit or USUAL_ROWS
     scale = max(1.0, rows / USUAL_ROWS)
     seconds = sum(SECONDS[e.cost] * (scale if e.data else 1) for e in planned.values() if e.name in running)
@@ -160,8 +160,9 @@ def render(model: ThreatModel) -> str:
 def _running(probes: tuple[str, ...]) -> str:
     """Name the probes; one that stands in for a better-informed one says so."""
     names = {e.id: e.name for e in catalogue.entries("probe")}
-    instead = {e.name: names.get(e.unless, "") for e in catalogue.entries("probe")}
-    return ", ".join(f"{p} (where {instead[p]} cannot)" if instead[p] in probes else p for p in probes)
+    better = {e.name: [names.get(i, "") for i in e.unless.split()] for e in catalogue.entries("probe")}
+    instead = {p: " or ".join(name for name in better[p] if name in probes) for p in probes}
+    return ", ".join(f"{p} (where {instead[p]} cannot)" if instead[p] else p for p in probes)
 
 
 def _span(seconds: float) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from redan.core.errors import Unreadable, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
+from redan.kernels.trees.reading import read, readable
 from redan.subjects.answering import Answering
 from redan.subjects.columns import AnswerForm
 from redan.subjects.failures import answering, first_line
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.subject import Capability
+    from redan.kernels.trees.forest import Forest
     from redan.subjects.options import Kind
 
     Predict = Callable[[NDArray[Any]], Any]
@@ -54,6 +56,7 @@ class BoosterSubject(Answering):
         options: what its owner knows about it.
         components: parts already known, instead of the digest.
         binding: how it was reached.
+        booster: the booster itself, whose trees are read.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class BoosterSubject(Answering):
         options: Options,
         components: tuple[Component, ...] = (),
         binding: Binding | None = None,
+        booster: Any = None,
     ) -> None:
+        self._booster = booster
         self._predict = predict
         self._kind = kind
         self._options = options
@@ -78,8 +83,9 @@ class BoosterSubject(Answering):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Labels; scores unless the objective gives labels only."""
-        return frozenset({"labels", "scores"} if self._kind else {"labels"})
+        """Labels and trees; scores unless the objective gives labels only."""
+        offers: set[Capability] = {"labels", "scores"} if self._kind else {"labels"}
+        return frozenset(offers | ({"trees"} if readable(self._booster) else set()))
 
     @property
     def score_kind(self) -> Kind:
@@ -93,6 +99,14 @@ class BoosterSubject(Answering):
     def scores(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict scores of (n, …) inputs as (n, classes)."""
         return self._form.scores(self._answer(x), len(x))
+
+    def forest(self) -> Forest:
+        """Return the leaves of its trees as boxes.
+
+        Raises:
+            Skipped: splits of a kind that is not read.
+        """
+        return read(self._booster)
 
     def _answer(self, x: NDArray[Any]) -> NDArray[Any]:
         rows = np.asarray(x).reshape(len(x), -1)
@@ -130,6 +144,7 @@ def from_xgboost(
         options=options,
         components=components,
         binding=binding,
+        booster=booster,
     )
 
 
@@ -157,6 +172,7 @@ def from_lightgbm(
         options=options,
         components=components,
         binding=binding,
+        booster=booster,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,16 @@ import numpy as np
 
 from redan.core.errors import SubjectFailed, UsageError
 from redan.core.subject import Binding, Component, SubjectRef
+from redan.kernels.trees.reading import read, readable
 from redan.subjects.columns import AnswerForm, agreed_classes
-from redan.subjects.failures import answering
+from redan.subjects.failures import answering, first_line
 from redan.subjects.options import Options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.subject import Capability, SubjectKind
+    from redan.kernels.trees.forest import Forest
     from redan.subjects.options import Kind
 
 
@@ -65,8 +68,10 @@ class SklearnSubject:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Labels; scores where the estimator gives one for each class."""
-        return frozenset({"labels", "scores"} if self._method else {"labels"})
+        """Labels; scores where the estimator gives one for each class; trees where it is made of some that are read."""
+        offers: set[Capability] = {"labels", "refittable"}
+        offers |= {"scores"} if self._method else set()
+        return frozenset(offers | ({"trees"} if readable(self._estimator) else set()))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -103,6 +108,44 @@ class SklearnSubject:
         with answering(self._ref.name, x.shape):
             answer = np.asarray(getattr(self._estimator, self._method)(self._table(x)))
         return self._form.scores(answer, len(x))
+
+    def forest(self) -> Forest:
+        """Return the leaves of its trees as boxes.
+
+        Raises:
+            Skipped: it has none, or splits of a kind that is not read.
+        """
+        return read(self._estimator)
+
+    @property
+    def estimator(self) -> Any:
+        """The fitted estimator itself; not to be changed."""
+        return self._estimator
+
+    def refitted(self, estimator: Any, x: NDArray[Any], y: NDArray[Any], *, note: str) -> SklearnSubject:
+        """Fit another estimator on rows (n, …) with class indices (n,), and return a subject around it.
+
+        Raises:
+            SubjectFailed: it cannot be fitted on these rows, or not all classes occur in them.
+        """
+        own = np.asarray(self._own_classes)
+        if set(np.unique(y).tolist()) != set(range(len(own))):
+            raise SubjectFailed(
+                f"{self._ref.name!r} has {len(own)} classes and not all of them, or others, occur in the rows",
+                hint="give training rows of every class",
+            )
+        try:
+            fitted = estimator.fit(self._table(np.asarray(x)), own[y])
+        except Exception as err:
+            raise SubjectFailed(
+                f"{type(estimator).__name__} cannot be fitted on rows of shape {x.shape}: {first_line(err)}"
+            ) from err
+        parts = _pickled(fitted, f"{self._ref.name} ({note})")
+        made = SklearnSubject(
+            fitted, options=replace(self._options, name=self._ref.name), components=parts, kind=self._ref.kind
+        )
+        made._ref = replace(made._ref, lineage=(*self._ref.lineage, self._ref.digest))
+        return made
 
     def _table(self, x: NDArray[Any]) -> Any:
         width = getattr(self._estimator, "n_features_in_", None)

@@ -64,7 +64,7 @@ def specification_is_complete(case: Any) -> None:
         f"cost {spec.cost!r}": spec.cost not in get_args(Cost),
         f"needs {spec.needs!r}": any(need not in CAPABILITIES for need in spec.needs),
         f"data {spec.data!r}": any(role not in ROLES or not hasattr(Inputs(), role) for role in spec.data),
-        f"unless {spec.unless!r}": bool(spec.unless) and not _IDENTIFIER.fullmatch(spec.unless),
+        f"unless {spec.unless!r}": any(not _IDENTIFIER.fullmatch(other) for other in spec.unless.split()),
     }
     faults = [text for text, is_wrong in wrong.items() if is_wrong]
     insist(

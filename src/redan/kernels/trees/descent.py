@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redan.kernels.trees.forest import Floats, Mask
+from redan.kernels.trees.forest import Floats
 from redan.kernels.trees.walk import Steps, Walk
 
 _CLASSES = 3
@@ -26,7 +26,7 @@ class Descended:
     cost: float
 
 
-def descend(walk: Walk, true: int, starts: Floats, *, slack: float, looks: int) -> Descended:
+def descend(walk: Walk, true: int, starts: Floats, *, slack: float, looks: int, less: float = np.inf) -> Descended:
     """Search a misclassified point at little cost.
 
     Args:
@@ -35,26 +35,27 @@ def descend(walk: Walk, true: int, starts: Floats, *, slack: float, looks: int) 
         starts: (m, d) points inside the box that may be misclassified, the most promising first.
         slack: by how much another class must win.
         looks: how often the steps may be listed.
+        less: cost of a point that is known already.
     """
-    search = _Search(walk, true, slack, looks)
+    search = _Search(walk, true, slack, looks, less)
     rivals = np.argsort(-np.where(np.arange(len(walk.scores)) == true, -np.inf, walk.scores), kind="stable")
     for rival in rivals[: min(_CLASSES, len(rivals) - 1)]:
-        walk.put(walk.row)
+        walk.put(walk.home)
         if search.climb(int(rival)):
             search.improve()
     for start in starts:
         walk.put(start)
         if search.fooled():
             search.improve()
-    return Descended(point=search.best, cost=search.least)
+    return Descended(point=search.best, cost=search.least if search.best is not None else np.inf)
 
 
 class _Search:
-    def __init__(self, walk: Walk, true: int, slack: float, looks: int) -> None:
+    def __init__(self, walk: Walk, true: int, slack: float, looks: int, less: float) -> None:
         self._walk, self._true, self._slack = walk, true, slack
         self._last = walk.seen + looks
         self.best: Floats | None = None
-        self.least = np.inf
+        self.least = less
 
     def fooled(self) -> bool:
         """Whether the point is misclassified, by more than rounding."""
@@ -139,10 +140,3 @@ class _Search:
         others = np.where(np.arange(scores.shape[1]) == self._true, -np.inf, scores)
         found: Floats = others.max(axis=1) - scores[:, self._true]
         return found
-
-
-def right(scores: Floats, true: int, slack: float) -> Mask:
-    """Return which scores (m, classes) give the true class by more than rounding."""
-    others = np.where(np.arange(scores.shape[1]) == true, -np.inf, scores)
-    held: Mask = scores[:, true] - others.max(axis=1) > slack
-    return held

@@ -79,7 +79,7 @@ class Forest:
     @property
     def n_classes(self) -> int:
         """Number of classes."""
-        return self.value.shape[1]
+        return int(self.value.shape[1])
 
     def read(self, x: NDArray[Any]) -> Floats:
         """Return rows (n, d) as the library sees them."""
@@ -208,7 +208,8 @@ def floor_to(threshold: NDArray[Any], grid: Any) -> Floats:
 def below(threshold: NDArray[Any], grid: Any) -> Floats:
     """Return the largest number of a grid that is below each threshold of that grid."""
     kind = np.dtype(grid)
-    return np.nextafter(np.asarray(threshold).astype(kind), kind.type(-np.inf)).astype(np.float64)
+    under: Floats = np.nextafter(np.asarray(threshold).astype(kind), kind.type(-np.inf)).astype(np.float64)
+    return under
 
 
 def _rounded(values: Floats, grid: np.dtype[Any], *, up: bool) -> Floats:
@@ -216,4 +217,5 @@ def _rounded(values: Floats, grid: np.dtype[Any], *, up: bool) -> Floats:
     back = near.astype(np.float64)
     sign = np.inf if up else -np.inf
     missed = back < values if up else back > values
-    return np.where(missed, np.nextafter(near, grid.type(sign)).astype(np.float64), back)
+    kept: Floats = np.where(missed, np.nextafter(near, grid.type(sign)).astype(np.float64), back)
+    return kept

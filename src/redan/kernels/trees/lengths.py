@@ -25,9 +25,10 @@ class Meter:
     def cells(self, move: Floats, weight: Floats) -> Floats:
         """Return the cost of each cell's move, given the weights of the cells."""
         if self.norm == "l0":
-            return ((move != 0) & (weight > 0)).astype(np.float64)
+            return np.asarray((move != 0) & (weight > 0), np.float64)
         scaled = np.abs(move) * weight
-        return scaled * scaled if self.norm == "l2" else scaled
+        cost: Floats = scaled * scaled if self.norm == "l2" else scaled
+        return cost
 
     def gaps(self, low: Floats, high: Floats, row: Floats, weight: Floats) -> Floats:
         """Return the cost of moving cells into intervals."""
@@ -47,10 +48,11 @@ class Meter:
             old: (m, k) their costs before, none larger.
         """
         if self.norm == "linf":
-            return np.maximum(start, cells.max(axis=-1))
+            return np.asarray(np.maximum(start, cells.max(axis=-1)))
         found: Floats = start + (cells - old).sum(axis=-1)
         return found
 
     def length(self, cost: Floats) -> Floats:
         """Return lengths of costs."""
-        return np.sqrt(cost) if self.norm == "l2" else cost
+        found: Floats = np.sqrt(cost) if self.norm == "l2" else cost
+        return found

@@ -109,7 +109,7 @@ def _gradient_boosting(estimator: Any) -> Forest:
 
 def _histogram_boosting(estimator: Any) -> Forest:
     trees: list[Tree] = []
-    stages = estimator._predictors  # noqa: SLF001  there is no public way to its nodes
+    stages = estimator._predictors
     for row in stages:
         for place, predictor in enumerate(row):
             nodes = predictor.nodes
@@ -235,9 +235,7 @@ def _anchored(forest: Forest, margin: Callable[[NDArray[Any]], NDArray[Any]], ro
     said = np.asarray(margin(row), np.float64).reshape(-1)
     if said.size == 1:
         said = np.array([0.0, said[0]])
-    size = np.abs(said).max() + sum(
-        float(np.abs(forest.value[forest.tree == t]).max()) for t in range(forest.n_trees)
-    )
+    size = np.abs(said).max() + sum(float(np.abs(forest.value[forest.tree == t]).max()) for t in range(forest.n_trees))
     return replace(forest, base=said - forest.scores(row)[0], slack=rounding * max(1.0, size))
 
 

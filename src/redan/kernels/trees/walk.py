@@ -63,7 +63,7 @@ class Walk:
     Args:
         columns: the forest.
         row: (d,) the clean row as the library sees it.
-        low: (d,) smallest value that each cell can take; the row lies inside.
+        low: (d,) smallest value that each cell can take.
         high: (d,) largest.
         meter: costs, with one weight more for the column that is none.
     """
@@ -74,7 +74,8 @@ class Walk:
         self.row, self._low, self._high = row, low, high
         self._meter, self._weight = meter, meter.weight[:-1]
         self.seen = 0
-        self.put(row)
+        self.home: Floats = np.clip(row, low, high)
+        self.put(self.home)
 
     @property
     def largest(self) -> bool:

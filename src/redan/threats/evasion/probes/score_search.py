@@ -46,7 +46,7 @@ class ScoreSearchParams(BlackBoxParams):
             "arxiv:1912.00049",
             "arxiv:1905.07121",
         ),
-        unless="RDN-EVA-001",
+        unless="RDN-EVA-001 RDN-EVA-030",
     )
 )
 class ScoreSearch:

@@ -1,0 +1,260 @@
+"""How near a fitted ensemble errs: for every row a misclassified point and a length below which there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redan.kernels.attacks.watch import Watch, never, silent
+from redan.kernels.trees.bounds import Task, bound
+from redan.kernels.trees.descent import descend
+from redan.kernels.trees.forest import Floats, Forest, Ints, Mask
+from redan.kernels.trees.lengths import Meter
+from redan.kernels.trees.single import nearest_leaf, samples_of_leaves
+from redan.kernels.trees.walk import Columns, Walk
+
+_STARTS = 2
+_FEWEST_LOOKS = 30
+
+Labels = Callable[[Floats, Ints], NDArray[np.integer]]
+"""The model's classes for points (m, d) that stand for the rows at places (m,)."""
+Rooms = Callable[[int], list[tuple[Floats, Floats]]]
+
+
+def _as_it_is(points: Floats, places: Ints) -> Floats:
+    del places
+    return points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Space:
+    """Where the points may lie, on the numbers that the library compares.
+
+    Attributes:
+        low: (n, d) smallest value of each cell; rows lie inside.
+        high: (n, d) largest.
+        possible: (n,) rows that can be attacked.
+        rooms: boxes to walk in for the row at a place, where more holds than the ends of cells; None for the one box.
+        mend: points (m, d) of the rows at places (m,) → the allowed points they stand for.
+    """
+
+    low: Floats
+    high: Floats
+    possible: Mask
+    rooms: Rooms | None = None
+    mend: Callable[[Floats, Ints], Floats] = _as_it_is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is spent on a row of an ensemble: lists of steps on the way, boxes below it."""
+
+    looks: int
+    boxes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Nearest:
+    """What is known of n rows.
+
+    Attributes:
+        points: (n, d) misclassified point where one was found, else the row.
+        upper: (n,) length to it; 0 where the row itself is misclassified, inf where none was found.
+        lower: (n,) length below which there is none; at most `upper`.
+        looked: (n,) rows that were attacked to the end of the effort.
+        reason: why it was cut short, or None.
+    """
+
+    points: Floats
+    upper: Floats
+    lower: Floats
+    looked: Mask
+    reason: str | None
+
+    @property
+    def exact(self) -> Mask:
+        """Rows whose two lengths are the same, (n,)."""
+        same: Mask = self.looked & (self.lower >= self.upper * (1 - 1e-9))
+        return same
+
+
+def nearest(
+    forest: Forest,
+    rows: Floats,
+    true: Ints,
+    space: Space,
+    meter: Meter,
+    effort: Effort,
+    *,
+    labels: Labels,
+    pool: tuple[Floats, Ints] | None = None,
+    stop: Callable[[], str | None] = never,
+    progress: Callable[[str, int, int], None] = silent,
+) -> Nearest:
+    """Find the nearest misclassified point of each row and a bound below it.
+
+    Args:
+        forest: the trees, over whole numbers where the space has them.
+        rows: (n, d) clean rows as the library sees them.
+        true: (n,) their classes.
+        space: where points may lie.
+        meter: costs.
+        effort: how much is spent on a row of more than one tree; one tree is solved in closed form.
+        labels: asks the model; every point that is returned as misclassified was asked about.
+        pool: (p, d) points with the model's (p,) classes to start from.
+        stop: asked before each row; a text ends the search.
+        progress: told how many rows are done.
+    """
+    watch, n = Watch(stop=stop, progress=progress), len(rows)
+    wrong = np.asarray(labels(rows, np.arange(n))) != true
+    found = Nearest(
+        points=rows.copy(),
+        upper=np.where(wrong, 0.0, np.inf),
+        lower=np.zeros(n),
+        looked=wrong.copy(),
+        reason=None,
+    )
+    left = np.flatnonzero(~wrong & space.possible)
+    if forest.n_trees == 1 and space.rooms is None and space.mend is _as_it_is:
+        _closed_form(forest, rows, true, space, meter, labels, found, left, watch)
+    else:
+        _searched(forest, rows, true, space, meter, effort, labels, pool, found, left, watch)
+    reason = watch.reason or _verified(found, wrong, true, labels)
+    found.upper[:], found.lower[:] = meter.length(found.upper), meter.length(found.lower)
+    np.minimum(found.lower, found.upper, out=found.lower)
+    return Nearest(points=found.points, upper=found.upper, lower=found.lower, looked=found.looked, reason=reason)
+
+
+def _closed_form(
+    forest: Forest,
+    rows: Floats,
+    true: Ints,
+    space: Space,
+    meter: Meter,
+    labels: Labels,
+    found: Nearest,
+    left: Ints,
+    watch: Watch,
+) -> None:
+    if len(left) == 0 or watch.stopped():
+        return
+    centre = rows[left[0]]
+    answers = np.asarray(labels(samples_of_leaves(forest, centre), np.full(len(forest.tree), left[0])), np.int64)
+    if watch.stopped():
+        return
+    points, costs = nearest_leaf(forest, answers, rows[left], true[left], space.low[left], space.high[left], meter)
+    found.points[left], found.upper[left], found.lower[left] = points, costs, costs
+    found.looked[left] = True
+    watch.progress("trees", len(rows), len(rows))
+
+
+def _searched(
+    forest: Forest,
+    rows: Floats,
+    true: Ints,
+    space: Space,
+    meter: Meter,
+    effort: Effort,
+    labels: Labels,
+    pool: tuple[Floats, Ints] | None,
+    found: Nearest,
+    left: Ints,
+    watch: Watch,
+) -> None:
+    columns = Columns(forest)
+    for done, place in enumerate(left.tolist()):
+        if watch.stopped():
+            return
+        row, own = rows[place], int(true[place])
+        fooled = partial(_fooled, labels=labels, mend=space.mend, place=place, true=own)
+        point, cost = _from_above(columns, place, row, own, space, meter, effort, fooled, pool)
+        task = Task(
+            row=row,
+            true=own,
+            low=space.low[place],
+            high=space.high[place],
+            upper=cost,
+            fooled=partial(fooled, as_it_is=True),
+            fooled_always=space.mend is not _as_it_is,
+        )
+        below = bound(forest, task, meter, boxes=effort.boxes)
+        best = below.point if below.point is not None else point
+        found.upper[place], found.lower[place], found.looked[place] = below.upper, below.lower, True
+        if best is not None:
+            found.points[place] = best
+        watch.progress("trees", done + 1, len(left))
+
+
+def _fooled(
+    point: Floats,
+    *,
+    labels: Labels,
+    mend: Callable[[Floats, Ints], Floats],
+    place: int,
+    true: int,
+    as_it_is: bool = False,
+) -> bool:
+    """Whether the model errs on what a point stands for; ``as_it_is``: and the point is allowed itself."""
+    at = np.array([place])
+    stands_for = mend(point[None], at)
+    if as_it_is and not np.array_equal(stands_for[0], point):
+        return False
+    return int(labels(stands_for, at)[0]) != true
+
+
+def _from_above(
+    columns: Columns,
+    place: int,
+    row: Floats,
+    true: int,
+    space: Space,
+    meter: Meter,
+    effort: Effort,
+    fooled: Callable[[Floats], bool],
+    pool: tuple[Floats, Ints] | None,
+) -> tuple[Floats | None, float]:
+    """Best point of walks in each room, and its cost."""
+    rooms = [(space.low[place], space.high[place])] if space.rooms is None else space.rooms(place)
+    best: Floats | None = None
+    least = np.inf
+    for low, high in rooms:
+        walk = Walk(columns, row, low, high, meter)
+        starts = _starts(pool, row, true, low, high, meter)
+        looks = max(_FEWEST_LOOKS, effort.looks // len(rooms))
+        went = descend(walk, true, starts, slack=columns.forest.slack, looks=looks, less=least)
+        if went.point is None:
+            continue
+        point = space.mend(went.point[None], np.array([place]))[0]
+        cost = float(meter.total(meter.cells(point - row, meter.weight[:-1])))
+        if cost < least and fooled(point):
+            best, least = point, cost
+    return best, least
+
+
+def _starts(
+    pool: tuple[Floats, Ints] | None, row: Floats, true: int, low: Floats, high: Floats, meter: Meter
+) -> Floats:
+    """Nearest points of other classes, brought into the box."""
+    if pool is None:
+        return np.zeros((0, len(row)))
+    points, classes = pool
+    others = np.clip(points[classes != true], low, high)
+    costs = meter.total(meter.cells(others - row, meter.weight[:-1]))
+    nearest_ones: Floats = others[np.argsort(costs, kind="stable")[:_STARTS]]
+    return nearest_ones
+
+
+def _verified(found: Nearest, wrong: Mask, true: Ints, labels: Labels) -> str | None:
+    """Ask about every point once more; one that the model is right about is taken back."""
+    claimed = np.flatnonzero(np.isfinite(found.upper) & ~wrong)
+    if len(claimed) == 0:
+        return None
+    held = claimed[np.asarray(labels(found.points[claimed], claimed)) == true[claimed]]
+    if len(held) == 0:
+        return None
+    found.upper[held], found.lower[held], found.looked[held] = np.inf, 0.0, False
+    return f"the model answers {len(held)} points otherwise than its trees say"
