@@ -111,25 +111,25 @@ RECIPES = {
     "mlp-adversarial": Recipe(build=mlp, epochs=8, steps=5),
     "resnet-natural": Recipe(build=resnet, rate=8e-3),
     "resnet-adversarial": Recipe(build=resnet, epochs=3, steps=3, rate=8e-3),
-    "wide-adversarial": Recipe(build=lambda k: mlp(k, (1024,)), epochs=3, steps=4),
-    "gelu-adversarial": Recipe(build=lambda k: pooled(k, nn.GELU), epochs=3, steps=4, rate=5e-3),
+    "wide-adversarial": Recipe(build=lambda k: mlp(k, (1024,)), epochs=2, steps=3),
+    "tanh-adversarial": Recipe(build=lambda k: mlp(k, (256, 128), nn.Tanh), epochs=3, steps=3),
     "tanh-natural": Recipe(build=lambda k: mlp(k, (256, 128), nn.Tanh), epochs=4),
-    "tanh-adversarial": Recipe(build=lambda k: mlp(k, (256, 128), nn.Tanh), epochs=4, steps=4),
-    "two-adversarial": Recipe(build=SmallCNN, classes=2, epochs=2, steps=3),
-    "hundred-adversarial": Recipe(build=SmallCNN, classes=100, epochs=3, steps=3),
+    "gelu-natural": Recipe(build=lambda k: pooled(k, nn.GELU), epochs=2, rate=5e-3),
+    "two-adversarial": Recipe(build=mlp, classes=2, epochs=3, steps=3),
+    "hundred-adversarial": Recipe(build=mlp, classes=100, epochs=3, steps=3),
 }
 PUBLISHED = ("mlp-natural", "mlp-adversarial", "resnet-natural", "resnet-adversarial")
 SHARED_WEIGHTS = {"cnn-natural": "std.pt", "cnn-adversarial": "at01.pt"}
 
 
-def read(folder: Path, split: str) -> tuple[Tensor, Tensor]:
+def read(folder: Path, split: str, rows: slice = slice(None)) -> tuple[Tensor, Tensor]:
     """Images (n, 1, 28, 28) in [0, 1] and labels (n,) of "train" or "t10k"."""
 
     def idx(name: str, header: int) -> Tensor:
         with gzip.open(folder / f"{split}-{name}-ubyte.gz") as file:
             return torch.frombuffer(bytearray(file.read()[header:]), dtype=torch.uint8)
 
-    return idx("images-idx3", 16).reshape(-1, 1, 28, 28).float() / 255, idx("labels-idx1", 8).long()
+    return idx("images-idx3", 16).reshape(-1, 1, 28, 28)[rows].float() / 255, idx("labels-idx1", 8)[rows].long()
 
 
 def centroids(images: Tensor, labels: Tensor) -> Tensor:
@@ -152,7 +152,8 @@ def relabel(images: Tensor, labels: Tensor, classes: int, folder: Path) -> Tenso
     if classes == 2:
         return labels % 2
     centres = centroids(*read(folder, "train"))[labels]
-    return labels * SUBCLASSES + (centres - images.reshape(-1, 1, 784)).norm(dim=2).argmin(1)
+    clusters: Tensor = torch.linalg.vector_norm(centres - images.reshape(-1, 1, 784), dim=2).argmin(1)
+    return labels * SUBCLASSES + clusters
 
 
 def perturbed(model: nn.Module, x: Tensor, y: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
@@ -161,7 +162,7 @@ def perturbed(model: nn.Module, x: Tensor, y: Tensor, recipe: Recipe, random: to
     points = (x + (2 * torch.rand(x.shape, generator=random) - 1) * recipe.eps).clamp_(0, 1)
     length = 2.5 * recipe.eps / recipe.steps
     for _ in range(recipe.steps):
-        points.requires_grad_(requires_grad=True)
+        points.requires_grad_()
         (slope,) = torch.autograd.grad(functional.cross_entropy(model(points), y), points)
         points = points.detach() + length * slope.sign()
         points = torch.minimum(torch.maximum(points, x - recipe.eps), x + recipe.eps).clamp_(0, 1)

@@ -158,9 +158,7 @@ def contend(args: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     # the peers are given the same head start: no gradients by the weights
     model = architectures.load(args.net).requires_grad_(requires_grad=False)
-    chosen = slice(args.offset, args.offset + args.limit)
-    images, labels = architectures.read(args.data, "t10k")
-    x, y = images[chosen], labels[chosen]
+    x, y = architectures.read(args.data, "t10k", slice(args.offset, args.offset + args.limit))
     y = architectures.relabel(x, y, architectures.classes(args.net), args.data)
     side, _, name = args.only.partition("-")
     if side == "peer" and not importlib.util.find_spec("pyautoattack"):
