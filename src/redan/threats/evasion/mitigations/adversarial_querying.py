@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
 
 from redan.core import params as core_params
 from redan.core.catalogue import mitigation
@@ -121,19 +123,23 @@ class AdversarialQuerying:
             BudgetSpent: before the first round was over.
             UsageError: too few classes or rows for an episode.
         """
+        import torch
+
         from redan.kernels.training.querying import query
 
         data = inputs.role("train")
         course = course_of(epochs=params.epochs, batch_size=params.batch_size, learning_rate=params.learning_rate)
         with lessons_of(subject, self.spec, seed):
-            learner = pupil(subject, data, params.start)
+            # outputs stand for the classes of an episode, so there may be fewer than the data have
+            learner = pupil(subject, replace(data, y=np.zeros_like(data.y)), params.start)
+            labels = torch.as_tensor(np.asarray(data.y, np.int64))
             ball = None if params.eps == 0 else ball_of(setting(subject, data, params.norm, params.eps))
             plan = _plan(params, ball)
             observe.started(self.spec.name, course.epochs)
             trained = query(
                 learner.net,
                 learner.inputs,
-                learner.labels,
+                labels,
                 plan,
                 course,
                 seed=derive(seed, self.spec.id),
