@@ -266,7 +266,7 @@ def few_shots(subject: Any) -> dict[str, Any]:
         torch.from_numpy(data.x[held]),
         torch.from_numpy(data.y[held]),
         Task(ways=2, shots=5, queries=10),
-        Adaptation(ways=2, steps=3, rate=0.1),
+        Adaptation(ways=2, steps=5, rate=0.4),
         Ball(norm="linf", eps=EPS, box=Box(low=0.0, high=1.0)),
         episodes=40,
         seed=0,

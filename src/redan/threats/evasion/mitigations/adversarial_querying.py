@@ -50,13 +50,13 @@ class AdversarialQueryingParams(core_params.Params):
     ways: int = 2
     shots: int = 5
     queries: int = 10
-    inner_steps: int = 3
-    inner_rate: float = 0.1
-    second_order: bool = False
-    steps: int = 5
-    epochs: int = 25
+    inner_steps: int = 5
+    inner_rate: float = 0.4
+    second_order: bool = True
+    steps: int = 3
+    epochs: int = 40
     batch_size: int = 4
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     start: Literal["given", "scratch"] = "given"
 
 
