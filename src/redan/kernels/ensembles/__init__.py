@@ -1,0 +1,1 @@
+"""Several networks that answer as one, and how they are trained together."""
