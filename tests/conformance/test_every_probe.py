@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from tests.growing_server import growing_server
 from tests.model_server import TOKEN, model_server
@@ -127,6 +128,18 @@ def classifier() -> SklearnSubject:
     return SklearnSubject(pickle.loads(pickle.dumps(estimator())), options=Options(name="digits-lr", bounds=(0, 1)))
 
 
+@cache
+def trees() -> RandomForestClassifier:
+    """A small forest of the digits."""
+    data = digits()
+    return RandomForestClassifier(5, max_depth=6, random_state=0).fit(data.x[:600].reshape(600, -1), data.y[:600])
+
+
+def forest() -> SklearnSubject:
+    """The small forest as a subject."""
+    return SklearnSubject(pickle.loads(pickle.dumps(trees())), options=Options(name="digits-rf", bounds=(0, 1)))
+
+
 class Hostile:
     """Runs something when it is unpickled; nothing here unpickles it."""
 
@@ -186,6 +199,8 @@ SUBJECTS: dict[str, Callable[[], Any]] = {
     "gradients": network,
     "trainable": network,
     "weights": network,
+    "trees": forest,
+    "refittable": forest,
     "scores": classifier,
     "labels": classifier,
     "deployment": lambda: DeploymentSubject(served(), credential=TOKEN),

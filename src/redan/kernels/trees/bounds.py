@@ -32,9 +32,8 @@ class Task:
         low: (d,) smallest value each cell can take.
         high: (d,) largest.
         upper: cost of a misclassified point that is known; inf if none.
-        fooled: whether the model errs on a point (d,) and the point is allowed; None where boxes say it all, so that
-            only scores too close to call are asked about.
-        fooled_always: whether it is asked about every point.
+        fooled: whether the model errs on a point (d,); asked where scores are too close to call.
+        allowed: whether a point (d,) of the box keeps what the box does not say; None where boxes say it all.
     """
 
     row: Floats
@@ -43,7 +42,7 @@ class Task:
     high: Floats
     upper: float
     fooled: Callable[[Floats], bool]
-    fooled_always: bool
+    allowed: Callable[[Floats], bool] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -166,10 +165,10 @@ class _Search:
         return self._around(box, low, high)
 
     def _fools(self, point: Floats, lead: float) -> bool:
-        if lead < -self._slack:
+        task = self._task
+        if lead < -self._slack or (task.allowed is not None and not task.allowed(point)):
             return False
-        sure = lead > self._slack and not self._task.fooled_always
-        return sure or self._task.fooled(point)
+        return lead > self._slack or task.fooled(point)
 
     def _best_leaves(self, box: _Box) -> Ints:
         """Leaf of the largest gain of each tree within the box's bound, the nearest of equals."""

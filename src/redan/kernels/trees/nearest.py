@@ -170,7 +170,7 @@ def _searched(
         if watch.stopped():
             return
         row, own = rows[place], int(true[place])
-        fooled = partial(_fooled, labels=labels, mend=space.mend, place=place, true=own)
+        fooled = partial(_fooled, labels=labels, place=place, true=own)
         point, cost = _from_above(columns, place, row, own, space, meter, effort, fooled, pool)
         task = Task(
             row=row,
@@ -178,8 +178,8 @@ def _searched(
             low=space.low[place],
             high=space.high[place],
             upper=cost,
-            fooled=partial(fooled, as_it_is=True),
-            fooled_always=space.mend is not _as_it_is,
+            fooled=fooled,
+            allowed=None if space.mend is _as_it_is else partial(_allowed, mend=space.mend, place=place),
         )
         below = bound(forest, task, meter, boxes=effort.boxes)
         best = below.point if below.point is not None else point
@@ -189,21 +189,12 @@ def _searched(
         watch.progress("trees", done + 1, len(left))
 
 
-def _fooled(
-    point: Floats,
-    *,
-    labels: Labels,
-    mend: Callable[[Floats, Ints], Floats],
-    place: int,
-    true: int,
-    as_it_is: bool = False,
-) -> bool:
-    """Whether the model errs on what a point stands for; ``as_it_is``: and the point is allowed itself."""
-    at = np.array([place])
-    stands_for = mend(point[None], at)
-    if as_it_is and not np.array_equal(stands_for[0], point):
-        return False
-    return int(labels(stands_for, at)[0]) != true
+def _fooled(point: Floats, *, labels: Labels, place: int, true: int) -> bool:
+    return int(labels(point[None], np.array([place]))[0]) != true
+
+
+def _allowed(point: Floats, *, mend: Callable[[Floats, Ints], Floats], place: int) -> bool:
+    return np.array_equal(mend(point[None], np.array([place]))[0], point)
 
 
 def _from_above(
@@ -230,7 +221,7 @@ def _from_above(
             continue
         point = space.mend(went.point[None], np.array([place]))[0]
         cost = float(meter.total(meter.cells(point - row, meter.weight[:-1])))
-        if cost < least and fooled(point):
+        if cost < least and (np.array_equal(point, went.point) or fooled(point)):
             best, least = point, cost
     return best, least
 

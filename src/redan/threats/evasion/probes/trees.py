@@ -107,7 +107,7 @@ class TreesProbe:
         for scikit-learn, single precision and < for XGBoost, double precision and <= for LightGBM.
 
     Shapes:
-        x: (n, …) numbers, flattened to the columns of the model; rows with missing values are not attacked.
+        x: (n, …) numbers, finite, flattened to the columns of the model.
         y: (n,) class indices.
 
     Units:
@@ -209,7 +209,8 @@ class _Table:
 
     def pool(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the rows themselves with their true classes: where a walk may start."""
-        return self.ground.rows[:POOL], np.asarray(self.data.y[:POOL], np.int64)
+        good = np.flatnonzero(self.ground.space.possible)[:POOL]
+        return self.ground.rows[good], np.asarray(self.data.y, np.int64)[good]
 
     def insist_on_answers(self) -> None:
         """Compare what the leaves say with what the model answers.
@@ -240,6 +241,8 @@ def _first(data: Dataset, forest: Forest, plan: str) -> Dataset:
         raise ShapeMismatch(
             f"rows of {data.name!r} are {x.dtype} of shape {x.shape[1:]}; the trees ask about {forest.d} numbers"
         )
+    if not np.isfinite(x).all():
+        raise ShapeMismatch(f"{data.name!r} holds values that are no finite numbers")
     return replace(data, x=x, y=data.y[:most], indices=data.indices[:most])
 
 
@@ -295,7 +298,7 @@ def _notes(table: _Table, found: Nearest, where: Setting) -> tuple[str, ...]:
     ]
     lost = n - int(table.ground.space.possible.sum())
     if lost:
-        notes.append(f"{lost} of {n} rows have missing values or break the constraints and could not be attacked")
+        notes.append(f"{lost} of {n} rows break the constraints as they are and could not be attacked")
     return tuple(notes)
 
 
