@@ -280,8 +280,3 @@ def test_every_mitigation(check: Check, mitigation_case: MitigationCase) -> None
 @pytest.mark.parametrize("check", writer_checks(), ids=str)
 def test_every_writer(check: Check, entry: Entry) -> None:
     check(WriterCase(thing=catalogue.load(entry), media_type=entry.media_type))
-
-
-def test_a_monitor_comes_with_events_to_try_it_on() -> None:
-    # monitors know their own events, so each brings a conformance test of its own; none is registered yet
-    assert catalogue.entries("monitor") == ()
