@@ -20,9 +20,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from tests.growing_server import growing_server
 from tests.model_server import TOKEN, model_server
+from tests.small_texts import text_inputs, text_subject
 
 from redan.core import catalogue
 from redan.core.catalogue import Entry
+from redan.core.constraints import Rules
 from redan.core.inputs import Dataset, Inputs
 from redan.evidence.datasets import schema
 from redan.evidence.datasets.manifest import Card, measure, to_json
@@ -140,6 +142,25 @@ def forest() -> SklearnSubject:
     return SklearnSubject(pickle.loads(pickle.dumps(trees())), options=Options(name="digits-rf", bounds=(0, 1)))
 
 
+def two_classes() -> SklearnSubject:
+    """A forest that tells small digits from large ones, by 64 columns."""
+    model = RandomForestClassifier(5, max_depth=4, random_state=0)
+    model.fit(digits().x[:600].reshape(600, -1), digits().y[:600] > 4)
+    return SklearnSubject(model, options=Options(name="digits-small", bounds=(0, 1)))
+
+
+def one_way() -> Inputs:
+    """Rows of a table, of which some columns can only grow."""
+
+    def flat(data: Dataset) -> Dataset:
+        return replace(data, x=data.x.reshape(len(data), -1), y=(data.y > 4).astype(np.int64))
+
+    plain = inputs()
+    assert plain.test is not None
+    assert plain.train is not None
+    return replace(plain, test=flat(plain.test), train=flat(plain.train), constraints=Rules(only_up=("1?",)))
+
+
 class Hostile:
     """Runs something when it is unpickled; nothing here unpickles it."""
 
@@ -196,6 +217,7 @@ def served() -> str:
 
 
 SUBJECTS: dict[str, Callable[[], Any]] = {
+    "text": text_subject,
     "gradients": network,
     "trainable": network,
     "weights": network,
@@ -215,8 +237,8 @@ def endpoint() -> HttpSubject:
     return STACK.enter_context(closing(HttpSubject(url, options=Options(name="endpoint", answers="labels"))))
 
 
-NAMED: dict[str, Callable[[], Any]] = {"blow-ups": endpoint}
-"""Probe → its subject, where what it needs does not tell."""
+NAMED: dict[str, Callable[[], Any]] = {"blow-ups": endpoint, "monotone-trees": two_classes}
+"""Probe or mitigation → its subject, where what it needs does not tell."""
 
 
 def subject_of(entry: Entry, folder: Path) -> Callable[[], Any]:
@@ -240,6 +262,11 @@ def inputs() -> Inputs:
     )
 
 
+def inputs_of(entry: Entry) -> Callable[[], Inputs]:
+    """Choose the data by what a probe works on."""
+    return text_inputs if "text" in entry.needs else inputs
+
+
 def quick(entry: Entry) -> dict[str, Any]:
     """Return the quick parameters that a probe knows."""
     return {name: value for name, value in QUICK.items() if name in entry.params}
@@ -251,7 +278,7 @@ def probe_case(request: pytest.FixtureRequest, folder: Path) -> ProbeCase:
     entry: Entry = request.param
     params = {**quick(entry), **compared_with(entry, folder)}
     return ProbeCase(
-        thing=catalogue.load(entry), make_subject=subject_of(entry, folder), make_inputs=inputs, params=params
+        thing=catalogue.load(entry), make_subject=subject_of(entry, folder), make_inputs=inputs_of(entry), params=params
     )
 
 
@@ -266,7 +293,10 @@ def mitigation_case(request: pytest.FixtureRequest, folder: Path) -> MitigationC
     """A mitigation with its subject."""
     entry: Entry = request.param
     return MitigationCase(
-        thing=catalogue.load(entry), make_subject=subject_of(entry, folder), make_inputs=inputs, params=quick(entry)
+        thing=catalogue.load(entry),
+        make_subject=subject_of(entry, folder),
+        make_inputs=one_way if entry.name == "monotone-trees" else inputs_of(entry),
+        params=quick(entry),
     )
 
 

@@ -17,8 +17,21 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Capability = Literal[
-    "labels", "scores", "gradients", "weights", "chats", "bytes", "trainable", "deployment", "trees", "refittable"
+    "labels",
+    "scores",
+    "gradients",
+    "weights",
+    "chats",
+    "bytes",
+    "trainable",
+    "deployment",
+    "trees",
+    "refittable",
+    "text",
 ]
+ASKING: frozenset[str] = frozenset({"labels", "scores", "gradients", "trainable", "weights", "trees", "refittable"})
+"""What is asked of a model with inputs; ``text`` says that these are texts, (n,) arrays of str."""
+
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
 
 SubjectKind = Literal[
@@ -248,6 +261,18 @@ PROTOCOLS: dict[str, type] = {
 def missing(subject: Subject, needs: tuple[Capability, ...]) -> tuple[Capability, ...]:
     """Return which of the needed capabilities the subject lacks, in order."""
     return tuple(need for need in needs if need not in subject.capabilities)
+
+
+def unsuited(subject: Subject, needs: tuple[str, ...]) -> str:
+    """Return why a subject is no case for what needs these capabilities, or an empty string.
+
+    What asks a model and does not declare ``text`` works on numbers.
+    """
+    if "text" in subject.capabilities and "text" not in needs and ASKING.intersection(needs):
+        return f"works on numbers; the inputs of {subject.ref.name} are text"
+    if "text" in needs and "text" not in subject.capabilities and "labels" in subject.capabilities:
+        return f"works on texts; the inputs of {subject.ref.name} are numbers"
+    return ""
 
 
 def require(subject: Subject, *needs: Capability) -> None:

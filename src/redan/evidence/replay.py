@@ -65,6 +65,8 @@ def digest_of(data: Dataset) -> str:
 
 
 def _bytes(array: NDArray[Any], kind: str) -> bytes:
+    if array.dtype == object and array.ndim == 1:
+        return json.dumps([str(value) for value in array.tolist()]).encode()
     if array.dtype.kind not in "biuf":
         return json.dumps(array.astype(str).tolist()).encode()
     return array.astype(kind).tobytes()

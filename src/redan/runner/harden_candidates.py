@@ -10,6 +10,7 @@ from redan.core import catalogue
 from redan.core.errors import UnknownName, UsageError
 from redan.core.params import Params
 from redan.core.probe import Cost
+from redan.core.subject import unsuited
 
 if TYPE_CHECKING:
     from redan.core.catalogue import Entry
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from redan.core.subject import Subject
 
 CHEAPEST_FIRST: tuple[str, ...] = get_args(Cost)
-YARDSTICKS: dict[str, tuple[str, ...]] = {"evasion": ("cascade", "trees", "hopskipjump")}
+YARDSTICKS: dict[str, tuple[str, ...]] = {"evasion": ("cascade", "trees", "hopskipjump", "text-characters")}
 """Probes that measure what a mitigation of a threat is worth; the first that the subject allows."""
 
 DOUBTS: dict[str, tuple[str, ...]] = {"evasion": ("gradient-masking",)}
@@ -90,7 +91,7 @@ def yardstick(against: str, subject: Subject) -> Entry:
     """
     for name in YARDSTICKS.get(against, ()):
         entry = catalogue.entry("probe", name)
-        if all(need in subject.capabilities for need in entry.needs):
+        if not unsuited(subject, entry.needs) and all(need in subject.capabilities for need in entry.needs):
             return entry
     raise UsageError(f"no probe of {against} can measure what hardening {subject.ref.name!r} brings")
 
@@ -120,6 +121,8 @@ def _known(params: Mapping[str, Any], against: str) -> None:
 
 
 def _unfit(entry: Entry, subject: Subject, inputs: Inputs) -> str:
+    if odd := unsuited(subject, entry.needs):
+        return odd
     lacking = [need for need in entry.needs if need not in subject.capabilities]
     if lacking:
         return f"needs {', '.join(lacking)}, which a {subject.ref.kind} subject does not offer"

@@ -12,7 +12,7 @@ from redan.core.errors import UnknownName, UsageError
 from redan.core.inputs import Inputs
 from redan.core.params import Params
 from redan.core.report import Ran
-from redan.core.subject import Subject
+from redan.core.subject import Subject, unsuited
 
 SCANNING = "supply_chain"
 """The threat whose probes read files; all others ask the model."""
@@ -123,6 +123,9 @@ def chosen(choice: Choice) -> tuple[Entry, ...]:
 def _fit(entry: Entry, subjects: Sequence[Subject], inputs: Inputs) -> tuple[Subject | None, str]:
     why = "there is nothing to measure"
     for subject in subjects:
+        if odd := unsuited(subject, entry.needs):
+            why = odd
+            continue
         lacking = [need for need in entry.needs if need not in subject.capabilities]
         if lacking:
             why = f"needs {', '.join(lacking)}, which {subject.ref.name} ({subject.ref.kind}) does not offer"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from redan.core.errors import EvidenceError, RedanError, ShapeMismatch
 from redan.evidence.replay import Replay, digest_of
 from redan.runner.split import rows
+from redan.runner.verify_texts import text_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,9 @@ def verify_evidence(report: Report, blobs: FolderBlobs, open_model: Callable[[],
         if stored is None and all(finding.blob(name) for name in NEEDED):
             model = _opened(open_model) if model is None else model
             stored = _held(finding, report, blobs, model)
+        if stored is None and finding.blob("texts") and finding.blob("replay"):
+            model = _opened(open_model) if model is None else model
+            stored = _held_texts(finding, report, blobs, model)
         found.append(stored or _plain(finding))
     return tuple(found)
 
@@ -135,6 +139,20 @@ def _held(finding: Finding, report: Report, blobs: FolderBlobs, model: Model | s
     return _checked(
         finding, "holds", f"{proven} of {len(points.success)} inputs, as the report says", *_unproven(points, space)
     )
+
+
+def _held_texts(finding: Finding, report: Report, blobs: FolderBlobs, model: Model | str) -> Checked:
+    """Hold the texts of one finding against the model."""
+    if isinstance(model, str):
+        return _checked(finding, "undecided", f"model or data are not at hand: {model}")
+    try:
+        told, proven = text_faults(finding, blobs, model.subject, model.data)
+    except EvidenceError as err:
+        return _checked(finding, "broken", f"{err.message}; measure again")
+    except RedanError as err:
+        return _checked(finding, "undecided", err.message + (f" ({err.hint})" if err.hint else ""))
+    told = [*_identity(report, model.subject), *told]
+    return _checked(finding, "broken", *told) if told else _checked(finding, "holds", proven)
 
 
 def _points(finding: Finding, blobs: FolderBlobs, data: Dataset) -> tuple[Points, Replay]:

@@ -13,6 +13,7 @@ from redan.subjects.factory import made_by, split_factory
 from redan.subjects.failures import needing
 from redan.subjects.objects import Found, from_object
 from redan.subjects.options import Known, Options
+from redan.subjects.texts import for_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +61,23 @@ def open_subject(
     """
     if kind not in KINDS:
         raise UnknownName.among("kind of model", kind, list(KINDS))
-    options = Options(**known)
+    opened = _opened(
+        target, Options(**known), sample, kind=kind, weights=weights, trust=trust, endpoint=endpoint, template=template
+    )
+    return for_texts(opened, sample)
+
+
+def _opened(
+    target: Any,
+    options: Options,
+    sample: NDArray[Any] | None,
+    *,
+    kind: str,
+    weights: str | Path,
+    trust: bool,
+    endpoint: Endpoint | None,
+    template: str,
+) -> Subject:
     if not isinstance(target, (str, Path)):
         _no_weights(weights)
         return from_object(target, Found(options=options, sample=sample), kind=kind)

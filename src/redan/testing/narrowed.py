@@ -10,6 +10,7 @@ MEMBERS = {
     "gradients": ("logits",),
     "weights": ("module",),
     "trainable": ("module", "rebuilt"),
+    "refittable": ("estimator", "refitted"),
     "bytes": ("root", "files", "left_out", "digest"),
 }
 """Members of a subject that belong to each capability."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from redan.core.errors import ShapeMismatch, UsageError
 from redan.subjects.data.checks import check_lengths
 from redan.subjects.data.source import Rows, Source
+from redan.subjects.data.texts import as_texts
 
 if TYPE_CHECKING:
     from redan.core.inputs import Dataset
@@ -93,6 +95,8 @@ def as_array(value: Any, what: str) -> NDArray[Any]:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach().cpu().numpy()
+    if isinstance(value, (list, tuple)) and value and all(isinstance(item, str) for item in value):
+        return as_texts(list(value))
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as err:
@@ -104,6 +108,8 @@ def digest_of(*arrays: NDArray[Any]) -> str:
     digest = sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}:{array.shape}\n".encode())
-        plain = array.astype(np.str_) if array.dtype == object else array
-        digest.update(np.ascontiguousarray(plain).tobytes())
+        if array.dtype == object:
+            digest.update(json.dumps(array.tolist(), default=str).encode())
+        else:
+            digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redan.core.errors import ShapeMismatch, Unreadable, UsageError
+from redan.subjects.data.texts import check_texts
+from redan.subjects.texts import is_text
 
 
 def window(n: int, *, limit: int | None, offset: int, name: str) -> tuple[int, int]:
@@ -28,7 +30,7 @@ def window(n: int, *, limit: int | None, offset: int, name: str) -> tuple[int, i
 
 
 def check_inputs(x: NDArray[Any], name: str, columns: tuple[str, ...] = ()) -> NDArray[Any]:
-    """Insist on finite numbers.
+    """Insist on finite numbers, or on one text a row.
 
     Returns:
         The inputs.
@@ -37,6 +39,8 @@ def check_inputs(x: NDArray[Any], name: str, columns: tuple[str, ...] = ()) -> N
         ShapeMismatch: not one number array of at least two axes with rows of the same shape.
         Unreadable: NaN or infinity, with their count and first position.
     """
+    if is_text(x):
+        return check_texts(x, name)
     if x.dtype == object or not (np.issubdtype(x.dtype, np.number) or x.dtype == np.bool_):
         raise ShapeMismatch(
             f"the inputs of {name!r} are of type {x.dtype}; expected numbers",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from redan.core.errors import Unreadable, UsageError
-from redan.subjects.data import idx, images, npz, tables
+from redan.subjects.data import idx, images, npz, tables, texts
 from redan.subjects.data.source import Source, Split
 from redan.subjects.digests import uri
 
 _TEXT = {".csv": ",", ".tsv": "\t"}
-_KNOWN = ".npz, .npy, .csv, .tsv, .parquet, IDX files, or a folder of images in class folders"
+_JSON_LINES = {".jsonl", ".ndjson"}
+_KNOWN = ".npz, .npy, .csv, .tsv, .jsonl, .parquet, IDX files, or a folder of images in class folders"
 
 
 def from_path(path: Path, split: Split | None, label: str) -> Source:
@@ -35,6 +36,8 @@ def from_path(path: Path, split: Split | None, label: str) -> Source:
         return idx.from_files(path, idx.labels_beside(path), name=path.name)
     if path.suffix.lower() in _TEXT:
         return tables.from_csv(path, label, delimiter=_TEXT[path.suffix.lower()])
+    if path.suffix.lower() in _JSON_LINES:
+        return texts.from_jsonl(path, label)
     raise Unreadable(f"{uri(path)!r} is of no format that Redan reads as data", hint=f"give {_KNOWN}")
 
 

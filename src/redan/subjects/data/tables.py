@@ -1,4 +1,7 @@
-"""Tables: CSV with the standard library, Parquet through pyarrow. One column is the label, the others are numbers."""
+"""Tables: CSV with the standard library, Parquet through pyarrow.
+
+One column is the label; the others are numbers, or one of them is the text.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ from numpy.typing import NDArray
 
 from redan.core.errors import ShapeMismatch, UnknownName, Unreadable
 from redan.subjects.data.source import Rows, Source
+from redan.subjects.data.texts import text_column, text_source
 from redan.subjects.digests import of_file, uri
 
 _MISSING = ("", "na", "nan", "null", "none", "?")
 
 
 def from_csv(path: Path, label: str, *, delimiter: str = ",") -> Source:
-    """Read a text table. The first line is a header when it holds a cell that is no number and the second line's is.
+    """Read a text table: numbers, or texts where the only column beside the label, or one named so, holds words.
+
+    The first line is a header when it holds a cell that is no number and the second line's is.
 
     Raises:
         Unreadable: no UTF-8 text table.
@@ -36,8 +42,11 @@ def from_csv(path: Path, label: str, *, delimiter: str = ",") -> Source:
     for number, line in enumerate(body):
         if len(line) != len(columns):
             raise ShapeMismatch(f"row {number} of {path.name!r} has {len(line)} cells; expected {len(columns)}")
-    place = _label(columns, label, path)
     cells = [[line[i] for line in body] for i in range(len(columns))]
+    places = text_column(columns, label)
+    if places is not None and not all(map(_is_number, cells[places[0]])):
+        return text_source(path.name, sha256, cells[places[0]], _raw_labels(cells[places[1]]))
+    place = _label(columns, label, path)
     features = [i for i in range(len(columns)) if i != place]
     x = np.array([_numbers(cells[i], columns[i], path) for i in features], dtype=np.float64).T
     return _table(path, sha256, x, _raw_labels(cells[place]), tuple(columns[i] for i in features))

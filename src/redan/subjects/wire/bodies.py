@@ -41,7 +41,7 @@ def request_body(x: NDArray[Any], format: str, template: str) -> bytes:
         tensor = {
             "name": "input-0",
             "shape": list(x.shape),
-            "datatype": _DATATYPES.get(x.dtype.name, "FP32"),
+            "datatype": "BYTES" if x.dtype.kind in "UO" else _DATATYPES.get(x.dtype.name, "FP32"),
             "data": x.ravel().tolist(),
         }
         return json.dumps({"inputs": [tensor]}).encode()

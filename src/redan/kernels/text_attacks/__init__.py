@@ -1,0 +1,1 @@
+"""Attacks on classifiers of text: edits of characters and words, and the search for the few that count."""
