@@ -56,6 +56,7 @@ BALLS = [("linf", 0.05), ("linf", 0.1), ("l2", 0.5), ("l2", 1.0)]
 BETWEEN = (0, 1, 3, 7, 15, 31, 63)
 ACCOUNTS = (1, 4, 16, 64)
 QUERIES = 500
+LONGEST = 20_000
 
 
 def share(k: int, n: int) -> dict[str, Any]:
@@ -172,7 +173,9 @@ def searches(net: Any, x: np.ndarray, y: np.ndarray, norm: str, eps: float) -> I
         yield name, np.concatenate(recorder.rows)
 
 
-def denied_at(make: Callable[[], QuerySequence], rows: np.ndarray, accounts: int = 1, most: int = 4000) -> int | None:
+def denied_at(
+    make: Callable[[], QuerySequence], rows: np.ndarray, accounts: int = 1, most: int = LONGEST
+) -> int | None:
     """Query at which the first account is denied, from 1; None when none is."""
     guard = make()
     for i, row in enumerate(rows[:most]):
@@ -209,15 +212,26 @@ def sequences(net: Any, name: str, ready: QuerySequence, x: np.ndarray, y: np.nd
 
 def evading(net: Any, name: str, make: Any, x: np.ndarray, y: np.ndarray, benign: np.ndarray) -> None:
     """Attackers that know the query sequence: other images between, several accounts."""
-    for attack, rows in searches(net, x[:1], y[:1], "linf", 0.1):
+    for attack, rows in longest(net, x, y).items():
         for between in BETWEEN:
             mixed = [part for i, row in enumerate(rows) for part in (row, *others(benign, i, between))]
-            at = denied_at(make, np.stack(mixed[:4000]))
+            at = denied_at(make, np.stack(mixed[:LONGEST]))
             line = {"denied_at_query": at, "of_search": None if at is None else -(-at // (between + 1))}
+            line["search"] = min(len(rows), LONGEST // (between + 1))
             say(net=name, detector="query-sequence", attack=attack, between=between, **line)
         for accounts in ACCOUNTS:
             line = {"accounts": accounts, "denied_at_query": denied_at(make, rows, accounts)}
             say(net=name, detector="query-sequence", attack=attack, **line)
+
+
+def longest(net: Any, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """The longest search of each attack for one of the images."""
+    found: dict[str, np.ndarray] = {}
+    for i in range(len(x)):
+        for attack, rows in searches(net, x[i : i + 1], y[i : i + 1], "linf", 0.1):
+            if len(rows) > len(found.get(attack, ())):
+                found[attack] = rows
+    return found
 
 
 def others(benign: np.ndarray, i: int, between: int) -> np.ndarray:

@@ -10,6 +10,7 @@ VERBS = {
     "redact": "Write a copy of a notebook without secrets and personal data",
     "attack": "Measure how weak a model is",
     "harden": "Make a model better, and say what that gains and costs",
+    "watch": "Run detectors over recorded requests, as the gateway does over live ones",
     "verify-evidence": "Hold the stored attacks of a run against its model again",
     "key": "Make key pairs for signing",
     "sign": "Sign a model folder or file, file by file",

@@ -78,7 +78,7 @@ class FeatureSqueezing(Screening):
             UsageError: the model's bounds are not known, too few benign rows for the rate, or dearer than the budget.
             CapabilityMissing: the model answers labels only.
         """
-        detector = _squeezing(served)
+        detector = _squeezing(served.bounds)
 
         def score(rows: NDArray[Any]) -> NDArray[np.float64]:
             return detector.scores(rows, served.answers)
@@ -89,14 +89,15 @@ class FeatureSqueezing(Screening):
     def opened(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], served: Served) -> Self:
         """Return what a file holds; errors as in `restored`."""
         del arrays
-        return cls(_squeezing(served), restored(about, cls.spec, served, _READS), served)
+        made = restored(about, cls.spec, served, _READS)
+        return cls(_squeezing(made.bounds), made, served)
 
     def kept(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return arrays (none) and words of the file."""
         return {}, self.made.about(self.spec)
 
 
-def _squeezing(served: Served) -> Squeezing:
-    if served.bounds is None:
+def _squeezing(bounds: tuple[float, float] | None) -> Squeezing:
+    if bounds is None:
         raise UsageError("feature squeezing needs the bounds of the inputs", hint="open the model with bounds=(0, 1)")
-    return squeezing(Box(low=served.bounds[0], high=served.bounds[1]))
+    return squeezing(Box(low=bounds[0], high=bounds[1]))

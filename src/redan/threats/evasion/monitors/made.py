@@ -34,6 +34,7 @@ class Made:
         data: digest of the rows it was calibrated on.
         shape: of one row.
         reads: what it looks at.
+        bounds: lowest and highest legal value of inputs, or None when unknown.
         calibration: threshold and false-alarm rate.
         price_us: microseconds of CPU a request when it was made, one request at a time.
     """
@@ -43,6 +44,7 @@ class Made:
     data: str
     shape: tuple[int, ...]
     reads: str
+    bounds: tuple[float, float] | None
     calibration: Calibration
     price_us: float
 
@@ -56,6 +58,7 @@ class Made:
             "data": self.data,
             "shape": list(self.shape),
             "reads": self.reads,
+            "bounds": None if self.bounds is None else list(self.bounds),
             "calibration": {"threshold": c.threshold, "asked_rate": c.asked_rate, "alarms": c.alarms, "n": c.n},
             "price_us": self.price_us,
         }
@@ -117,6 +120,7 @@ def made(
         data=digest_of(benign),
         shape=tuple(benign.x.shape[1:]),
         reads=reads,
+        bounds=served.bounds,
         calibration=calibration,
         price_us=priced(score, rows, asked.budget_us, spec.name),
     )
@@ -140,6 +144,7 @@ def restored(about: Mapping[str, Any], spec: Spec, served: Served, reads: str) -
             data=str(about["data"]),
             shape=tuple(int(side) for side in about["shape"]),
             reads=str(about["reads"]),
+            bounds=None if about["bounds"] is None else (float(about["bounds"][0]), float(about["bounds"][1])),
             calibration=Calibration(
                 threshold=float(told["threshold"]),
                 asked_rate=float(told["asked_rate"]),
@@ -148,7 +153,7 @@ def restored(about: Mapping[str, Any], spec: Spec, served: Served, reads: str) -
             ),
             price_us=float(about["price_us"]),
         )
-    except (KeyError, TypeError, ValueError, OverflowError) as err:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as err:
         raise Unreadable(f"this is no {spec.name} detector: {type(err).__name__} {err}") from err
     if not 0 <= found.calibration.alarms < found.calibration.n or not 0 < found.calibration.asked_rate < 1:
         raise Unreadable(f"this is no {spec.name} detector: {found.calibration.alarms} alarms of {found.calibration.n}")

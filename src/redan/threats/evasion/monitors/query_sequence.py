@@ -108,6 +108,7 @@ class QuerySequence:
             data=digest_of(benign),
             shape=tuple(rows.shape[1:]),
             reads=_READS,
+            bounds=served.bounds,
             calibration=calibrate(-told[np.isfinite(told)], asked.rate),
             price_us=0.0,
         )

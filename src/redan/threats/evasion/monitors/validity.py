@@ -72,9 +72,9 @@ class Validity(Screening):
         "Clients send what the model was not trained for: a broken client, a changed format, or somebody who probes."
     )
 
-    def __init__(self, schema: Schema, bounds: tuple[float, float] | None, made: Made) -> None:
-        super().__init__(_judging(schema, bounds), made)
-        self.schema, self.bounds = schema, bounds
+    def __init__(self, schema: Schema, made: Made) -> None:
+        super().__init__(_judging(schema, made.bounds), made)
+        self.schema = schema
 
     @classmethod
     def fitted(cls, schema: Schema, benign: Dataset, served: Served, asked: Asked) -> Self:
@@ -92,13 +92,14 @@ class Validity(Screening):
             data=digest_of(benign),
             shape=tuple(benign.x.shape[1:]),
             reads=_READS,
+            bounds=served.bounds,
             calibration=judge(broken, 0.0, asked.rate),
             price_us=0.0,
         )
-        ready = cls(schema, served.bounds, made)
+        ready = cls(schema, made)
         events = [Event(client="", time_s=0.0, model=served.digest, x=row) for row in rows]
         price = priced(ready.decide, events, asked.budget_us, cls.spec.name)
-        return cls(schema, served.bounds, replace(made, price_us=price))
+        return cls(schema, replace(made, price_us=price))
 
     @classmethod
     def opened(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], served: Served) -> Self:
@@ -109,7 +110,7 @@ class Validity(Screening):
             schema = from_document(about["schema"])
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise Unreadable(f"this is no {cls.spec.name} detector: {type(err).__name__} {err}") from err
-        return cls(schema, served.bounds, made)
+        return cls(schema, made)
 
     def kept(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return arrays (none) and words of the file."""
