@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redan.kernels.attacks.watch import Watch, never, silent
-from redan.kernels.trees.bounds import Task, bound
+from redan.kernels.trees.bounds import Bounded, Task, bound
 from redan.kernels.trees.descent import descend
 from redan.kernels.trees.forest import Floats, Forest, Ints, Mask
 from redan.kernels.trees.lengths import Meter
@@ -19,6 +19,7 @@ from redan.kernels.trees.walk import Columns, Walk
 
 _STARTS = 2
 _FEWEST_LOOKS = 30
+_SAME = 1 - 1e-9
 
 Labels = Callable[[Floats, Ints], NDArray[np.integer]]
 """The model's classes for points (m, d) that stand for the rows at places (m,)."""
@@ -78,7 +79,7 @@ class Nearest:
     @property
     def exact(self) -> Mask:
         """Rows whose two lengths are the same, (n,)."""
-        same: Mask = self.looked & (self.lower >= self.upper * (1 - 1e-9))
+        same: Mask = self.looked & (self.lower >= self.upper * _SAME)
         return same
 
 
@@ -122,7 +123,17 @@ def nearest(
     if forest.n_trees == 1 and space.rooms is None and space.mend is _as_it_is:
         _closed_form(forest, rows, true, space, meter, labels, found, left, watch)
     else:
-        _searched(forest, rows, true, space, meter, effort, labels, pool, found, left, watch)
+        none = (np.zeros((0, forest.d)), np.zeros(0, np.int64))
+        search = _Search(
+            columns=Columns(forest),
+            rows=rows,
+            true=true,
+            space=space,
+            meter=meter,
+            labels=labels,
+            pool=none if pool is None else pool,
+        )
+        search.run(found, left, effort, watch)
     reason = watch.reason or _verified(found, wrong, true, labels)
     found.upper[:], found.lower[:] = meter.length(found.upper), meter.length(found.lower)
     np.minimum(found.lower, found.upper, out=found.lower)
@@ -152,91 +163,88 @@ def _closed_form(
     watch.progress("trees", len(rows), len(rows))
 
 
-def _searched(
-    forest: Forest,
-    rows: Floats,
-    true: Ints,
-    space: Space,
-    meter: Meter,
-    effort: Effort,
-    labels: Labels,
-    pool: tuple[Floats, Ints] | None,
-    found: Nearest,
-    left: Ints,
-    watch: Watch,
-) -> None:
-    columns = Columns(forest)
-    for done, place in enumerate(left.tolist()):
-        if watch.stopped():
-            return
-        row, own = rows[place], int(true[place])
-        fooled = partial(_fooled, labels=labels, place=place, true=own)
-        point, cost = _from_above(columns, place, row, own, space, meter, effort, fooled, pool)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Search:
+    """Rows of an ensemble and everything that their search needs."""
+
+    columns: Columns
+    rows: Floats
+    true: Ints
+    space: Space
+    meter: Meter
+    labels: Labels
+    pool: tuple[Floats, Ints]
+
+    def run(self, found: Nearest, left: Ints, effort: Effort, watch: Watch) -> None:
+        """Search row after row; little effort solves many, and what it finds is where the rest begins."""
+        little = Effort(looks=min(_FEWEST_LOOKS, effort.looks), boxes=effort.boxes)
+        for done, place in enumerate(left.tolist()):
+            if watch.stopped():
+                return
+            below = self._row(place, little, found)
+            if below.lower < below.upper * _SAME and effort.looks > little.looks:
+                self._row(place, effort, found)
+            found.looked[place] = True
+            watch.progress("trees", done + 1, len(left))
+
+    def _row(self, place: int, effort: Effort, found: Nearest) -> Bounded:
+        """Search above and below; what was found before is kept where it is better."""
+        least = float(found.upper[place])
+        for point in self._from_above(place, effort.looks, least):
+            found.points[place], least = point, self._cost(place, point)
         task = Task(
-            row=row,
-            true=own,
-            low=space.low[place],
-            high=space.high[place],
-            upper=cost,
-            fooled=fooled,
-            allowed=None if space.mend is _as_it_is else partial(_allowed, mend=space.mend, place=place),
+            row=self.rows[place],
+            true=int(self.true[place]),
+            low=self.space.low[place],
+            high=self.space.high[place],
+            upper=least,
+            fooled=partial(self._fooled, place=place),
+            allowed=None if self.space.mend is _as_it_is else partial(self._allowed, place=place),
         )
-        below = bound(forest, task, meter, boxes=effort.boxes)
-        best = below.point if below.point is not None else point
-        found.upper[place], found.lower[place], found.looked[place] = below.upper, below.lower, True
-        if best is not None:
-            found.points[place] = best
-        watch.progress("trees", done + 1, len(left))
+        below = bound(self.columns.forest, task, self.meter, boxes=effort.boxes)
+        if below.point is not None:
+            found.points[place] = below.point
+        found.upper[place], found.lower[place] = below.upper, max(below.lower, float(found.lower[place]))
+        return below
 
+    def _from_above(self, place: int, looks: int, least: float) -> Iterator[Floats]:
+        """Yield better and better points of walks in each room."""
+        space, row = self.space, self.rows[place]
+        rooms = [(space.low[place], space.high[place])] if space.rooms is None else space.rooms(place)
+        for low, high in rooms:
+            walk = Walk(self.columns, row, low, high, self.meter)
+            went = descend(
+                walk,
+                int(self.true[place]),
+                self._starts(place, low, high),
+                slack=self.columns.forest.slack,
+                looks=max(_FEWEST_LOOKS, looks // len(rooms)),
+                less=least,
+            )
+            if went.point is None:
+                continue
+            point = space.mend(went.point[None], np.array([place]))[0]
+            cost = self._cost(place, point)
+            if cost < least and (np.array_equal(point, went.point) or self._fooled(point, place=place)):
+                least = cost
+                yield point
 
-def _fooled(point: Floats, *, labels: Labels, place: int, true: int) -> bool:
-    return int(labels(point[None], np.array([place]))[0]) != true
+    def _starts(self, place: int, low: Floats, high: Floats) -> Floats:
+        """Nearest points of other classes, brought into the box."""
+        points, classes = self.pool
+        others = np.clip(points[classes != self.true[place]], low, high)
+        costs = self.meter.total(self.meter.cells(others - self.rows[place], self.meter.weight[:-1]))
+        chosen: Floats = others[np.argsort(costs, kind="stable")[:_STARTS]]
+        return chosen
 
+    def _cost(self, place: int, point: Floats) -> float:
+        return float(self.meter.total(self.meter.cells(point - self.rows[place], self.meter.weight[:-1])))
 
-def _allowed(point: Floats, *, mend: Callable[[Floats, Ints], Floats], place: int) -> bool:
-    return np.array_equal(mend(point[None], np.array([place]))[0], point)
+    def _fooled(self, point: Floats, *, place: int) -> bool:
+        return int(self.labels(point[None], np.array([place]))[0]) != int(self.true[place])
 
-
-def _from_above(
-    columns: Columns,
-    place: int,
-    row: Floats,
-    true: int,
-    space: Space,
-    meter: Meter,
-    effort: Effort,
-    fooled: Callable[[Floats], bool],
-    pool: tuple[Floats, Ints] | None,
-) -> tuple[Floats | None, float]:
-    """Best point of walks in each room, and its cost."""
-    rooms = [(space.low[place], space.high[place])] if space.rooms is None else space.rooms(place)
-    best: Floats | None = None
-    least = np.inf
-    for low, high in rooms:
-        walk = Walk(columns, row, low, high, meter)
-        starts = _starts(pool, row, true, low, high, meter)
-        looks = max(_FEWEST_LOOKS, effort.looks // len(rooms))
-        went = descend(walk, true, starts, slack=columns.forest.slack, looks=looks, less=least)
-        if went.point is None:
-            continue
-        point = space.mend(went.point[None], np.array([place]))[0]
-        cost = float(meter.total(meter.cells(point - row, meter.weight[:-1])))
-        if cost < least and (np.array_equal(point, went.point) or fooled(point)):
-            best, least = point, cost
-    return best, least
-
-
-def _starts(
-    pool: tuple[Floats, Ints] | None, row: Floats, true: int, low: Floats, high: Floats, meter: Meter
-) -> Floats:
-    """Nearest points of other classes, brought into the box."""
-    if pool is None:
-        return np.zeros((0, len(row)))
-    points, classes = pool
-    others = np.clip(points[classes != true], low, high)
-    costs = meter.total(meter.cells(others - row, meter.weight[:-1]))
-    nearest_ones: Floats = others[np.argsort(costs, kind="stable")[:_STARTS]]
-    return nearest_ones
+    def _allowed(self, point: Floats, *, place: int) -> bool:
+        return np.array_equal(self.space.mend(point[None], np.array([place]))[0], point)
 
 
 def _verified(found: Nearest, wrong: Mask, true: Ints, labels: Labels) -> str | None:
