@@ -34,7 +34,7 @@ def text_faults(finding: Finding, blobs: FolderBlobs, subject: Any, data: Datase
     clean = rows(data, [place[row["index"]] for row in stored])
     if digest_of(clean) != replay.rows_sha256:
         raise ShapeMismatch(f"the rows of {data.name!r} are not the ones that were attacked", hint=hint)
-    told = [*_numbers(finding, stored), *_changes(stored, clean), *_answers(stored, clean, subject)]
+    told = [*_numbers(finding, stored), *_changes(finding, stored, clean), *_answers(stored, clean, subject)]
     fell = sum(row["success"] and not row["already"] for row in stored)
     robust = sum(not row["success"] for row in stored) / len(stored)
     return told, (
@@ -82,13 +82,17 @@ def _numbers(finding: Finding, stored: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _changes(stored: list[dict[str, Any]], clean: Dataset) -> list[str]:
+def _changes(finding: Finding, stored: list[dict[str, Any]], clean: Dataset) -> list[str]:
+    from redan.kernels.text_attacks.search import Limits
     from redan.kernels.text_attacks.slots import slots
 
-    told = []
+    words, share = finding.params.get("words"), finding.params.get("share")
+    if not isinstance(words, int) or not isinstance(share, (int, float)):
+        return ["the report does not say how many words might be changed"]
+    limits, told = Limits(words=words, share=share), []
     for row, text in zip(stored, clean.x.tolist(), strict=True):
         parts = slots(str(text))
-        most = min(row["allowed"], len(parts.words))
+        most = min(row["allowed"], limits.allowed(parts))
         if len(row["changes"]) > most or any(not 0 <= at < len(parts.words) for at in row["changes"]):
             told.append(f"row {row['index']} changes {len(row['changes'])} words; {most} were allowed")
         elif parts.joined(row["changes"]) != row["text"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from redan.core.errors import UnknownName, Unreadable, UsageError
 from redan.core.subject import Binding
@@ -13,13 +13,14 @@ from redan.subjects.factory import made_by, split_factory
 from redan.subjects.failures import needing
 from redan.subjects.objects import Found, from_object
 from redan.subjects.options import Known, Options
-from redan.subjects.texts import for_texts
+from redan.subjects.texts import TextSubject, for_texts, is_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.settings import Endpoint
     from redan.core.subject import Subject
+    from redan.subjects.texts import Asked
 
 KINDS = ("auto", "torch", "hf", "keras", "sklearn", "booster", "onnx", "callable", "http")
 
@@ -90,6 +91,8 @@ def _opened(
     factory = split_factory(text)
     if factory is None:
         _no_weights(weights)
+        if sample is not None and is_text(sample) and Path(text).is_dir():
+            return _texts_from_folder(Path(text), options, sample, trust=trust)
         return _from_path(Path(text), options, sample, trust=trust)
     if weights:
         return _from_file(Path(weights), options, sample, trust=trust, factory=factory)
@@ -168,3 +171,12 @@ def _from_folder(folder: Path, options: Options, sample: NDArray[Any] | None, *,
     from redan.subjects.sandbox.subject import SandboxedSubject
 
     return SandboxedSubject(folder, format="hf", options=options, components=components, factory=None, sample=sample)
+
+
+def _texts_from_folder(folder: Path, options: Options, sample: NDArray[Any], *, trust: bool) -> Subject:
+    """Open a folder whose model takes tokens as one that takes texts."""
+    from redan.subjects.hf_texts import Encoder
+
+    encoder = Encoder(folder)
+    inner = _from_folder(folder, options, encoder(sample.tolist()), trust=trust)
+    return TextSubject(cast("Asked", inner), encode=encoder, ref=encoder.joined(inner.ref))

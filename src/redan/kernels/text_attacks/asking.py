@@ -100,7 +100,8 @@ class Asking:
         self.queries += len(pairs)
         self.calls += 1
         if self._scores is None:
-            return np.where(self._labels(x) == y, -1.0, 1.0)
+            wrong: NDArray[np.float64] = np.where(self._labels(x) == y, -1.0, 1.0)
+            return wrong
         scores = np.array(self._scores(x), np.float64)
         if len(y) and int(y.max()) >= scores.shape[1]:
             raise ShapeMismatch(f"the data have class {int(y.max())}; the model has 0 to {scores.shape[1] - 1}")

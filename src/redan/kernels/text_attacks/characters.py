@@ -103,6 +103,8 @@ def misspelt(word: str, key: np.uint64, place: int, *, kinds: Sequence[str], edi
             for attempt in range(tries):
                 form = word
                 for step in range(number + 1):
+                    if len(form) < LEAST_LETTERS:
+                        break
                     form = EDITS[name](form, int(draws[number, kind, attempt, step] >> 32))
                 found[form] = None
     found.pop(word, None)
