@@ -2,8 +2,8 @@
 
 Source: Moosavi-Dezfooli, Fawzi, Frossard, "DeepFool: a simple and accurate method to fool deep neural networks", CVPR
 2016, algorithm 2 and its extension to other norms. The paper knows no box: here each step is the shortest one that
-stays in it. Two things are added at the end, both towards the input: the shortest crossing of the boundary that was
-met, and bisection.
+stays in it. The first boundary met is seldom near where a net is far from linear, so two things are added at the end,
+both towards the input: moves along the boundary to its shortest crossing, linearised anew each time, and bisection.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class DeepFoolSettings:
     """Wrong classes considered: those of the highest logits at the input."""
     overshoot: float = 0.02
     """Share of each way that is gone beyond the linearised boundary."""
-    straightenings: int = 1
-    """Shortest crossings of the boundary, linearised at the point found, that are tried at the end."""
+    straightenings: int = 6
+    """Linearisations of the boundary at the point found, towards whose shortest crossing it moves at the end."""
     bisections: int = 10
     """Halvings of the segment from the input to the point found, at the end."""
 

@@ -11,12 +11,14 @@ from redan.core.errors import ShapeMismatch, SubjectFailed
 from redan.kernels import draws
 from redan.kernels.attacks.ball import NORMS, Ball, Box
 from redan.kernels.attacks.cascade import evade
+from redan.kernels.attacks.loss import margin
 from redan.kernels.attacks.plans import fgsm, member, pgd, plan_for
 from redan.kernels.attacks.projection import distance
+from redan.kernels.attacks.rivals import likeliest
 
 UNIT = Box(low=0.0, high=1.0)
 QUICK = {norm: plan_for("quick", norm) for norm in NORMS}
-RADIUS = {"linf": 0.05, "l2": 0.4, "l1": 1.5, "l0": 4.0}
+RADIUS = {"linf": 0.05, "l2": 0.4, "l1": 1.5, "l0": 2.0}
 
 
 def ball(norm, factor=1.0):
@@ -61,8 +63,7 @@ def check(model, inputs, labels, found, where):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("depth", ["quick", "standard", "deep"])
-@pytest.mark.parametrize("classes", [2, 3, 4, 10])
+@pytest.mark.parametrize(("depth", "classes"), [("quick", 2), ("quick", 10), ("standard", 3), ("deep", 4)])
 def test_results_are_honest(problem, norm, depth, classes):
     model, inputs, labels, keys = problem(classes, 30)
     found = evade(model, inputs, labels, ball=ball(norm), keys=keys, plan=plan_for(depth, norm), batch_size=16)
@@ -73,8 +74,10 @@ def test_results_are_honest(problem, norm, depth, classes):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("name", ["apgd-ce", "apgd-dlr", "apgd-t", "fmn"])
-@pytest.mark.parametrize("classes", [2, 3, 5])
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [("apgd-ce", 2), ("apgd-dlr", 2), ("apgd-dlr", 3), ("apgd-t", 3), ("apgd-t", 4), ("fmn", 5)],
+)
 def test_members_alone_are_honest(problem, norm, name, classes):
     model, inputs, labels, keys = problem(classes, 12)
     found = evade(model, inputs, labels, ball=ball(norm), keys=keys, plan=member(name))
@@ -95,26 +98,27 @@ def test_none_and_one(problem, norm, n):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_batch_size_changes_hardly_anything(problem, norm):
-    model, inputs, labels, keys = problem(10, 120)
-    masks = [
+def test_batch_size_changes_nothing(problem, norm):
+    model, inputs, labels, keys = problem(10, 15)
+    one, seven, all_ = (
         evade(model, inputs, labels, ball=ball(norm), keys=keys, plan=QUICK[norm], batch_size=size).success
         for size in (1, 7, 500)
-    ]
-    assert (masks[0] == masks[2]).double().mean() >= 0.995
-    assert (masks[1] == masks[2]).double().mean() >= 0.995
+    )
+    assert torch.equal(one, all_)
+    assert torch.equal(seven, all_)
 
 
-@pytest.mark.parametrize("norm", NORMS)
-def test_the_same_seed_gives_the_same_bits(problem, norm):
-    model, inputs, labels, keys = problem(10, 40)
-    plan = plan_for("standard", norm)
+@pytest.mark.parametrize(
+    ("norm", "plan"), [("linf", pgd(5)), ("l2", QUICK["l2"]), ("l1", member("apgd-ce")), ("l0", QUICK["l0"])]
+)
+def test_the_same_seed_gives_the_same_bits(problem, norm, plan):
+    model, inputs, labels, keys = problem(10, 20)
     first, second = (evade(model, inputs, labels, ball=ball(norm), keys=keys, plan=plan) for _ in range(2))
     assert torch.equal(first.adversarial, second.adversarial)
     assert first.counts == second.counts
-    other = draws.sample_keys(1, "test", range(40))
+    other = draws.sample_keys(1, "test", range(20))
     third = evade(model, inputs, labels, ball=ball(norm), keys=other, plan=plan)
-    if norm != "l0":  # a few values at the box's ends are often best from every start
+    if norm != "l0":  # its quick plan draws nothing
         assert not torch.equal(first.margin, third.margin)
 
 
@@ -123,7 +127,7 @@ def test_a_larger_radius_is_no_safer(problem, norm):
     model, inputs, labels, keys = problem(10, 60)
     shares = [
         evade(model, inputs, labels, ball=ball(norm, factor), keys=keys, plan=QUICK[norm]).robust_accuracy
-        for factor in (0.25, 1.0, 4.0, 16.0)
+        for factor in (0.5, 1.0, 4.0, 16.0)
     ]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > shares[-1]
@@ -181,8 +185,7 @@ def test_no_global_random_state_is_touched(problem):
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-@pytest.mark.parametrize("after", [0, 1, 5, 40])
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(("norm", "after"), [("linf", 0), ("linf", 1), ("l1", 5), ("l0", 40)])
 def test_a_stop_leaves_an_honest_partial_result(problem, norm, after):
     model, inputs, labels, keys = problem(10, 60)
     asked = []
@@ -272,7 +275,7 @@ def test_unknown_plans_are_refused():
 @pytest.mark.parametrize("depth", ["quick", "standard"])
 def test_targeted_samples_fall_only_when_their_class_is_answered(problem, norm, depth):
     model, inputs, labels, keys = problem(10, 40)
-    targets = (labels + 3) % 10
+    targets = likeliest(model(inputs), labels, 3)[torch.arange(40), torch.arange(40) % 3]
     where = ball(norm, 2.0)
     found = evade(model, inputs, labels, ball=where, keys=keys, plan=plan_for(depth, norm), targets=targets)
     answers = model(found.adversarial).argmax(1)
@@ -303,7 +306,7 @@ def test_one_step_of_fgsm_is_the_sign_of_the_gradient(linear, keys):
     inputs = torch.full((1, 6), 0.5)
     labels = model(inputs).argmax(1)
     slope = (model.weight[labels] - model.weight[1 - labels]).detach()
-    eps = 1.01 * float((model(inputs).max() - model(inputs).min()) / slope.abs().sum())
+    eps = 1.01 * float(margin(model(inputs).detach(), labels) / slope.abs().sum())
     where = Ball(norm="linf", eps=eps, box=Box(low=-9.0, high=9.0))
     found = evade(model, inputs, labels, ball=where, keys=keys(1), plan=fgsm())
     assert found.success.all()
