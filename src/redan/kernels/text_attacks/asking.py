@@ -109,7 +109,8 @@ class Asking:
         own = scores[rows, y].copy()
         scores[rows, y] = -np.inf
         best: NDArray[np.float64] = scores.max(axis=1)
-        return best - own
+        margins: NDArray[np.float64] = best - own
+        return margins
 
 
 def _fitting(pairs: list[tuple[str, int]]) -> int:
