@@ -21,6 +21,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,7 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=100)
     parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--only", choices=("single", "sequence", "price"), default=None)
+    parser.add_argument("--detector", action="append", help="only this detector of single inputs; may be repeated")
     parser.add_argument("--data", type=Path, default=architectures.DATA)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -269,13 +271,17 @@ def main() -> int:
     train = dataset(*architectures.read(args.data, "train", slice(0, 10_000)))
     x, y = architectures.read(args.data, "t10k")
     subject = TorchSubject(net, options=Options(name=args.net, bounds=(0.0, 1.0)), sample=x[:2].numpy())
-    looked, asked = served(subject, x[:2].numpy()), Asked(rate=args.rate)
+    looked, plain, asked = served(subject, x[:2].numpy()), served(subject), Asked(rate=args.rate)
     calibration = dataset(x[4000:8000], y[4000:8000])
-    guards = {
-        "feature-distance": FeatureDistance.fitted(train, calibration, looked, asked),
-        "nearest-rows": NearestRows.fitted(train, calibration, looked, asked),
-        "feature-squeezing": FeatureSqueezing.fitted(calibration, looked, asked),
+    makers: dict[str, Callable[[], Any]] = {
+        "feature-distance": lambda: FeatureDistance.fitted(train, calibration, looked, asked),
+        "nearest-rows": lambda: NearestRows.fitted(train, calibration, looked, asked),
+        "feature-distance, inputs": lambda: FeatureDistance.fitted(train, calibration, plain, asked),
+        "nearest-rows, inputs": lambda: NearestRows.fitted(train, calibration, plain, asked),
+        "feature-squeezing": lambda: FeatureSqueezing.fitted(calibration, looked, asked),
     }
+    wanted = args.detector or ([] if args.only == "sequence" else list(makers))
+    guards = {title: makers[title]() for title in wanted}
     # a client is judged by many queries, so one near query may be rarer
     ready = QuerySequence.fitted(calibration, looked, Asked(rate=0.01))
     for title, guard in {**guards, "query-sequence": ready}.items():
@@ -285,12 +291,13 @@ def main() -> int:
             false = int(alarms(guard, x[8000:].numpy()).sum())
             line["false_alarms_on_new"] = share(false, 2000)
         say(net=args.net, detector=title, cpu_us_per_request=guard.made.price_us, **line)
-    read = penultimate(net, net, x[:2])
-    torch_side = {
-        "feature-distance": adaptive.mahalanobis(guards["feature-distance"].detector, read),
-        "nearest-rows": adaptive.neighbours(guards["nearest-rows"].detector, read),
-        "feature-squeezing": adaptive.squeezing(guards["feature-squeezing"].detector, net),
+    read, flat = penultimate(net, net, x[:2]), partial(torch.flatten, start_dim=1)
+    knows: dict[type, Callable[[Any], Any]] = {
+        FeatureDistance: lambda g: adaptive.mahalanobis(g.detector, read if g.made.reads == "penultimate" else flat),
+        NearestRows: lambda g: adaptive.neighbours(g.detector, read if g.made.reads == "penultimate" else flat),
+        FeatureSqueezing: lambda g: adaptive.squeezing(g.detector, net),
     }
+    torch_side = {title: knows[type(guard)](guard) for title, guard in guards.items()}
     attacked = slice(2000, 2000 + args.n)
     if args.only in (None, "single"):
         single_inputs(net, args.net, guards, torch_side, x[attacked], y[attacked])

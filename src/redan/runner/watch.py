@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -54,7 +55,12 @@ def watch(log: Path, detectors: Sequence[Path], *, policy: Policy | None = None)
     if n_odd == n_all:
         raise Unreadable(f"{log.name!r} holds no event among {n_all} lines", hint="see docs/monitors.md for the format")
     notes = (f"{n_odd} of {n_all} lines are no events and were passed over",) if n_odd else ()
-    return _report(log, watchers, notes, policy or Policy(today=datetime.now(UTC).date()))
+    named = (word for path in detectors for word in ("--detector", str(path)))
+    session = Session(
+        policy=policy or Policy(today=datetime.now(UTC).date()),
+        command=shlex.join(["redan", "watch", str(log), *named]),
+    )
+    return _report(log, watchers, notes, session)
 
 
 class _Watcher:
@@ -91,7 +97,7 @@ class _Watcher:
         )
 
 
-def _report(log: Path, watchers: Sequence[_Watcher], notes: tuple[str, ...], policy: Policy) -> Report:
+def _report(log: Path, watchers: Sequence[_Watcher], notes: tuple[str, ...], session: Session) -> Report:
     made = watchers[0].monitor.made
     subject = SubjectRef(
         name=made.subject,
@@ -102,11 +108,11 @@ def _report(log: Path, watchers: Sequence[_Watcher], notes: tuple[str, ...], pol
         Plan(skipped=tuple(watcher.ran() for watcher in watchers)),
         Inputs(),
         subject,
-        Session(policy=policy, command=f"redan watch {log.name}"),
+        session,
         notes=notes,
     )
-    findings = policy.judged(f for watcher in watchers for f in watcher.findings.values())
+    findings = session.policy.judged(f for watcher in watchers for f in watcher.findings.values())
     seen = tuple(w.monitor.spec.id for w in watchers if not w.failed and w.n_seen)
     examined = (Examined(path=log.name, format="events", by=seen),) if seen else ()
     whole = replace(report, findings=findings, examined=examined)
-    return replace(whole, gate=policy.decide(whole))
+    return replace(whole, gate=session.policy.decide(whole))
