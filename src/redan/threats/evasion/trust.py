@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
     from redan.core.budget import Budget
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from redan.core.progress import Observer
     from redan.core.subject import Gradients, Subject
     from redan.kernels.attacks.masking.check import Check
-    from redan.kernels.attacks.masking.suite import Trust
+    from redan.kernels.attacks.masking.suite import Examination, Trust
     from redan.threats.evasion.measured import Setting
 
     class Differentiable(Subject, Gradients):
@@ -104,14 +105,7 @@ def trust(
     keys = sample_keys(seed, rule, data.indices)
     chosen = np.argsort(keys, kind="stable")[:rows]
     part = replace(data, x=data.x[chosen], y=data.y[chosen], indices=data.indices[chosen])
-    seen = 0
-
-    def model(points: torch.Tensor) -> torch.Tensor:
-        nonlocal seen
-        seen += len(points)
-        budget.charge(queries=len(points))
-        return subject.logits(points)
-
+    model = _Charged(subject, budget)
     found = examine(
         model,
         torch.as_tensor(np.asarray(part.x, dtype=np.float32)),
@@ -123,10 +117,29 @@ def trust(
         stop=budget.stop,
         progress=lambda stage, done, total: observe.advanced(rule, done, total, stage),
     )
+    return _as_arrays(found, part, model.seen)
+
+
+class _Charged:
+    """The subject's logits; every row is charged to the budget and counted."""
+
+    __slots__ = ("_budget", "_subject", "seen")
+
+    def __init__(self, subject: Differentiable, budget: Budget) -> None:
+        self._subject, self._budget, self.seen = subject, budget, 0
+
+    def __call__(self, points: torch.Tensor) -> torch.Tensor:
+        self.seen += len(points)
+        self._budget.charge(queries=len(points))
+        return self._subject.logits(points)
+
+
+def _as_arrays(found: Examination, data: Dataset, queries: int) -> Trusted:
+    """Turn the kernel's tensors into arrays."""
     return Trusted(
         verdict=found.verdict,
         checks=found.checks,
-        data=part,
+        data=data,
         clean=found.clean.numpy(),
         before=found.before.numpy(),
         after=found.after.numpy(),
@@ -135,5 +148,5 @@ def trust(
         stages=found.stages,
         repairs=found.repairs,
         reason=found.reason or "",
-        queries=seen,
+        queries=queries,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from redan.core import params as core_params
+from redan.core.errors import UsageError
 from redan.threats.evasion.measured import Attacked, finding
 from redan.threats.evasion.setting import setting, told
 from redan.threats.evasion.targets import UNTARGETED, aim
@@ -46,6 +47,17 @@ class WhiteBoxParams(core_params.Params):
     eps: float | None = None
     target: int | str = UNTARGETED
     batch_size: int = 500
+
+
+def at_least_one(name: str, value: int) -> int:
+    """Return the value of a parameter that counts what an attack does.
+
+    Raises:
+        UsageError: it is below 1: the attack would do nothing and call every input robust.
+    """
+    if value < 1:
+        raise UsageError(f"{name} is {value}; expected a whole number from 1")
+    return value
 
 
 def attack(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.probe import Spec
-from redan.threats.evasion.whitebox import WhiteBoxParams, attack
+from redan.threats.evasion.whitebox import WhiteBoxParams, at_least_one, attack
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -97,5 +97,5 @@ class CarliniWagner:
         """Attack every test input and yield one finding."""
         from redan.kernels.attacks.plans import minimum_norm
 
-        plan = minimum_norm("cw", params.steps)
+        plan = minimum_norm("cw", at_least_one("steps", params.steps))
         yield attack(self.spec, subject, inputs, params, plan=plan, budget=budget, seed=seed, observe=observe)

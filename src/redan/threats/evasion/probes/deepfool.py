@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.probe import Spec
-from redan.threats.evasion.whitebox import WhiteBoxParams, attack
+from redan.threats.evasion.whitebox import WhiteBoxParams, at_least_one, attack
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -60,7 +60,8 @@ class DeepFool:
 
     How:
         The model is linearised, the nearest of nine boundaries is crossed by the shortest way inside the box, and so on
-        until the model errs; then the way is shortened by one more crossing and by bisection.
+        until the model errs; then the point moves along the boundary towards its shortest crossing, linearised anew six
+        times, and back towards the input by bisection.
 
     Shapes:
         x: (n, …) floating point inside the bounds. y: (n,) class indices. Any number of classes from 2 up.
@@ -79,7 +80,7 @@ class DeepFool:
         networks", algorithm 2 and section 3.3 for other norms.
 
     Limits:
-        Greedy: on adversarially trained models its distances are far above those of FMN; quote the smaller. Some inputs
+        Greedy: on adversarially trained models its distances are above those of FMN; quote the smaller. Some inputs
         are never reached when every nearby boundary leaves the box.
     """
 
@@ -99,5 +100,5 @@ class DeepFool:
         """Attack every test input and yield one finding."""
         from redan.kernels.attacks.plans import minimum_norm
 
-        plan = minimum_norm("deepfool", params.steps)
+        plan = minimum_norm("deepfool", at_least_one("steps", params.steps))
         yield attack(self.spec, subject, inputs, params, plan=plan, budget=budget, seed=seed, observe=observe)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.probe import Spec
-from redan.threats.evasion.whitebox import WhiteBoxParams, attack
+from redan.threats.evasion.whitebox import WhiteBoxParams, at_least_one, attack
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -96,5 +96,5 @@ class Fmn:
         """Attack every test input and yield one finding."""
         from redan.kernels.attacks.plans import minimum_norm
 
-        plan = minimum_norm("fmn", params.steps)
+        plan = minimum_norm("fmn", at_least_one("steps", params.steps))
         yield attack(self.spec, subject, inputs, params, plan=plan, budget=budget, seed=seed, observe=observe)
