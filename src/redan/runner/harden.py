@@ -6,7 +6,7 @@ No test row takes part in any choice: candidates train on most of the training r
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,8 @@ from redan.core import catalogue
 from redan.core.budget import Budget, Limits
 from redan.core.errors import BudgetSpent, RedanError, UsageError
 from redan.core.seeds import derive
-from redan.runner.harden_candidates import Candidate, Untried, candidates, yardstick
-from redan.runner.harden_measuring import Measured, latency, measured
+from redan.runner.harden_candidates import DOUBTS, Candidate, Untried, candidates, yardstick
+from redan.runner.harden_measuring import Measured, doubt, latency, measured
 from redan.runner.harden_pareto import ORIGINAL, Alternative, choose, front
 from redan.runner.run import Session
 from redan.runner.split import held_out, rows
@@ -102,14 +102,14 @@ def search(net: Target, wanted: Wanted, session: Session) -> Hardened:
     if len(tried) == 1:
         told = "; ".join(f"{u.name}: {u.why}" for u in left_out)
         raise BudgetSpent(f"no mitigation was tried to its end: {told}", hint="give a larger --budget or fewer rows")
-    taken = choose(tried, clean_loss=wanted.clean_loss)
+    taken, doubted = work.believed(tried, validation)
     return Hardened(
         subject=taken.subject,
         inputs=inputs,
         notes=(*net.notes, *notes, *_note(taken, validation)),
-        tried=tuple(tried),
+        tried=tuple(one for one in tried if one.name not in {out.name for out in doubted}),
         taken=taken,
-        untried=tuple(left_out),
+        untried=(*left_out, *doubted),
     )
 
 
@@ -162,6 +162,22 @@ class _Work:
             return Untried(rule=entry.id, name=entry.name, why=f"made, and not measured to the end: {seen.partial}")
         note = better.ref.binding.detail
         return _alternative(entry.name, entry.id, better, seen, validation.role("test"), spent_s, note)
+
+    def believed(self, tried: Sequence[Alternative], validation: Inputs) -> tuple[Alternative, list[Untried]]:
+        """Choose, and choose again without it where a probe says that its number cannot be believed."""
+        left, doubted = list(tried), []
+        best = choose(left, clean_loss=self.wanted.clean_loss)
+        while best.name != ORIGINAL and (why := self._doubt(best.subject, validation)):
+            left.remove(best)
+            doubted.append(
+                Untried(rule=best.rule, name=best.name, why=f"its {best.robust.value:.1%} is in doubt: {why}")
+            )
+            best = choose(left, clean_loss=self.wanted.clean_loss)
+        return best, doubted
+
+    def _doubt(self, subject: Subject, validation: Inputs) -> str:
+        session = replace(self.session, budget=self.session.budget.child())
+        return doubt(DOUBTS.get(self.wanted.against, ()), subject, validation, self.wanted.params, session)
 
 
 def _alternative(

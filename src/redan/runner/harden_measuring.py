@@ -94,8 +94,33 @@ def measured(
         kept=~np.asarray(report.evidence("success", rule=entry.id), bool),
         right=np.asarray(report.evidence("distance", rule=entry.id), float) > 0,
         partial="" if ran.outcome == "ran" else ran.why or ran.outcome,
-        doubt=next((f.title for f in report.findings if f is not found and f.gates(Severity.HIGH)), ""),
+        doubt=_doubt(report, besides=entry.id),
     )
+
+
+def doubt(
+    doubting: tuple[str, ...], subject: Subject, inputs: Inputs, params: Mapping[str, Any], session: Session
+) -> str:
+    """Run probes that may doubt a number, of which those that do not fit the subject are skipped.
+
+    Args:
+        doubting: their names.
+        subject: what is asked.
+        inputs: the data.
+        params: parameters of which the probes take those they know.
+        session: budget, seed and stores.
+
+    Returns:
+        What the first of them says that is high or worse, else an empty string.
+    """
+    known = {name for one in doubting for name in catalogue.entry("probe", one).params}
+    choice = Choice(probes=doubting, params={name: value for name, value in params.items() if name in known})
+    asked = {"probes": choice.probes, "params": dict(choice.params)}
+    return _doubt(run(plan([subject], inputs, choice), inputs, subject.ref, session, asked=asked)) if doubting else ""
+
+
+def _doubt(report: Report, *, besides: str = "") -> str:
+    return next((f.title for f in report.findings if f.rule != besides and f.gates(Severity.HIGH)), "")
 
 
 def latency(subject: Any, x: NDArray[Any]) -> Quantity:

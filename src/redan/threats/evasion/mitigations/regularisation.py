@@ -86,7 +86,7 @@ class Regularisation:
         vision", section 7; Loshchilov & Hutter 2019, "Decoupled weight decay regularization".
 
     Limits:
-        Dropout and batch normalisation are parts of a network and cannot be added from outside. Smooth labels may make
+        Dropout and batch normalisation are mitigations of their own (RDN-EVA-123, RDN-EVA-124). Smooth labels may make
         gradients small without making the model robust: judge it by attacks on the margin.
     """
 
