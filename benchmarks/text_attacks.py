@@ -143,7 +143,9 @@ def applied(net: Any, name: str) -> Any:
     from redan.core.progress import SILENT
 
     made = catalogue.load(catalogue.entry("mitigation", name))
-    subject = made().apply(net.subject, net.inputs, made.Params(), budget=Budget(), seed=0, observe=SILENT)
+    subject = made().apply(
+        net.subject, net.inputs, made.Params.subset({"texts": 300}), budget=Budget(), seed=0, observe=SILENT
+    )
     return replace(net, subject=subject)
 
 
