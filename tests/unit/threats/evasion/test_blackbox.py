@@ -74,16 +74,19 @@ def quantities(report, rule):
 def planned(target):
     """Names of our attacks that run when nobody names any."""
     steps = plan([target.subject], target.inputs, Choice(threats=("evasion",))).steps
-    return {step.entry.name for step in steps} & {"cascade", "score-search", "square", "hopskipjump", "simba", "nes"}
+    ours = {"cascade", "trees", "score-search", "square", "hopskipjump", "simba", "nes"}
+    return {step.entry.name for step in steps} & ours
 
 
 def test_the_best_informed_attack_runs_by_default():
     x, y = table(12)
     model = forest()
     only_labels = redan.subject(lambda rows: model.predict(rows).astype(np.int64), data=(x, y), name="labels only")
-    with_scores = redan.subject(model, data=(x, y))
+    with_scores = redan.subject(lambda rows: model.predict_proba(rows), data=(x, y), name="scores only")
+    readable = redan.subject(model, data=(x, y))
     net = redan.subject(torch.nn.Linear(6, 2), data=(x.astype(np.float32), y))
-    for subject, expected in ((only_labels, "hopskipjump"), (with_scores, "score-search"), (net, "cascade")):
+    best = ((only_labels, "hopskipjump"), (with_scores, "score-search"), (readable, "trees"), (net, "cascade"))
+    for subject, expected in best:
         assert planned(subject) == {expected}
 
 
