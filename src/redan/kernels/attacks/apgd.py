@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from redan.kernels.attacks import loss as losses
+from redan.kernels.attacks.apgd_l1 import sparse_apgd
 from redan.kernels.attacks.ball import Ball
 from redan.kernels.attacks.descent import Best, Reached, Work
 from redan.kernels.attacks.projection import column, project, steepest
@@ -120,11 +121,14 @@ class _Trace:
 def apgd(oracle: Oracle, work: Work, ball: Ball, schedule: ApgdSchedule, watch: Watch) -> Reached:
     """Lower the loss of each sample inside the ball; those the model errs on leave the batch.
 
-    Costs at most `steps` gradients and one forward a sample. Ends early when the watch says so.
+    Costs at most `steps` gradients and one forward a sample. Ends early when the watch says so. Under L1 it is
+    `sparse_apgd`.
 
     Raises:
         ValueError: the model has too few classes for the loss (see `ApgdSchedule.usable`).
     """
+    if ball.norm == "l1":
+        return sparse_apgd(oracle, work, ball, schedule, watch)
     best = Best(work)
     place = torch.arange(len(work.inputs), device=work.inputs.device)
     work = replace(work, points=project(work.points, work.inputs, ball))
