@@ -82,7 +82,7 @@ def test_the_best_informed_attack_runs_by_default():
     x, y = table(12)
     model = forest()
     only_labels = redan.subject(lambda rows: model.predict(rows).astype(np.int64), data=(x, y), name="labels only")
-    with_scores = redan.subject(lambda rows: model.predict_proba(rows), data=(x, y), name="scores only")
+    with_scores = redan.subject(model.predict_proba, data=(x, y), name="scores only")
     readable = redan.subject(model, data=(x, y))
     net = redan.subject(torch.nn.Linear(6, 2), data=(x.astype(np.float32), y))
     best = ((only_labels, "hopskipjump"), (with_scores, "score-search"), (readable, "trees"), (net, "cascade"))
