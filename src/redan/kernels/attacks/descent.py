@@ -21,6 +21,8 @@ from redan.kernels.attacks.loss import Loss, falls, goal_margin, objective
 from redan.kernels.attacks.projection import distance, project, steepest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from redan.kernels.attacks.oracle import Oracle
@@ -85,6 +87,22 @@ class Work:
             targets=targets,
             wanted=wanted,
         )
+
+
+def join(works: Sequence[Work]) -> Work:
+    """One batch of several; all of them have targets or none has, and likewise with wanted classes."""
+
+    def together(parts: list[Tensor | None]) -> Tensor | None:
+        given = [part for part in parts if part is not None]
+        return torch.cat(given) if given else None
+
+    return Work(
+        inputs=torch.cat([work.inputs for work in works]),
+        labels=torch.cat([work.labels for work in works]),
+        points=torch.cat([work.points for work in works]),
+        targets=together([work.targets for work in works]),
+        wanted=together([work.wanted for work in works]),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

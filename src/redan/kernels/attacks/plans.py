@@ -44,6 +44,9 @@ class Round:
     """Share of the survivors, those of the lowest margin met so far."""
     repeats: int = 1
     """Times all passes are run, each with new draws."""
+    together: bool = False
+    """Choose the samples once and run all passes of them in one batch: quicker where they are few, while apart a
+    sample that falls is spared the passes that follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +65,22 @@ class Plan:
 
 _DESCENT = Round(name="descent", schedule=Schedule(steps=10))
 _TARGETED = Round(name="targeted", schedule=Schedule(steps=15, funnel=2.0), noise=2.0, rivals=2, share=0.4)
-_FOCUS = Round(name="focus", schedule=Schedule(steps=40, step_last=0.02, funnel=2.0), noise=2.0, rivals=3, share=0.08)
+_FOCUS = Round(
+    name="focus",
+    schedule=Schedule(steps=40, step_last=0.02, funnel=2.0),
+    noise=2.0,
+    rivals=3,
+    share=0.08,
+    together=True,
+)
 _POLISH = Round(name="polish", schedule=Schedule(steps=40, step_first=0.25, step_last=0.005), resume=True, share=0.08)
 _LAST = Round(
-    name="last mile", schedule=Schedule(steps=100, step_last=0.01, funnel=2.0), noise=2.0, share=0.03, repeats=2
+    name="last mile",
+    schedule=Schedule(steps=100, step_last=0.01, funnel=2.0),
+    noise=2.0,
+    share=0.03,
+    repeats=2,
+    together=True,
 )
 _LAST_TARGETED = replace(_LAST, name="last rivals", rivals=2, repeats=1)
 _FUNNEL = Round(name="funnel", schedule=Schedule(steps=20, funnel=4.0), noise=4.0)

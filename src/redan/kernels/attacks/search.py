@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +12,7 @@ from redan.core.errors import ShapeMismatch
 from redan.kernels.attacks import loss as losses
 from redan.kernels.attacks.apgd import ApgdSchedule, apgd
 from redan.kernels.attacks.ball import Ball
-from redan.kernels.attacks.descent import Work, descend
+from redan.kernels.attacks.descent import Work, descend, join
 from redan.kernels.attacks.minimum_norm import find_nearest
 from redan.kernels.attacks.projection import distance, tighten
 from redan.kernels.attacks.result import Evasion
@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 CLEAN = "clean"
 """Stage of the samples the model errs on without attack."""
 _STREAMS_A_ROUND = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pass:
+    """One descent of each chosen sample."""
+
+    rank: int | None
+    """Place of the class to head for in the order of rivals; None: the best other class at every step."""
+    stream: int
+    """Stream of the random draws."""
 
 
 class Search:
@@ -90,15 +100,22 @@ class Search:
             self._rivals = torch.cat(rivals)
 
     def round(self, number: int, plan: Round) -> None:
-        """Run the passes of one round, each over its share of the survivors."""
+        """Run the passes of one round, each over its share of the survivors, or all of them over one share."""
         self._stages.append(plan.name)
         plan = self._usable(plan)
-        ranks = (
-            [None] if plan.rivals == 0 or self._wanted is not None else range(min(plan.rivals, self._rivals.shape[1]))
-        )
-        for count, rank in enumerate(rank for _ in range(plan.repeats) for rank in ranks):
-            for places in self._batches(self._hardest(plan.share), plan.name):
-                self._descend(places, plan, rank, stream=number * _STREAMS_A_ROUND + count)
+        untargeted = plan.rivals == 0 or self._wanted is not None
+        ranks = [None] if untargeted else list(range(min(plan.rivals, self._rivals.shape[1])))
+        passes = [
+            _Pass(rank=rank, stream=number * _STREAMS_A_ROUND + count)
+            for count, rank in enumerate(ranks * plan.repeats)
+        ]
+        for together in [passes] if plan.together else [[one] for one in passes]:
+            places = self._hardest(plan.share)
+            items = torch.arange(len(places) * len(together), device=places.device)
+            for batch in self._batches(items, plan.name):
+                turns = batch // max(1, len(places))
+                parts = [places[(batch % len(places))[turns == turn]] for turn in range(len(together))]
+                self._descend([(part, one) for part, one in zip(parts, together, strict=True) if len(part)], plan)
 
     def minimum_norm(self, method: MinimumNorm, steps: int) -> None:
         """Search the nearest point at which each sample falls, of all that did not fall without attack.
@@ -163,22 +180,32 @@ class Search:
         order = self._margin[survivors].argsort(stable=True)
         return survivors[order[: math.ceil(share * len(survivors))]].sort().values
 
-    def _descend(self, places: Tensor, plan: Round, rank: int | None, *, stream: int) -> None:
+    def _descend(self, parts: list[tuple[Tensor, _Pass]], plan: Round) -> None:
+        """One batch of descents: the places of each pass, no place twice in one pass."""
+        works = [self._work(places, one, plan) for places, one in parts]
+        if isinstance(plan.schedule, ApgdSchedule):
+            reached = apgd(self._oracle, join(works), self._ball, plan.schedule, self._watch)
+        else:
+            reached = descend(self._oracle, join(works), self._ball, plan.schedule, self._watch)
+        sizes = [len(places) for places, _ in parts]
+        found = zip(reached.points.split(sizes), reached.margin.split(sizes), reached.fallen.split(sizes), strict=True)
+        for (places, _), (points, margin, fallen) in zip(parts, found, strict=True):
+            open_ = self._stage[places] < 0  # a sample may have fallen in another pass of the batch
+            lower = open_ & (margin < self._margin[places])
+            self._margin[places[lower]] = margin[lower]
+            self._best[places[lower]] = points[lower]
+            self._confirm(places[open_ & fallen], points[open_ & fallen])
+
+    def _work(self, places: Tensor, one: _Pass, plan: Round) -> Work:
+        """Where the samples of a pass begin, and what they head for."""
         inputs, labels = self._inputs[places], self._labels[places]
-        targets = None if rank is None else self._target(places, rank)
+        targets = None if one.rank is None else self._target(places, one.rank)
         points = self._best[places] if plan.resume else inputs
         if plan.noise > 0:
             keys = self._keys[places.cpu().numpy()]
-            points = random_points(inputs, replace(self._ball, eps=plan.noise * self._ball.eps), keys, stream=stream)
-        work = Work(inputs=inputs, labels=labels, points=points, targets=targets, wanted=self._wants(places))
-        if isinstance(plan.schedule, ApgdSchedule):
-            reached = apgd(self._oracle, work, self._ball, plan.schedule, self._watch)
-        else:
-            reached = descend(self._oracle, work, self._ball, plan.schedule, self._watch)
-        lower = reached.margin < self._margin[places]
-        self._margin[places[lower]] = reached.margin[lower]
-        self._best[places[lower]] = reached.points[lower]
-        self._confirm(places[reached.fallen], reached.points[reached.fallen])
+            around = replace(self._ball, eps=plan.noise * self._ball.eps)
+            points = random_points(inputs, around, keys, stream=one.stream)
+        return Work(inputs=inputs, labels=labels, points=points, targets=targets, wanted=self._wants(places))
 
     def _target(self, places: Tensor, rank: int) -> Tensor:
         """The rival of a rank of each place; the rivals of a place are put in order the first time one is wanted."""
