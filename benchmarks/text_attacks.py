@@ -4,8 +4,8 @@ Data: first sentences of docstrings of five installed libraries, the class is th
 The model: words weighed by TF-IDF and a logistic regression. Redan's edits of characters run beside a plain
 DeepWordBug as its paper states it (rank each word by leaving it out, then one drawn swap, substitution, deletion or
 insertion of each word in that order until the class changes): our own restatement, asking one text at a time.
-TextAttack, which has the authors' recipe, is not among the peers: its requirements could not all be installed. Both may change at
-most five words. Then the edits are repeated against the normalised and the augmented model.
+TextAttack, which has the authors' recipe, is not among the peers: its requirements could not all be installed. Both
+may change at most five words. Then the edits are repeated against the normalised and the augmented model.
 """
 
 from __future__ import annotations
