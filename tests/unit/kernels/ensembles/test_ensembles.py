@@ -31,7 +31,7 @@ def alignment(members):
     x, y = rows()
     leaf = x.requires_grad_(True)
     slopes = [torch.autograd.grad(functional.cross_entropy(one(leaf), y), leaf)[0] for one in members]
-    return functional.cosine_similarity(*slopes, dim=1).mean().item()
+    return functional.cosine_similarity(*slopes, dim=1).mean().detach().item()
 
 
 def test_the_mean_of_the_logits_answers():
@@ -56,7 +56,7 @@ def test_the_loss_is_the_sum_of_the_members_plus_the_price(diversity):
     losses = sum(functional.cross_entropy(one(x), y) for one in ensemble.members)
     # of two members there is one pair, whose smooth maximum is its cosine
     torch.testing.assert_close(
-        float(loss), float(losses) + diversity * alignment(ensemble.members), rtol=1e-4, atol=1e-5
+        loss.detach().item(), losses.detach().item() + diversity * alignment(ensemble.members), rtol=1e-4, atol=1e-5
     )
 
 
