@@ -11,7 +11,8 @@ from torch import nn
 from redan.kernels import draws
 from redan.kernels.attacks.ball import Ball, Box
 from redan.kernels.attacks.cascade import evade
-from redan.kernels.attacks.plans import member, plan_for
+from redan.kernels.attacks.descent import Schedule
+from redan.kernels.attacks.plans import Plan, Round, member, plan_for
 
 UNIT = Box(low=0.0, high=1.0)
 
@@ -88,3 +89,18 @@ def test_masks_agree_between_batch_sizes(at01, data, norm, eps):
     one, seven, many = (run(at01, data, norm, eps, plan_for("quick", norm), 100, size).success for size in (1, 7, 500))
     assert (one == many).double().mean() >= 0.995
     assert (seven == many).double().mean() >= 0.995
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_passes_in_one_batch_do_not_depend_on_where_it_is_split(at01, data, together):
+    schedule = Schedule(steps=5, funnel=2.0)
+    one = Round(name="one", schedule=schedule, noise=2.0, rivals=2, share=0.5, repeats=2, together=together)
+    plan = Plan(name="one", rounds=(one,), minimum_norm_steps=0)
+    few, many = (run(at01, data, "linf", 0.1, plan, 40, size, first=2000) for size in (7, 500))
+    assert torch.equal(few.success, many.success)
+    assert torch.equal(at01(many.adversarial).argmax(1) != data[1][2000:2040], many.success)
+    assert (many.success & (many.stage > 0)).any()
+    torch.testing.assert_close(few.margin, many.margin, atol=1e-3, rtol=1e-3)
+    # two rivals, two repeats, five gradients a descent, and nine to put the rivals in order
+    hardest = -(-int((many.stage != 0).sum()) // 2)
+    assert many.counts.gradient <= hardest * (4 * 5 + 9) + (0 if together else 9 * 3)
