@@ -80,6 +80,8 @@ def evade(
             search.round(number, one)
         if plan.minimum_norm_steps:
             search.minimum_norm(plan.minimum_norm, plan.minimum_norm_steps)
+        if plan.witness_queries and targets is None:
+            search.witness(plan.witness_queries)
     return search.result()
 
 

@@ -61,6 +61,9 @@ class Plan:
     """Steps of the minimum-norm member, over all samples that were classified correctly; 0: none."""
     minimum_norm: MinimumNorm = "fmn"
     """Which one; FMN starts at the best point of each sample."""
+    witness_queries: int = 0
+    """Queries of Square for each survivor at the end, as a witness that sees no gradient; 0: none, and none towards
+    targets."""
 
 
 _DESCENT = Round(name="descent", schedule=Schedule(steps=10))
@@ -116,6 +119,7 @@ _PLANS: dict[tuple[Depth, Norm], Plan] = {
             replace(_LAST, share=0.05, repeats=6),
         ),
         minimum_norm_steps=50,
+        witness_queries=300,
     ),
     ("quick", "l2"): Plan(name="quick", rounds=(_FUNNEL,), minimum_norm_steps=10),
     ("standard", "l2"): Plan(
@@ -141,6 +145,7 @@ _PLANS: dict[tuple[Depth, Norm], Plan] = {
             replace(_LAST_TARGETED, rivals=5, share=0.08, repeats=2),
         ),
         minimum_norm_steps=50,
+        witness_queries=300,
     ),
     ("quick", "l1"): Plan(name="quick", rounds=(_SPARSE_FUNNEL,), minimum_norm_steps=10),
     ("standard", "l1"): Plan(

@@ -17,6 +17,7 @@ from redan.kernels.attacks.minimum_norm import find_nearest
 from redan.kernels.attacks.projection import distance, tighten
 from redan.kernels.attacks.result import Evasion
 from redan.kernels.attacks.rivals import likeliest, nearest
+from redan.kernels.attacks.square import SquareSettings, square
 from redan.kernels.attacks.starts import random_points
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 CLEAN = "clean"
 """Stage of the samples the model errs on without attack."""
+WITNESS = "square"
+"""Stage of the witness that sees no gradient."""
 _STREAMS_A_ROUND = 1024
 
 
@@ -136,6 +139,31 @@ class Search:
             near = (found.distance <= self._ball.eps) & (found.distance < self._distance[places])
             self._confirm(places[near], found.adversarial[near])
             self._distance[places[~near]] = torch.minimum(self._distance[places], found.distance)[~near]
+
+    def witness(self, queries: int) -> None:
+        """Attack the survivors by scores alone: what falls only here shows that the gradients led astray."""
+        self._stages.append(WITNESS)
+        survivors, fell = (self._stage < 0).nonzero().squeeze(1), 0
+        for places in self._batches(survivors, WITNESS):
+            inputs, labels = self._inputs[places], self._labels[places]
+            found = square(
+                lambda points: self._oracle.logits(torch.from_numpy(points).to(self._inputs)).cpu().numpy(),
+                inputs.cpu().float().numpy(),
+                labels.cpu().numpy(),
+                ball=self._ball,
+                keys=self._keys[places.cpu().numpy()],
+                settings=SquareSettings(queries=queries),
+                batch_size=self._batch_size,
+                stop=lambda: self._watch.reason if self._watch.stopped() else None,
+            )
+            turned = torch.from_numpy(found.success).to(places.device)
+            self._confirm(places[turned], torch.from_numpy(found.points).to(self._inputs)[turned])
+            fell += int((self._stage[places] >= 0).sum())
+        if fell:
+            self._notes.append(
+                f"Square, which sees no gradient, turned {fell} of {len(survivors)} inputs that gradients had not: "
+                "see whether the model masks its gradients"
+            )
 
     def result(self) -> Evasion:
         """What is known now."""
