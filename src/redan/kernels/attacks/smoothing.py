@@ -31,13 +31,17 @@ def smoothed(model: Model, *, width: float, pairs: int, seed: int) -> Model:
     generator = torch.Generator().manual_seed(seed % 2**63)
 
     class Smoothed(torch.autograd.Function):
+        """The model forwards, differences backwards."""
+
         @staticmethod
         def forward(ctx: Any, points: Tensor) -> Tensor:
+            """The model's own answer."""
             ctx.save_for_backward(points)
             return model(points).clone()
 
         @staticmethod
         def backward(ctx: Any, *wanted: Tensor) -> Tensor:
+            """Differences of answers around the points."""
             (points,) = ctx.saved_tensors
             return differences(model, points, wanted[0], width=width, pairs=pairs, generator=generator)
 
