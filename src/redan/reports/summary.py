@@ -81,14 +81,14 @@ def _measured(probes: tuple[Ran, ...], findings: tuple[Finding, ...]) -> Measure
 
 
 def headline(findings: tuple[Finding, ...]) -> Quantity | None:
-    """Return the rate that looks worst for the defender; of equals the one on the larger sample, the later one.
+    """Return the rate of the worst severity; of equals the one that looks worst, on more samples, the later one.
 
     A finding's first quantity is the one its severity rests on, so only the first ones compete.
     """
-    leads = [f.quantities[0] for f in findings if f.quantities]
-    rates = [q for q in leads if q.unit == "fraction" and q.better != "neither"]
-    ranked = sorted(enumerate(rates), key=lambda pair: (*_badness(pair[1]), pair[0]))
-    return ranked[-1][1] if ranked else None
+    leads = [(f.severity, f.quantities[0]) for f in findings if f.quantities]
+    rates = [(severity, q) for severity, q in leads if q.unit == "fraction" and q.better != "neither"]
+    ranked = sorted(enumerate(rates), key=lambda row: (row[1][0], *_badness(row[1][1]), row[0]))
+    return ranked[-1][1][1] if ranked else None
 
 
 def _badness(rate: Quantity) -> tuple[float, int, bool]:

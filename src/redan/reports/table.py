@@ -32,6 +32,8 @@ MOST_CHARACTERS = 2000
 """Longest foreign text that is printed; what is left out is counted on the spot."""
 MOST_POINTS = 24
 MOST_ROWS = 16
+MOST_SENTENCES = 4
+"""Rows of a table too wide for columns."""
 MOST_ARTIFACTS = 40
 MOST_GAPS = 40
 
@@ -188,7 +190,8 @@ def _table(found: Table, lines: Lines) -> None:
     numbers = [numeric(found, k) for k in range(width)]
     fits = sum(wide) + 2 * (width - 1) + _TABLE_INDENT <= lines.width
     lines.say(f"{words(found.name)}:", first="    ", rest="      ")
-    for row in [head, *body] if fits else body:
+    shown = [head, *body] if fits else body[:MOST_SENTENCES]
+    for row in shown:
         if fits:
             cells = [pad(text, cells, right=n) for text, cells, n in zip(row, wide, numbers, strict=True)]
             lines.row(cells, indent=" " * _TABLE_INDENT)
@@ -196,8 +199,8 @@ def _table(found: Table, lines: Lines) -> None:
             pairs = [(n, t) for n, t in zip(head[1:], row[1:], strict=True) if found.draw != "heat" or t != "0"]
             told = "; ".join(f"{name} {text}" for name, text in pairs)
             lines.say(f"{row[0]}: {told}" if told else row[0], first=" " * _TABLE_INDENT, rest="        ")
-    if len(found.rows) > MOST_ROWS:
-        lines.say(f"and {len(found.rows) - MOST_ROWS:,} more rows", first=" " * _TABLE_INDENT)
+    if more := len(found.rows) - len(shown) + fits:
+        lines.say(f"and {more:,} more rows", first=" " * _TABLE_INDENT)
 
 
 _TABLE_INDENT = 6

@@ -82,6 +82,9 @@ def plan(subjects: Sequence[Subject], inputs: Inputs, choice: Choice) -> Plan:
         # a better-informed probe answers the same question, whichever of the two comes first
         running = {step.entry.id for step in steps}
         moot = {entry.id for entry in entries if running & set(entry.unless.split())}
+        # a probe made for another kind of model leaves no gap where one for this kind runs
+        measured = {step.entry.threat for step in steps}
+        moot |= {entry.id for entry in entries if entry.threat in measured and _of_another_kind(entry, subjects)}
         steps = [step for step in steps if step.entry.id not in moot]
         skipped = [skip for skip in skipped if skip.probe not in moot]
     absent = [t for t in choice.threats if t not in {e.threat for e in entries}]
@@ -118,6 +121,12 @@ def chosen(choice: Choice) -> tuple[Entry, ...]:
         return found
     threats = choice.threats or known
     return tuple(e for e in catalogue.entries("probe") if e.default and e.threat in threats)
+
+
+def _of_another_kind(entry: Entry, subjects: Sequence[Subject]) -> bool:
+    models = [subject for subject in subjects if "labels" in subject.capabilities]
+    strange = ["trees" in entry.needs and "trees" not in model.capabilities for model in models]
+    return bool(models) and all(odd or unsuited(model, entry.needs) for odd, model in zip(strange, models, strict=True))
 
 
 def _fit(entry: Entry, subjects: Sequence[Subject], inputs: Inputs) -> tuple[Subject | None, str]:

@@ -62,8 +62,9 @@ class Trusted:
     queries: int
 
     def rows(self) -> tuple[tuple[Scalar, ...], ...]:
-        """The checks as rows of a table under `COLUMNS`."""
-        return tuple((c.name, _number(c.value), c.threshold, c.verdict, c.meaning) for c in self.checks)
+        """The checks as rows of a table under `COLUMNS`, those that did not pass first."""
+        ranked = sorted(self.checks, key=lambda check: check.verdict == "passed")
+        return tuple((c.name, _number(c.value), c.threshold, c.verdict, c.meaning) for c in ranked)
 
 
 def _number(value: float) -> float | None:
