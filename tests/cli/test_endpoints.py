@@ -82,7 +82,7 @@ def test_a_working_endpoint_is_attacked_with_labels(
     report = json.loads(ended.out)
     assert ended.code == 1, ended.err
     assert report["subject"]["binding"]["kind"] == "endpoint"
-    found = next(f for f in report["findings"] if f["rule"] == "RDN-EVA-003")
+    found = next(f for f in report["findings"] if f["rule"] == "RDN-EVA-023")
     robust = next(q for q in found["quantities"] if q["name"] == "robust_accuracy")
     assert robust["value"] < 0.2
     assert cli(*words, "--eps", 0.001).code == 0

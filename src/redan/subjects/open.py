@@ -13,7 +13,6 @@ from redan.subjects.factory import made_by, split_factory
 from redan.subjects.failures import needing
 from redan.subjects.objects import Found, from_object
 from redan.subjects.options import Known, Options
-from redan.subjects.texts import TextSubject, for_texts, is_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,6 +61,8 @@ def open_subject(
     """
     if kind not in KINDS:
         raise UnknownName.among("kind of model", kind, list(KINDS))
+    from redan.subjects.texts import for_texts
+
     opened = _opened(
         target, Options(**known), sample, kind=kind, weights=weights, trust=trust, endpoint=endpoint, template=template
     )
@@ -91,7 +92,7 @@ def _opened(
     factory = split_factory(text)
     if factory is None:
         _no_weights(weights)
-        if sample is not None and is_text(sample) and Path(text).is_dir():
+        if sample is not None and _is_text(sample) and Path(text).is_dir():
             return _texts_from_folder(Path(text), options, sample, trust=trust)
         return _from_path(Path(text), options, sample, trust=trust)
     if weights:
@@ -173,9 +174,16 @@ def _from_folder(folder: Path, options: Options, sample: NDArray[Any] | None, *,
     return SandboxedSubject(folder, format="hf", options=options, components=components, factory=None, sample=sample)
 
 
+def _is_text(sample: NDArray[Any]) -> bool:
+    from redan.subjects.texts import is_text
+
+    return is_text(sample)
+
+
 def _texts_from_folder(folder: Path, options: Options, sample: NDArray[Any], *, trust: bool) -> Subject:
     """Open a folder whose model takes tokens as one that takes texts."""
     from redan.subjects.hf_texts import Encoder
+    from redan.subjects.texts import TextSubject
 
     encoder = Encoder(folder)
     inner = _from_folder(folder, options, encoder(sample.tolist()), trust=trust)

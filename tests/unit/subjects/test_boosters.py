@@ -50,7 +50,7 @@ def test_boosters_predict(make, objective, n, kind):
     assert (subject.labels(x) == y).mean() > 0.9
     assert subject.labels(x).dtype == np.int64
     if kind is None:
-        assert subject.capabilities == {"labels"}
+        assert subject.capabilities == {"labels", "trees"}
     else:
         assert subject.score_kind == kind
         assert subject.scores(x).shape == (len(x), len(set(y)))

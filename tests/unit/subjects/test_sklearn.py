@@ -78,7 +78,7 @@ def test_estimators_fitted_on_tables_get_tables():
 def test_one_against_one_margins_are_not_offered_as_scores():
     x, y = IRIS
     subject = SklearnSubject(SVC(decision_function_shape="ovo").fit(x, y))
-    assert subject.capabilities == {"labels"}
+    assert subject.capabilities == {"labels", "refittable"}
 
 
 def test_empty_input():
