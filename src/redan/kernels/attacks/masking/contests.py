@@ -58,7 +58,8 @@ def black_box(case: Case, places: Tensor, queries: int) -> Scored:
     inputs = case.inputs[places]
 
     def scores(points: np.ndarray) -> np.ndarray:
-        return case.answers(torch.from_numpy(points).to(inputs)).float().cpu().numpy()
+        # Square refuses NaN; a row without an answer ties all classes, so that the search walks past it
+        return case.answers(torch.from_numpy(points).to(inputs)).float().nan_to_num(0.0).cpu().numpy()
 
     return square(
         scores,
