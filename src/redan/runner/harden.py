@@ -15,7 +15,7 @@ from redan.core.budget import Budget, Limits
 from redan.core.errors import BudgetSpent, RedanError, UsageError
 from redan.core.seeds import derive
 from redan.runner.harden_candidates import DOUBTS, Candidate, Untried, candidates, yardstick
-from redan.runner.harden_measuring import Measured, doubt, latency, measured
+from redan.runner.harden_measuring import Measured, doubt, latencies, measured
 from redan.runner.harden_pareto import ORIGINAL, Alternative, choose, front
 from redan.runner.run import Session
 from redan.runner.split import held_out, rows
@@ -94,14 +94,15 @@ def search(net: Target, wanted: Wanted, session: Session) -> Hardened:
     work = _Work(wanted=wanted, session=session, probe=yardstick(wanted.against, net.subject).name)
     fitting, validation = _apart(inputs, session.seed)
     seen = work.measure(net.subject, validation)
-    tried = [_alternative(ORIGINAL, "", net.subject, seen, validation.role("test"), 0.0, "")]
+    made = [_Made(name=ORIGINAL, rule="", subject=net.subject, seen=seen, training_cpu_s=0.0, note="")]
     left_out = list(untried)
     for number, candidate in enumerate(chosen):
         found = work.attempt(candidate, net.subject, fitting, validation, last=number == len(chosen) - 1)
-        (tried if isinstance(found, Alternative) else left_out).append(found)  # type: ignore[arg-type]  # told apart here
-    if len(tried) == 1:
+        (made if isinstance(found, _Made) else left_out).append(found)  # type: ignore[arg-type]  # told apart here
+    if len(made) == 1:
         told = "; ".join(f"{u.name}: {u.why}" for u in left_out)
         raise BudgetSpent(f"no mitigation was tried to its end: {told}", hint="give a larger --budget or fewer rows")
+    tried = _alternatives(made, validation.role("test"))
     taken, doubted = work.believed(tried, validation)
     return Hardened(
         subject=taken.subject,
@@ -124,6 +125,18 @@ def share_of(budget: Budget, share: float) -> Limits:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Made:
+    """A subject that was made and attacked, and not yet timed."""
+
+    name: str
+    rule: str
+    subject: Subject
+    seen: Measured
+    training_cpu_s: float
+    note: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     wanted: Wanted
@@ -138,7 +151,7 @@ class _Work:
 
     def attempt(
         self, candidate: Candidate, subject: Subject, fitting: Inputs, validation: Inputs, *, last: bool
-    ) -> Alternative | Untried:
+    ) -> _Made | Untried:
         """Apply one mitigation within half of what is left of the budget, the last one within all of it; measure it."""
         entry, session = candidate.entry, self.session
         if reason := session.budget.stop():
@@ -161,7 +174,7 @@ class _Work:
         if seen.partial:
             return Untried(rule=entry.id, name=entry.name, why=f"made, and not measured to the end: {seen.partial}")
         note = better.ref.binding.detail
-        return _alternative(entry.name, entry.id, better, seen, validation.role("test"), spent_s, note)
+        return _Made(name=entry.name, rule=entry.id, subject=better, seen=seen, training_cpu_s=spent_s, note=note)
 
     def believed(self, tried: Sequence[Alternative], validation: Inputs) -> tuple[Alternative, list[Untried]]:
         """Choose, and choose again without it where a probe says that its number cannot be believed."""
@@ -180,19 +193,20 @@ class _Work:
         return doubt(DOUBTS.get(self.wanted.against, ()), subject, validation, self.wanted.params, session)
 
 
-def _alternative(
-    name: str, rule: str, subject: Subject, seen: Measured, data: Dataset, spent_s: float, note: str
-) -> Alternative:
-    return Alternative(
-        name=name,
-        rule=rule,
-        subject=subject,
-        clean=seen.clean,
-        robust=seen.robust,
-        latency_s=latency(subject, data.x),
-        training_cpu_s=spent_s,
-        note=note,
-    )
+def _alternatives(made: Sequence[_Made], data: Dataset) -> list[Alternative]:
+    return [
+        Alternative(
+            name=one.name,
+            rule=one.rule,
+            subject=one.subject,
+            clean=one.seen.clean,
+            robust=one.seen.robust,
+            latency_s=latency_s,
+            training_cpu_s=one.training_cpu_s,
+            note=one.note,
+        )
+        for one, latency_s in zip(made, latencies([one.subject for one in made], data.x), strict=True)
+    ]
 
 
 def _apart(inputs: Inputs, seed: int) -> tuple[Inputs, Inputs]:
