@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SHARED = Path(os.environ.get("REDAN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 EPS = 0.1
 RECIPE = {"eps": EPS, "epochs": 7, "learning_rate": 8e-3}
-STUDENT = {"width": 0.625, "epochs": 12, "batch_size": 256, "learning_rate": 4e-3}
+STUDENT = {"width": 0.5625, "epochs": 15, "batch_size": 256, "learning_rate": 6e-3}
 WHAT = ("training", "distillation", "alternatives", "querying")
 ALTERNATIVES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("regularisation", {"penalty": "label-smoothing", "strength": 0.0}),
