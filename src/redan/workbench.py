@@ -51,6 +51,7 @@ def subject(
     offset: int = 0,
     trust: bool = False,
     constraints: Mapping[str, Any] | None = None,
+    recipe: Any = None,
 ) -> Target:
     """Make something measurable.
 
@@ -64,37 +65,36 @@ def subject(
         name: what reports and fingerprints call it; keep it when you retrain.
         kind: adapter, when the right one is not found by itself.
         weights: state dict to load into what a factory returns.
-        mean: channel means that the model's owner subtracts before the model.
-        std: channel deviations that the model's owner divides by.
+        mean: channel means that the owner subtracts before the model, who then divides by ``std``.
+        std: channel deviations.
         limit: most rows of data to use; 0 means all.
         offset: rows of data to skip first.
         trust: load a file that is not judged safe, in a sandbox, for labels and scores only.
         constraints: what may change in a row of a table, as ``[constraints]`` of redan.toml has it.
+        recipe: function that trains such a model, called as ``fit(x, y, seed)``, or ``MODULE.py:FUNCTION``.
 
     Raises:
         UsageError: a constraint that names no column or contradicts another.
-        UnsafeArtifact: the model's file is not safe to load and ``trust`` is not set.
-        ShapeMismatch: model and data do not fit together.
-        SubjectError: it cannot be measured, with the reason.
+        SubjectError: it cannot be loaded safely or measured, or model and data do not fit together.
         MissingDependency: an extra is not installed.
     """
     from redan.subjects.open import open_subject
+    from redan.subjects.options import Known, Options
+    from redan.subjects.recipes import own_recipe
 
     test = dataset(data, limit=limit, offset=offset)
     rules = _rules(constraints, test)
-    opened = open_subject(
-        model,
-        kind=kind,
+    known = Known(
         name=name,
         classes=tuple(classes) or (test.classes if test is not None else ()),
         bounds=bounds or (test.bounds if test is not None else None),
         mean=tuple(mean),
         std=tuple(std),
-        weights=str(weights),
-        trust=trust,
-        sample=None if test is None else test.x[:SAMPLE_ROWS],
     )
-    return _fitted(opened, Inputs(test=test, train=dataset(train), constraints=rules))
+    sample = None if test is None else test.x[:SAMPLE_ROWS]
+    opened = open_subject(model, kind=kind, weights=str(weights), trust=trust, sample=sample, **known)
+    own = None if recipe is None else own_recipe(recipe, Options(**known))
+    return _fitted(opened, Inputs(test=test, train=dataset(train), constraints=rules, recipe=own))
 
 
 def attack(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from redan.core.constraints import Rules
@@ -10,6 +11,8 @@ from redan.core.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from redan.core.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +28,7 @@ class Dataset:
         columns: names of the columns for tabular data, else empty.
         classes: class names in label order, else empty.
         bounds: lowest and highest legal value, or None when unknown.
+        groups: (n,) values, as text, of each column that describes people, whether the model takes it or not.
     """
 
     x: NDArray[Any]
@@ -35,9 +39,20 @@ class Dataset:
     columns: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     bounds: tuple[float, float] | None = None
+    groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def rows(self, chosen: Any) -> Dataset:
+        """Return some rows, by position or by mask, with their indices and groups."""
+        return replace(
+            self,
+            x=self.x[chosen],
+            y=self.y[chosen],
+            indices=self.indices[chosen],
+            groups={name: values[chosen] for name, values in self.groups.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +66,7 @@ class Inputs:
         canary: records planted to be looked for.
         sensitive: names of the columns that describe people.
         constraints: what may change in a row of a table.
+        recipe: how the model is trained, where its owner says so.
     """
 
     test: Dataset | None = None
@@ -59,6 +75,7 @@ class Inputs:
     canary: Dataset | None = None
     sensitive: tuple[str, ...] = ()
     constraints: Rules = field(default_factory=Rules)
+    recipe: Recipe | None = None
 
     def role(self, name: str) -> Dataset:
         """Return the data of a role.

@@ -35,6 +35,9 @@ class Event:
         scores: (k,) what the model answered, or None: not answered yet, or labels only.
         label: class that was answered, or None.
         suspicion: what guards measured already, by identifier of their rule.
+        truth: class that turned out to be right, once somebody knows; a later event may repeat a request with it.
+        groups: values of the columns that describe people, by column.
+        source: where a row of arriving training data came from; empty for a request.
     """
 
     client: str
@@ -44,6 +47,9 @@ class Event:
     scores: NDArray[Any] | None = None
     label: int | None = None
     suspicion: Mapping[str, float] = field(default_factory=dict)
+    truth: int | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what could not be kept in bounded state or ordered in time.

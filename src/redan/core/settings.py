@@ -47,6 +47,10 @@ class Model:
     classes: tuple[str, ...] = field(default=(), metadata=_help("Class names in the order of the outputs."))
     mean: tuple[float, ...] = field(default=(), metadata=_help("Channel means subtracted before the model."))
     std: tuple[float, ...] = field(default=(), metadata=_help("Channel deviations divided by before the model."))
+    recipe: str = field(
+        default="",
+        metadata=_help("Training function MODULE.py:FUNCTION, called as fit(x, y, seed); Redan's own when empty."),
+    )
     trust: bool = field(
         default=False,
         metadata=_help("Load a model file that is not judged safe, in a sandbox, for labels and scores only."),

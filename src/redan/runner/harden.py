@@ -18,7 +18,7 @@ from redan.runner.harden_candidates import DOUBTS, Candidate, Untried, candidate
 from redan.runner.harden_measuring import Measured, doubt, latencies, measured
 from redan.runner.harden_pareto import ORIGINAL, Alternative, choose, front
 from redan.runner.run import Session
-from redan.runner.split import held_out, rows
+from redan.runner.split import held_out
 from redan.runner.target import Target
 
 if TYPE_CHECKING:
@@ -224,8 +224,8 @@ def _apart(inputs: Inputs, seed: int) -> tuple[Inputs, Inputs]:
             f"{FEWEST_VALIDATION}",
             hint="give more training data",
         )
-    fitting = replace(inputs, train=rows(train, [i for i, away in enumerate(out) if not away]))
-    return fitting, replace(inputs, test=rows(train, compared[:MOST_VALIDATION]))
+    fitting = replace(inputs, train=train.rows([i for i, away in enumerate(out) if not away]))
+    return fitting, replace(inputs, test=train.rows(compared[:MOST_VALIDATION]))
 
 
 def _note(taken: Alternative, validation: Inputs) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from redan.core.inputs import Dataset, Inputs
 
 if TYPE_CHECKING:
     from redan.core.config import Config
+    from redan.core.recipe import Recipe
     from redan.core.subject import Subject
 
 
@@ -41,7 +42,28 @@ def inputs_of(config: Config, *, most: int = 0) -> Inputs:
     train = dataset(_place(config, data.train), label=data.label)
     rules = config.settings.constraints
     check_rules(rules, test)
-    return Inputs(test=test, train=train, sensitive=data.sensitive, constraints=rules)
+    return Inputs(
+        test=test, train=train, sensitive=data.sensitive, constraints=rules, recipe=_recipe(config, test or train)
+    )
+
+
+def _recipe(config: Config, data: Dataset | None) -> Recipe | None:
+    """Open the owner's training function, where the settings name one."""
+    model = config.settings.model
+    if not model.recipe:
+        return None
+    from redan.subjects.options import Options
+    from redan.subjects.recipes import own_recipe
+
+    path, colon, function = model.recipe.rpartition(":")
+    options = Options(
+        name=model.name,
+        classes=model.classes or (data.classes if data is not None else ()),
+        bounds=model.bounds or (data.bounds if data is not None else None),
+        mean=model.mean,
+        std=model.std,
+    )
+    return own_recipe(f"{config.path(path)}{colon}{function}", options)
 
 
 def check_rules(rules: Rules, test: Dataset | None) -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from redan.core.errors import UsageError
-from redan.core.inputs import Dataset, Inputs
+from redan.core.inputs import Inputs
 from redan.core.seeds import derive
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _LEAST = 20
 
@@ -32,14 +28,9 @@ def held_out(inputs: Inputs, seed: int) -> tuple[Inputs, tuple[str, ...]]:
             hint="give the training data: redan.subject(model, data=…, train=…)",
         )
     trains = [derive(seed, "held-out", int(index)) & 1 == 0 for index in test.indices]
-    train = rows(test, [i for i, side in enumerate(trains) if side])
-    rest = rows(test, [i for i, side in enumerate(trains) if not side])
+    train = test.rows([i for i, side in enumerate(trains) if side])
+    rest = test.rows([i for i, side in enumerate(trains) if not side])
     note = (
         f"no training data was given: hardened on {len(train)} rows of the test data, measured on the other {len(rest)}"
     )
     return replace(inputs, train=train, test=rest), (note,)
-
-
-def rows(data: Dataset, chosen: Sequence[int]) -> Dataset:
-    """Return some rows of a data set, with their indices."""
-    return replace(data, x=data.x[chosen], y=data.y[chosen], indices=data.indices[chosen])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from redan.core.errors import EvidenceError, RedanError, ShapeMismatch
 from redan.evidence.replay import Replay, digest_of
-from redan.runner.split import rows
 from redan.runner.verify_texts import text_faults
 
 if TYPE_CHECKING:
@@ -173,7 +172,7 @@ def _points(finding: Finding, blobs: FolderBlobs, data: Dataset) -> tuple[Points
     hint = f"give the data that was attacked ({replay.data}) with --data"
     if absent:
         raise ShapeMismatch(f"{data.name!r} has no row {absent[0]}", hint=hint)
-    clean = rows(data, [place[int(i)] for i in indices])
+    clean = data.rows([place[int(i)] for i in indices])
     if digest_of(clean) != replay.rows_sha256:
         raise ShapeMismatch(f"the rows of {data.name!r} are not the ones that were attacked", hint=hint)
     if adversarial.shape != clean.x.shape:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from redan.core.errors import EvidenceError, ShapeMismatch
 from redan.evidence.replay import Replay, digest_of
-from redan.runner.split import rows
 
 if TYPE_CHECKING:
     from redan.core.finding import Finding
@@ -31,7 +30,7 @@ def text_faults(finding: Finding, blobs: FolderBlobs, subject: Any, data: Datase
     absent = [row["index"] for row in stored if row["index"] not in place]
     if absent:
         raise ShapeMismatch(f"{data.name!r} has no row {absent[0]}", hint=hint)
-    clean = rows(data, [place[row["index"]] for row in stored])
+    clean = data.rows([place[row["index"]] for row in stored])
     if digest_of(clean) != replay.rows_sha256:
         raise ShapeMismatch(f"the rows of {data.name!r} are not the ones that were attacked", hint=hint)
     told = [*_numbers(finding, stored), *_changes(finding, stored, clean), *_answers(stored, clean, subject)]

@@ -39,6 +39,29 @@ def made_by(path: Path, name: str) -> Any:
         MissingDependency: it needs a library that one of our extras brings.
         SubjectFailed: the import or the factory raised.
     """
+    factory = named_in(path, name)
+    try:
+        with _beside(path.resolve().parent), needing(f"{path.name}:{name}()"):
+            return factory()
+    except RedanError:
+        raise
+    except Exception as err:
+        raise SubjectFailed(
+            f"{path.name}:{name}() raised {type(err).__name__}: {first_line(err)}",
+            hint="the factory is called without arguments and returns the model",
+        ) from err
+
+
+def named_in(path: Path, name: str) -> Any:
+    """Import a Python file, as `made_by` does, and return one of its functions.
+
+    Raises:
+        Unreadable: there is no such file.
+        UnknownName: the file has no such function, with the nearest one.
+        UsageError: the name is no identifier.
+        MissingDependency: it needs a library that one of our extras brings.
+        SubjectFailed: the import raised.
+    """
     if not name.isidentifier():
         raise UsageError(f"{name!r} names no function", hint="write MODULE.py:FACTORY")
     if not path.is_file():
@@ -48,17 +71,8 @@ def made_by(path: Path, name: str) -> Any:
         factory = getattr(module, name, None)
         if not callable(factory):
             known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-            raise UnknownName.among(f"factory in {path.name}", name, known)
-        try:
-            with needing(f"{path.name}:{name}()"):
-                return factory()
-        except RedanError:
-            raise
-        except Exception as err:
-            raise SubjectFailed(
-                f"{path.name}:{name}() raised {type(err).__name__}: {first_line(err)}",
-                hint="the factory is called without arguments and returns the model",
-            ) from err
+            raise UnknownName.among(f"function in {path.name}", name, known)
+    return factory
 
 
 def _imported(path: Path) -> ModuleType:

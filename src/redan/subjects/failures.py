@@ -26,6 +26,13 @@ _EXTRAS = {
     "onnxruntime": "onnx",
     "pyarrow": "data",
     "PIL": "data",
+    "dp_accounting": "privacy",
+    "opendp": "privacy",
+    "fairlearn": "fairness",
+    "cleanlab": "labels",
+    "shap": "explain",
+    "lime": "explain",
+    "captum": "explain",
 }
 """Library → extra that brings it."""
 

@@ -31,6 +31,12 @@ def to_line(event: Event) -> bytes:
         document["label"] = int(event.label)
     if event.suspicion:
         document["suspicion"] = {name: float(value) for name, value in event.suspicion.items()}
+    if event.truth is not None:
+        document["truth"] = int(event.truth)
+    if event.groups:
+        document["groups"] = dict(event.groups)
+    if event.source:
+        document["source"] = event.source
     return json.dumps(document).encode() + b"\n"
 
 
@@ -65,6 +71,9 @@ def from_line(line: bytes) -> Event | None:
             scores=None if document.get("scores") is None else np.asarray(document["scores"], dtype=np.float64),
             label=None if document.get("label") is None else int(document["label"]),
             suspicion={str(name): float(value) for name, value in _table(document.get("suspicion"))},
+            truth=None if document.get("truth") is None else int(document["truth"]),
+            groups={str(name): _text(value) for name, value in _table(document.get("groups"))},
+            source=_text(document.get("source", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, RedanError):
         return None

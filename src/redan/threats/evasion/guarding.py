@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from redan.kernels.training.adversary import Adversary
     from redan.kernels.training.course import Course
     from redan.kernels.training.guard import Guard
-    from redan.threats.evasion.teaching import Pupil
+    from redan.subjects.teaching import Pupil
 
 _HELD_OUT = 128
 _JUDGE_STEPS = 5

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from redan.core.inputs import Dataset
     from redan.core.params import Params
     from redan.core.subject import Subject
-    from redan.kernels.attacks.ball import Norm
+    from redan.kernels.attacks.ball import Ball, Norm
 
 DEFAULT_EPS = {"linf": 8 / 255, "l2": 0.5}
 """Radii on the scale [0, 1] when nobody chose one: the ones most published results are given for."""
@@ -62,6 +62,14 @@ def setting(subject: Subject, data: Dataset, norm: Norm, eps: float | None) -> S
     if norm == "l0" and radius < 1:
         raise UsageError(f"eps is {radius:g}; under l0 it counts values, at least 1", hint="for example --eps 10")
     return Setting(norm=norm, eps=radius, bounds=(low, high), classes=subject.classes or data.classes)
+
+
+def ball_of(where: Setting) -> Ball:
+    """Return the ball that attacks stay in."""
+    from redan.kernels.attacks.ball import Ball, Box
+
+    low, high = where.bounds
+    return Ball(norm=where.norm, eps=where.eps, box=Box(low=low, high=high))
 
 
 def told(params: Params, where: Setting) -> dict[str, Scalar]:

@@ -12,8 +12,8 @@ from redan.core.catalogue import mitigation
 from redan.core.errors import BudgetSpent, UsageError
 from redan.core.probe import Spec
 from redan.core.seeds import derive
-from redan.threats.evasion.setting import setting
-from redan.threats.evasion.teaching import ball_of, course_of, lessons_of, pupil, told_of, watch_of
+from redan.subjects.teaching import course_of, lessons_of, pupil, told_of, watch_of
+from redan.threats.evasion.setting import ball_of, setting
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from redan.core.subject import Subject
     from redan.kernels.attacks.ball import Ball
     from redan.kernels.training.querying import Querying
-    from redan.threats.evasion.teaching import Teachable
+    from redan.subjects.teaching import Teachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

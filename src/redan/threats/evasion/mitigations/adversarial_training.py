@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from redan.core import params as core_params
 from redan.core.catalogue import mitigation
 from redan.core.probe import Spec
+from redan.subjects.teaching import course_of, lessons_of, pupil, taught, told_of
 from redan.threats.evasion.guarding import apart, guarding
-from redan.threats.evasion.setting import setting
-from redan.threats.evasion.teaching import ball_of, course_of, lessons_of, pupil, taught, told_of
+from redan.threats.evasion.setting import ball_of, setting
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from redan.core.progress import Observer
     from redan.core.subject import Subject
     from redan.kernels.training.adversary import Adversary
+    from redan.subjects.teaching import Pupil, Teachable
     from redan.threats.evasion.measured import Setting
-    from redan.threats.evasion.teaching import Pupil, Teachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,14 @@ from redan.core import params as core_params
 from redan.core.catalogue import mitigation
 from redan.core.errors import UsageError
 from redan.core.probe import Spec
-from redan.threats.evasion.teaching import course_of, lessons_of, pupil, taught, told_of
+from redan.subjects.teaching import course_of, lessons_of, pupil, taught, told_of
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
     from redan.core.inputs import Inputs
     from redan.core.progress import Observer
     from redan.core.subject import Subject
-    from redan.threats.evasion.teaching import Teachable
+    from redan.subjects.teaching import Teachable
 
 WARNING = "it hides gradients and has been broken; judge it by the masking verdict and by attacks on the margin"
 """What everybody must be told who uses it."""

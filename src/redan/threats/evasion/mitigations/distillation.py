@@ -9,8 +9,8 @@ from redan.core import params as core_params
 from redan.core.catalogue import mitigation
 from redan.core.errors import UsageError
 from redan.core.probe import Spec
-from redan.threats.evasion.setting import setting
-from redan.threats.evasion.teaching import ball_of, course_of, lessons_of, pupil, taught, told_of
+from redan.subjects.teaching import course_of, lessons_of, pupil, taught, told_of
+from redan.threats.evasion.setting import ball_of, setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redan.core.progress import Observer
     from redan.core.subject import Subject
     from redan.kernels.training.adversary import Adversary
-    from redan.threats.evasion.teaching import Pupil, Teachable
+    from redan.subjects.teaching import Pupil, Teachable
 
 _EXAMPLES = 2
 

@@ -10,8 +10,8 @@ from redan.core.catalogue import mitigation
 from redan.core.errors import UsageError
 from redan.core.probe import Spec
 from redan.core.seeds import derive
-from redan.threats.evasion.setting import setting
-from redan.threats.evasion.teaching import ball_of, course_of, lessons_of, pupil, taught, told_of
+from redan.subjects.teaching import course_of, lessons_of, pupil, taught, told_of
+from redan.threats.evasion.setting import ball_of, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from redan.core.subject import Subject
     from redan.kernels.ensembles.network import Ensemble as Joined
     from redan.kernels.training.course import Batch
+    from redan.subjects.teaching import Pupil, Teachable
     from redan.threats.evasion.measured import Setting
-    from redan.threats.evasion.teaching import Pupil, Teachable
 
 _MOST = 16
 

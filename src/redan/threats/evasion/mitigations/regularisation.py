@@ -9,7 +9,7 @@ from redan.core import params as core_params
 from redan.core.catalogue import mitigation
 from redan.core.errors import UsageError
 from redan.core.probe import Spec
-from redan.threats.evasion.teaching import course_of, lessons_of, pupil, taught, told_of
+from redan.subjects.teaching import course_of, lessons_of, pupil, taught, told_of
 
 if TYPE_CHECKING:
     from redan.core.budget import Budget
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from redan.core.progress import Observer
     from redan.core.subject import Subject
     from redan.kernels.training.course import Lesson
-    from redan.threats.evasion.teaching import Pupil, Teachable
+    from redan.subjects.teaching import Pupil, Teachable
 
 _USUAL = {"input-gradient": 1.0, "spectral": 0.01, "weight-decay": 0.1, "label-smoothing": 0.2}
 """Strength of each penalty when none is given."""

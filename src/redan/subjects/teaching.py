@@ -1,4 +1,4 @@
-"""Training as mitigations do it: a copy of the model, data as tensors, a budget, and words about what was done."""
+"""Training as mitigations and recipes do it: a copy of the model, data as tensors, a budget, what to say of it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from redan.core.probe import Spec
     from redan.core.progress import Observer
     from redan.core.subject import Subject, Trainable
-    from redan.kernels.attacks.ball import Ball
     from redan.kernels.attacks.watch import Watch
     from redan.kernels.training.course import Course, Lesson, Trained
-    from redan.threats.evasion.measured import Setting
 
     class Teachable(Subject, Trainable):
         """A subject that can be trained further."""
@@ -94,14 +92,6 @@ def course_of(*, epochs: int, batch_size: int, learning_rate: float, weight_deca
             f"weight_decay={weight_decay:g}; expected positive numbers",
         )
     return Course(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, weight_decay=weight_decay)
-
-
-def ball_of(where: Setting) -> Ball:
-    """Return the ball that attacks stay in."""
-    from redan.kernels.attacks.ball import Ball, Box
-
-    low, high = where.bounds
-    return Ball(norm=where.norm, eps=where.eps, box=Box(low=low, high=high))
 
 
 def watch_of(spec: Spec, budget: Budget, observe: Observer) -> Watch:

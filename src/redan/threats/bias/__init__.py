@@ -1,0 +1,1 @@
+"""Bias: does the model treat groups of people differently?"""

@@ -1,0 +1,1 @@
+"""Poisoning: did somebody plant behaviour through the training data?"""

@@ -1,0 +1,22 @@
+"""Somebody who can add to the training data, or train the model, plants behaviour in it.
+
+A backdoor answers to a trigger and is silent otherwise, so test accuracy does not show it; flipped labels and other
+dirt make the model worse for some inputs. Rows, weights and the model's own answers are looked at.
+"""
+
+from __future__ import annotations
+
+from redan.core.catalogue import threat
+from redan.core.threat import Threat
+
+THREAT = threat(
+    Threat(
+        id="poisoning",
+        question="Did somebody plant behaviour through the training data?",
+        applies_when="outsiders can add to the training data, or train the model",
+        references=("atlas:AML.T0020", "atlas:AML.T0018", "owasp:ML02", "owasp:ML10"),
+        scales=(),
+    ),
+    module=__name__,
+    doc=__doc__,
+)

@@ -1,0 +1,1 @@
+"""Theft: how many queries does it take to copy the model?"""

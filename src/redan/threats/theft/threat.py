@@ -1,0 +1,21 @@
+"""Somebody copies the model by asking it, or takes its weights and calls them his own.
+
+What a copy costs is counted in queries; whose model it is is said by a watermark or fingerprint with a p-value.
+"""
+
+from __future__ import annotations
+
+from redan.core.catalogue import threat
+from redan.core.threat import Threat
+
+THREAT = threat(
+    Threat(
+        id="theft",
+        question="How many queries does it take to copy the model?",
+        applies_when="the weights are secret and somebody outside can ask the model",
+        references=("atlas:AML.T0024.002", "atlas:AML.T0005", "owasp:ML05"),
+        scales=(),
+    ),
+    module=__name__,
+    doc=__doc__,
+)
