@@ -40,8 +40,8 @@ def command(
 ) -> int:
     """Try mitigations on TARGET within a budget, take one by a stated rule, and measure it before and after.
 
-    Candidates are compared on held-out training rows; test rows are used once, at the end. Exit code 0 if robust
-    accuracy is better at 95 %, else 1; 3 if the budget was too small to try anything.
+    Candidates are compared on rows held out; the rows measured at the end are used once. Exit code 0 if the threat's
+    number is better at 95 %, else 1; 3 if the budget was too small to try anything.
 
     \b
     redan harden model.py:net --data digits --eps 0.1 --budget 20m
@@ -76,9 +76,10 @@ def command(
 
 def _short(report: Report) -> Report:
     """Leave before and after to a person at a terminal; the reports that are written hold the rest."""
-    from redan.threats.evasion.rules.hardening import RULE
+    from redan.runner.harden_candidates import CRAFTS
 
-    return replace(report, findings=tuple(replace(f, series=()) for f in report.findings if f.rule == RULE.id))
+    rules = {each.rule for each in CRAFTS.values()}
+    return replace(report, findings=tuple(replace(f, series=()) for f in report.findings if f.rule in rules))
 
 
 # what is measured is the threat that is hardened against

@@ -1,6 +1,7 @@
-"""Try mitigations within a budget, measure each on held-out training rows, and take one by a stated rule.
+"""Try mitigations within a budget, measure each on rows held out, and take one by a stated rule.
 
-No test row takes part in any choice: candidates train on most of the training rows and are compared on the rest.
+No row that is measured at the end takes part in any choice. Against evasion candidates are compared on training rows
+that none of them saw; where a probe needs rows that the original has not seen either, on half of the test rows.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from redan.core import catalogue
 from redan.core.budget import Budget, Limits
 from redan.core.errors import BudgetSpent, RedanError, UsageError
 from redan.core.seeds import derive
-from redan.runner.harden_candidates import DOUBTS, Candidate, Untried, candidates, yardstick
+from redan.runner.harden_candidates import Candidate, Untried, candidates, craft, yardstick
 from redan.runner.harden_measuring import Measured, doubt, latencies, measured
-from redan.runner.harden_pareto import ORIGINAL, Alternative, choose, front
+from redan.runner.harden_pareto import ORIGINAL, Alternative, choose, front, shown
 from redan.runner.run import Session
 from redan.runner.split import held_out
 from redan.runner.target import Target
@@ -67,7 +68,7 @@ class Hardened(Target):
 
     @property
     def front(self) -> tuple[Alternative, ...]:
-        """Those that no other beats in clean or robust accuracy without being worse in the other."""
+        """Those that no other beats in clean accuracy or in worth without being worse in the other."""
         return front(self.tried)
 
 
@@ -87,12 +88,17 @@ def search(net: Target, wanted: Wanted, session: Session) -> Hardened:
     if not 0 <= wanted.clean_loss <= 1:
         raise UsageError(f"the clean accuracy to give up is {wanted.clean_loss:g}; expected a fraction from 0 to 1")
     inputs, notes = held_out(net.inputs, session.seed)
+    where = craft(wanted.against).compares_on
     limited = session.budget.limits != Limits()
     chosen, untried = candidates(
         wanted.against, net.subject, inputs, wanted.params, named=wanted.mitigations, every=limited
     )
-    work = _Work(wanted=wanted, session=session, probe=yardstick(wanted.against, net.subject).name)
-    fitting, validation = _apart(inputs, session.seed)
+    work = _Work(wanted=wanted, session=session, probe=yardstick(wanted.against, net.subject, inputs).name)
+    if where == "training rows":
+        fitting, validation = _apart(inputs, session.seed)
+    else:
+        validation, inputs = _halves(inputs, session.seed)
+        fitting = replace(inputs, test=validation.test)
     seen = work.measure(net.subject, validation)
     made = [_Made(name=ORIGINAL, rule="", subject=net.subject, seen=seen, training_cpu_s=0.0, note="")]
     left_out = list(untried)
@@ -107,7 +113,7 @@ def search(net: Target, wanted: Wanted, session: Session) -> Hardened:
     return Hardened(
         subject=taken.subject,
         inputs=inputs,
-        notes=(*net.notes, *notes, *_note(taken, validation)),
+        notes=(*net.notes, *notes, *_note(taken, validation, where)),
         tried=tuple(one for one in tried if one.name not in {out.name for out in doubted}),
         taken=taken,
         untried=(*left_out, *doubted),
@@ -182,15 +188,13 @@ class _Work:
         best = choose(left, clean_loss=self.wanted.clean_loss)
         while best.name != ORIGINAL and (why := self._doubt(best.subject, validation)):
             left.remove(best)
-            doubted.append(
-                Untried(rule=best.rule, name=best.name, why=f"its {best.robust.value:.1%} is in doubt: {why}")
-            )
+            doubted.append(Untried(rule=best.rule, name=best.name, why=f"its {shown(best.worth)} is in doubt: {why}"))
             best = choose(left, clean_loss=self.wanted.clean_loss)
         return best, doubted
 
     def _doubt(self, subject: Subject, validation: Inputs) -> str:
         session = replace(self.session, budget=self.session.budget.child())
-        return doubt(DOUBTS.get(self.wanted.against, ()), subject, validation, self.wanted.params, session)
+        return doubt(craft(self.wanted.against).doubts, subject, validation, self.wanted.params, session)
 
 
 def _alternatives(made: Sequence[_Made], data: Dataset) -> list[Alternative]:
@@ -200,7 +204,7 @@ def _alternatives(made: Sequence[_Made], data: Dataset) -> list[Alternative]:
             rule=one.rule,
             subject=one.subject,
             clean=one.seen.clean,
-            robust=one.seen.robust,
+            worth=one.seen.worth,
             latency_s=latency_s,
             training_cpu_s=one.training_cpu_s,
             note=one.note,
@@ -228,9 +232,33 @@ def _apart(inputs: Inputs, seed: int) -> tuple[Inputs, Inputs]:
     return fitting, replace(inputs, test=train.rows(compared[:MOST_VALIDATION]))
 
 
-def _note(taken: Alternative, validation: Inputs) -> tuple[str, ...]:
+def _halves(inputs: Inputs, seed: int) -> tuple[Inputs, Inputs]:
+    """Return the inputs twice, each with its own half of the test rows: one to compare on, one to measure on.
+
+    Raises:
+        UsageError: too few test rows.
+    """
+    test = inputs.role("test")
+    first = [derive(seed, "harden", int(index)) & 1 == 0 for index in test.indices]
+    compared = [i for i, chosen in enumerate(first) if chosen]
+    measured = [i for i, chosen in enumerate(first) if not chosen]
+    if min(len(compared), len(measured)) < FEWEST_VALIDATION:
+        raise UsageError(
+            f"{len(test)} test rows leave {len(compared)} to compare on and {len(measured)} to measure on; expected at "
+            f"least {FEWEST_VALIDATION} of each",
+            hint="give more test data",
+        )
+    return replace(inputs, test=test.rows(compared)), replace(inputs, test=test.rows(measured))
+
+
+def _note(taken: Alternative, validation: Inputs, where: str) -> tuple[str, ...]:
     n = len(validation.role("test"))
-    told = f"candidates were compared on {n} training rows that none of them was trained on"
-    flattered = "; the model as it was may have been trained on them, which can only flatter it"
+    if where == "training rows":
+        told = (
+            f"candidates were compared on {n} training rows that none of them was trained on; the model as it was may "
+            "have been trained on them, which can only flatter it"
+        )
+    else:
+        told = f"candidates were compared on {n} test rows that are not among those measured at the end"
     nothing = ("nothing that was tried is better than the model as it was",) if taken.name == ORIGINAL else ()
-    return (told + flattered, *nothing)
+    return (told, *nothing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from redan.core import catalogue
 from redan.core.errors import UnknownName, UsageError
@@ -18,11 +18,51 @@ if TYPE_CHECKING:
     from redan.core.subject import Subject
 
 CHEAPEST_FIRST: tuple[str, ...] = get_args(Cost)
-YARDSTICKS: dict[str, tuple[str, ...]] = {"evasion": ("cascade", "trees", "hopskipjump", "text-characters")}
-"""Probes that measure what a mitigation of a threat is worth; the first that the subject allows."""
 
-DOUBTS: dict[str, tuple[str, ...]] = {"evasion": ("gradient-masking",)}
-"""Probes that say whether the number after hardening can be believed; run once on the subject that was taken."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Craft:
+    """How hardening against one threat is judged.
+
+    Attributes:
+        rule: identifier of the rule that its findings have.
+        yardsticks: probes that measure what a mitigation is worth by the first quantity of their finding; the first
+            probe that subject and data allow.
+        doubts: probes that say whether the number after hardening can be believed.
+        compares_on: where the rows come from that candidates are compared on: left out of the training rows, or half
+            of the test rows, whose other half is then measured at the end, where a probe needs rows that no candidate
+            and not the original has seen.
+    """
+
+    rule: str
+    yardsticks: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    compares_on: Literal["training rows", "test rows"] = "test rows"
+
+
+CRAFTS: dict[str, Craft] = {
+    "evasion": Craft(
+        rule="RDN-EVA-100",
+        yardsticks=("cascade", "trees", "hopskipjump", "text-characters"),
+        doubts=("gradient-masking",),
+        compares_on="training rows",
+    ),
+    "privacy": Craft(rule="RDN-PRI-100", yardsticks=("rmia", "loss-threshold", "label-only")),
+    "poisoning": Craft(rule="RDN-POI-100", yardsticks=("trigger-success", "trigger-inversion")),
+    "theft": Craft(rule="RDN-THE-100", yardsticks=("knockoff",)),
+    "bias": Craft(rule="RDN-BIA-100", yardsticks=("group-rates",)),
+}
+
+
+def craft(against: str) -> Craft:
+    """Return how hardening against a threat is judged.
+
+    Raises:
+        UsageError: nothing hardens against it.
+    """
+    if against not in CRAFTS:
+        raise UsageError(f"nothing hardens against {against!r} yet", hint=f"known: {', '.join(CRAFTS)}")
+    return CRAFTS[against]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +123,27 @@ def candidates(
     return tuple(tried), tuple(untried)
 
 
-def yardstick(against: str, subject: Subject) -> Entry:
+def yardstick(against: str, subject: Subject, inputs: Inputs) -> Entry:
     """Return the probe that a subject is measured with before and after.
 
     Raises:
         UsageError: none fits.
     """
-    for name in YARDSTICKS.get(against, ()):
+    told = []
+    for name in _yardsticks(against):
         entry = catalogue.entry("probe", name)
-        if not unsuited(subject, entry.needs) and all(need in subject.capabilities for need in entry.needs):
+        why = _unfit(entry, subject, inputs)
+        if not why:
             return entry
-    raise UsageError(f"no probe of {against} can measure what hardening {subject.ref.name!r} brings")
+        told.append(f"{name} {why}")
+    raise UsageError(
+        f"no probe of {against} can measure what hardening {subject.ref.name!r} brings: {'; '.join(told)}",
+    )
+
+
+def _yardsticks(against: str) -> list[str]:
+    known = {e.name for e in catalogue.entries("probe")}
+    return [name for name in craft(against).yardsticks if name in known]
 
 
 def _chosen(against: str, named: Sequence[str]) -> list[Entry]:
@@ -113,7 +163,7 @@ def _chosen(against: str, named: Sequence[str]) -> list[Entry]:
 def _known(params: Mapping[str, Any], against: str) -> None:
     """Refuse a parameter that neither a mitigation of the threat nor the probe that measures it has."""
     entries = [e for e in catalogue.entries("mitigation") if e.threat == against]
-    probes = [catalogue.entry("probe", name) for name in YARDSTICKS.get(against, ())]
+    probes = [catalogue.entry("probe", name) for name in _yardsticks(against)]
     known = {name for entry in (*entries, *probes) for name in entry.params}
     for name in params:
         if name not in known:

@@ -48,7 +48,7 @@ def harden_configured(
     with released(subject):
         if save is not None:
             check_place(save, subject)
-        wanted = replace(wanted, params=_params(config))
+        wanted = replace(wanted, params=_params(config, wanted.against))
         asked = {
             "against": wanted.against,
             "mitigations": wanted.mitigations,
@@ -71,8 +71,10 @@ def _named(config: Config, save: Path | None) -> dict[str, str]:
     return {**told, "weights": str(save)}
 
 
-def _params(config: Config) -> dict[str, Any]:
-    """Return the norm in force, the radius where somebody chose one, and the further parameters."""
+def _params(config: Config, against: str) -> dict[str, Any]:
+    """Return the further parameters, and against evasion the norm in force and the radius where somebody chose one."""
     attack = config.settings.attack
+    if against != "evasion":
+        return dict(attack.params)
     chosen = {} if attack.eps is None else {"eps": attack.eps}
     return {"norm": attack.norm, **chosen, **attack.params}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from redan.core import catalogue
 from redan.core.errors import BudgetSpent, SubjectFailed
-from redan.core.finding import Quantity, Severity
-from redan.kernels.statistics import median_interval
+from redan.core.finding import Finding, Quantity, Severity
+from redan.kernels.statistics import median_interval, wilson
+from redan.runner.harden_pareto import signed
 from redan.runner.plan import Choice, plan
 from redan.runner.run import Session, run
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from redan.core.inputs import Inputs
+    from redan.core.inputs import Dataset, Inputs
     from redan.core.report import Report
     from redan.core.subject import Subject
 
@@ -34,19 +35,19 @@ class Measured:
 
     Attributes:
         report: everything.
-        clean: accuracy without attack.
-        robust: accuracy under it.
-        kept: (n,) bool, rows that withstood.
-        right: (n,) bool, rows that are right without attack.
+        clean: accuracy on the test rows as they are.
+        worth: the first quantity of the finding; of several findings that of the worst.
+        finding: where it comes from.
+        kept: (n,) bool, rows that withstood; None where the probe says nothing row by row.
         partial: why the measurement was cut short, else empty.
         doubt: what another probe says against the number, else empty.
     """
 
     report: Report
     clean: Quantity
-    robust: Quantity
-    kept: NDArray[np.bool_]
-    right: NDArray[np.bool_]
+    worth: Quantity
+    finding: Finding
+    kept: NDArray[np.bool_] | None
     partial: str
     doubt: str
 
@@ -74,28 +75,46 @@ def measured(
         BudgetSpent: before the probe had anything to say.
         SubjectFailed: the probe failed.
     """
-    import numpy as np
-
     entry = catalogue.entry("probe", probe)
     known = {name for one in (probe, *doubting) for name in catalogue.entry("probe", one).params}
     choice = Choice(probes=(probe, *doubting), params={name: value for name, value in params.items() if name in known})
     asked = {"probes": choice.probes, "params": dict(choice.params)}
     report = run(plan([subject], inputs, choice), inputs, subject.ref, session, asked=asked)
     ran = report.probes[0]
-    found = next((f for f in report.findings if f.rule == entry.id), None)
+    mine = [f for f in report.findings if f.rule == entry.id and f.quantities]
+    found = min(mine, key=lambda f: signed(f.quantities[0]), default=None)
     if found is None and ran.outcome == "partial":
         raise BudgetSpent(f"{subject.ref.name!r} could not be measured: {ran.why}", hint="give a larger --budget")
     if found is None:
         raise SubjectFailed(f"{probe} could not measure {subject.ref.name!r}: {ran.why or ran.outcome}")
     return Measured(
         report=report,
-        clean=report.quantity("clean_accuracy", rule=entry.id),
-        robust=report.quantity("robust_accuracy", rule=entry.id),
-        kept=~np.asarray(report.evidence("success", rule=entry.id), bool),
-        right=np.asarray(report.evidence("distance", rule=entry.id), float) > 0,
+        clean=found.quantity("clean_accuracy") or _accuracy(subject, inputs.role("test")),
+        worth=found.quantities[0],
+        finding=found,
+        kept=_kept(report, found),
         partial="" if ran.outcome == "ran" else ran.why or ran.outcome,
         doubt=_doubt(report, besides=entry.id),
     )
+
+
+def _accuracy(subject: Any, data: Dataset) -> Quantity:
+    n = len(data)
+    right = sum(
+        int((subject.labels(data.x[i : i + MOST_ROWS]) == data.y[i : i + MOST_ROWS]).sum())
+        for i in range(0, n, MOST_ROWS)
+    )
+    low, high = wilson(right, n)
+    value = right / n if n else 0.0
+    return Quantity(name="clean_accuracy", value=value, unit="fraction", n=n, low=low, high=high, better="higher")
+
+
+def _kept(report: Report, found: Finding) -> NDArray[np.bool_] | None:
+    import numpy as np
+
+    if found.blob("success") is None or found.quantities[0].name != "robust_accuracy":
+        return None
+    return ~np.asarray(report.evidence("success", rule=found.rule), bool)
 
 
 def doubt(

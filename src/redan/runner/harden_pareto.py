@@ -22,8 +22,8 @@ class Alternative:
         name: the mitigation's name, or `ORIGINAL`.
         rule: the mitigation's identifier, empty for the original.
         subject: the subject itself.
-        clean: clean accuracy on the validation rows.
-        robust: robust accuracy on the validation rows.
+        clean: accuracy on the rows that candidates are compared on.
+        worth: what the probe of the threat measures there; it says itself which way is better.
         latency_s: CPU seconds a row.
         training_cpu_s: CPU seconds that making it took.
         note: what was done, one line.
@@ -33,24 +33,29 @@ class Alternative:
     rule: str
     subject: Subject
     clean: Quantity
-    robust: Quantity
+    worth: Quantity
     latency_s: Quantity
     training_cpu_s: float
     note: str
 
 
 def front(found: Sequence[Alternative]) -> tuple[Alternative, ...]:
-    """Return those that no other beats in clean or robust accuracy without being worse in the other."""
+    """Return those that no other beats in clean accuracy or in worth without being worse in the other."""
     return tuple(one for one in found if not any(_beats(other, one) for other in found))
 
 
 def _beats(one: Alternative, other: Alternative) -> bool:
-    a, b = (one.clean.value, one.robust.value), (other.clean.value, other.robust.value)
+    a, b = (one.clean.value, signed(one.worth)), (other.clean.value, signed(other.worth))
     return a != b and a[0] >= b[0] and a[1] >= b[1]
 
 
+def signed(worth: Quantity) -> float:
+    """Return the value so that more is better."""
+    return -worth.value if worth.better == "lower" else worth.value
+
+
 def choose(found: Sequence[Alternative], *, clean_loss: float) -> Alternative:
-    """Take the highest robust accuracy among those that give up at most so much clean accuracy.
+    """Take the best worth among those that give up at most so much clean accuracy.
 
     Between equals the higher clean accuracy wins, then the lower training cost. The original, which comes first, is
     among them: it is taken when nothing is better.
@@ -61,12 +66,18 @@ def choose(found: Sequence[Alternative], *, clean_loss: float) -> Alternative:
     """
     floor = found[0].clean.value - clean_loss - 1e-12
     allowed = [one for one in front(found) if one.clean.value >= floor]
-    return max(allowed, key=lambda one: (one.robust.value, one.clean.value, -one.training_cpu_s))
+    return max(allowed, key=lambda one: (signed(one.worth), one.clean.value, -one.training_cpu_s))
 
 
-def rule_in_words(clean_loss: float) -> str:
+def rule_in_words(clean_loss: float, worth: Quantity) -> str:
     """Say how `choose` chooses."""
+    best = f"the {'lowest' if worth.better == 'lower' else 'highest'} {worth.name.replace('_', ' ')}"
     return (
-        f"taken is the highest robust accuracy on the validation rows among those on the front that give up at most "
+        f"taken is {best} on the rows that candidates are compared on, among those on the front that give up at most "
         f"{100 * clean_loss:g} points of clean accuracy"
     )
+
+
+def shown(worth: Quantity) -> str:
+    """Write a value as people read its unit."""
+    return f"{100 * worth.value:.1f} %" if worth.unit == "fraction" else f"{worth.value:.3f}"

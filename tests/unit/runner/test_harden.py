@@ -155,7 +155,7 @@ def test_a_better_subject_is_taken_and_the_given_one_stays() -> None:
     found = searched()
     assert net.subject.ref.digest == digest
     assert [one.name for one in found.tried] == [ORIGINAL, "adversarial-training"]
-    assert found.taken.robust.value > found.tried[0].robust.value + 0.2
+    assert found.taken.worth.value > found.tried[0].worth.value + 0.2
     assert found.subject is found.taken.subject
     assert digest in found.subject.ref.lineage
     assert found.taken.training_cpu_s > 0
@@ -165,7 +165,7 @@ def test_a_better_subject_is_taken_and_the_given_one_stays() -> None:
 def test_the_same_seed_gives_the_same_subject() -> None:
     again = search(target(), WANTED, session())
     assert again.subject.ref.digest == searched().subject.ref.digest
-    assert [(a.clean, a.robust) for a in again.tried] == [(a.clean, a.robust) for a in searched().tried]
+    assert [(a.clean, a.worth) for a in again.tried] == [(a.clean, a.worth) for a in searched().tried]
 
 
 def test_candidates_see_neither_test_rows_nor_the_rows_that_compare_them(register: Register) -> None:
@@ -177,7 +177,7 @@ def test_candidates_see_neither_test_rows_nor_the_rows_that_compare_them(registe
     assert found.tried[0].clean.n + len(fitted) == 600
     other = replace(target(), inputs=replace(target().inputs, test=data(1200, 1300)))
     again = search(other, replace(WANTED, mitigations=("spy",)), session())
-    assert [a.robust for a in again.tried] == [a.robust for a in found.tried], "test rows change no choice"
+    assert [a.worth for a in again.tried] == [a.worth for a in found.tried], "test rows change no choice"
 
 
 def test_what_cannot_be_finished_is_named_with_its_reason(register: Register) -> None:
@@ -237,7 +237,7 @@ def alternative(name: str, clean: float, robust: float, cost: float = 1.0) -> Al
 
     subject = target().subject
     return Alternative(
-        name=name, rule="", subject=subject, clean=rate(clean), robust=rate(robust), latency_s=rate(0.1),
+        name=name, rule="", subject=subject, clean=rate(clean), worth=rate(robust), latency_s=rate(0.1),
         training_cpu_s=cost, note="",
     )  # fmt: skip
 
@@ -292,7 +292,7 @@ def test_no_gain_fails_the_gate(register: Register) -> None:
 def test_a_gain_that_is_in_doubt_or_cut_short_is_no_gain() -> None:
     net = target()
     seen = measured("cascade", net.subject, net.inputs, QUICK, session())
-    gain = Compared(before=replace(seen, robust=replace(seen.robust, value=0.0)), after=seen, p_value=0.001)
+    gain = Compared(before=replace(seen, worth=replace(seen.worth, value=0.0)), after=seen, p_value=0.001)
     assert gain.better
     assert not replace(gain, p_value=0.2).better
     assert not replace(gain, after=replace(seen, doubt="gradients are masked")).better

@@ -61,7 +61,7 @@ def test_a_rounding_that_hides_its_gradient_is_passed_over_for_training_that_hol
     (out,) = [one for one in found.untried if one.name == "bit-depth"]
     assert "in doubt: Masked gradients" in out.why
     # it would have won by the number that attacks without repair report
-    assert float(out.why.split("%")[0].removeprefix("its ")) / 100 > found.taken.robust.value
+    assert float(out.why.split("%")[0].removeprefix("its ")) / 100 > found.taken.worth.value
     assert "bit-depth" not in {one.name for one in found.tried}
 
 

@@ -1,0 +1,1 @@
+"""Kinds of findings of bias that no probe of its own makes."""

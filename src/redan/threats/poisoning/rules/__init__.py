@@ -1,0 +1,1 @@
+"""Kinds of findings of poisoning that no probe of its own makes."""

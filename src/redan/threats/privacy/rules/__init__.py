@@ -1,0 +1,1 @@
+"""Kinds of findings of privacy that no probe of its own makes."""

@@ -1,0 +1,1 @@
+"""Kinds of findings of theft that no probe of its own makes."""
