@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 from redan.core.errors import MissingDependency, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _TOLERANCE = 1e-3
 _MOST_NOISE = 1e7
 _LEAST_NOISE = 1e-2
+_WHOLE_ORDERS = (*range(2, 64), 128, 256, 512, 1024)
+_ORDERS = (*(1.5 + i / 10 for i in range(95)), *range(11, 64), 128, 256, 512, 1024)
+"""Orders of Rényi moments; any choice gives a bound. Those nearer to 1 have series that do not converge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +109,7 @@ def epsilon_of(phases: Sequence[Phase], delta: float) -> Epsilon:
 def noise_for(epsilon: float, sampling_rate: float, steps: int, delta: float) -> float:
     """Return a noise multiplier whose ε by privacy loss distributions is at most the one asked for.
 
-    It is at most 0.1 % above the least such multiplier, never below.
+    The ε that it gives lies within 0.1 % below the target, never above.
 
     Raises:
         UsageError: a value outside its range, or no noise multiplier up to 10 million suffices.
@@ -124,12 +127,13 @@ def noise_for(epsilon: float, sampling_rate: float, steps: int, delta: float) ->
         return _by_pld(library, _event(library, (phase,)), delta)
 
     enough = _first_enough(library, epsilon, sampling_rate, steps, delta)
-    if cost(enough) > epsilon:  # rounding of the distributions at a very small ε
+    reached = cost(enough)
+    if reached > epsilon:  # rounding of the distributions at a very small ε
         raise UsageError(
             f"no noise multiplier up to {enough:g} was shown to give ε = {epsilon:g} at δ = {delta:g}",
             hint="ask for a larger ε or take fewer steps",
         )
-    return _tightened(cost, enough, epsilon)
+    return _tightened(cost, enough, reached, epsilon)
 
 
 def _first_enough(library: Any, epsilon: float, sampling_rate: float, steps: int, delta: float) -> float:
@@ -138,18 +142,25 @@ def _first_enough(library: Any, epsilon: float, sampling_rate: float, steps: int
     while high - low > 0.05:
         middle = (low + high) / 2
         phase = Phase(noise_multiplier=math.exp(middle), sampling_rate=sampling_rate, steps=steps)
-        low, high = (low, middle) if _by_rdp(library, _event(library, (phase,)), delta) <= epsilon else (middle, high)
+        found = _by_rdp(library, _event(library, (phase,)), delta, _WHOLE_ORDERS)
+        low, high = (low, middle) if found <= epsilon else (middle, high)
     return math.exp(high)
 
 
-def _tightened(cost: Any, enough: float, epsilon: float) -> float:
-    step, too_little = 1.1, enough / 1.1
-    while too_little > _LEAST_NOISE and cost(too_little) <= epsilon:
-        enough, step = too_little, step * 1.1
-        too_little = enough / step
-    while enough / too_little > 1 + _TOLERANCE:
-        middle = math.sqrt(enough * too_little)
-        enough, too_little = (middle, too_little) if cost(middle) <= epsilon else (enough, middle)
+def _tightened(cost: Callable[[float], float], enough: float, reached: float, epsilon: float) -> float:
+    """Lower a multiplier that reaches less than the target, by false position in log ε over log σ."""
+    aim, too_little, over = epsilon * (1 - _TOLERANCE / 2), 0.0, math.inf
+    while reached < epsilon * (1 - _TOLERANCE) and enough > too_little * (1 + _TOLERANCE / 10):
+        if too_little:
+            share = math.log(aim / reached) / math.log(over / reached)
+            guess = enough * (too_little / enough) ** min(max(share, 0.05), 0.95)
+        else:
+            guess = enough * reached / aim  # ε falls at least like 1/σ, so this is near, and on either side
+        found = cost(guess)
+        if found <= epsilon:
+            enough, reached = guess, found
+        else:
+            too_little, over = guess, found
     return enough
 
 
@@ -181,5 +192,5 @@ def _by_pld(library: Any, event: Any, delta: float) -> float:
     return float(library.pld.PLDAccountant().compose(event).get_epsilon(delta))
 
 
-def _by_rdp(library: Any, event: Any, delta: float) -> float:
-    return float(library.rdp.RdpAccountant().compose(event).get_epsilon(delta))
+def _by_rdp(library: Any, event: Any, delta: float, orders: Sequence[float] = _ORDERS) -> float:
+    return float(library.rdp.RdpAccountant(orders).compose(event).get_epsilon(delta))

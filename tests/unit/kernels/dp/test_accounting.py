@@ -23,7 +23,6 @@ def gaussian_delta(epsilon: float, noise_multiplier: float) -> float:
 @pytest.mark.parametrize(
     ("noise_multiplier", "sampling_rate", "steps", "delta", "pld", "rdp"),
     [
-        (1.0, 0.01, 10_000, 1e-5, 6.188, 6.713),
         (0.8, 1e-3, 100_000, 1e-6, 2.915, 3.188),
         (10.0, 1.0, 100, 1e-5, 4.377, 4.729),
         (3.0, 0.1, 10, 1e-5, 0.444, 0.507),
@@ -73,7 +72,7 @@ def test_no_step_costs_nothing() -> None:
     assert epsilon(1.0, 0.1, 0, 1e-5) == Epsilon(pld=0.0, rdp=0.0, delta=1e-5)
 
 
-@pytest.mark.parametrize(("target", "sampling_rate", "steps"), [(1.0, 0.01, 300), (3.0, 1.0, 20), (8.0, 0.05, 100)])
+@pytest.mark.parametrize(("target", "sampling_rate", "steps"), [(1.0, 0.01, 100), (3.0, 1.0, 20), (8.0, 0.05, 40)])
 def test_calibrated_noise_keeps_the_target_and_a_little_less_would_not(
     target: float, sampling_rate: float, steps: int
 ) -> None:
