@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,8 @@ def subject(
     trust: bool = False,
     constraints: Mapping[str, Any] | None = None,
     recipe: Any = None,
+    sensitive: Sequence[str] = (),
+    aside: Sequence[str] = (),
 ) -> Target:
     """Make something measurable.
 
@@ -72,6 +75,9 @@ def subject(
         trust: load a file that is not judged safe, in a sandbox, for labels and scores only.
         constraints: what may change in a row of a table, as ``[constraints]`` of redan.toml has it.
         recipe: function that trains such a model, called as ``fit(x, y, seed)``, or ``MODULE.py:FUNCTION``.
+        sensitive: columns that describe people; those of words are no inputs of the model. Arrays come with theirs as
+            ``(x, y, {column: values})``, and all of these count when none is named.
+        aside: columns that the model is not given.
 
     Raises:
         UsageError: a constraint that names no column or contradicts another.
@@ -82,7 +88,9 @@ def subject(
     from redan.subjects.options import Known, Options
     from redan.subjects.recipes import own_recipe
 
-    test = dataset(data, limit=limit, offset=offset)
+    load = partial(dataset, sensitive=tuple(sensitive), aside=tuple(aside))
+    test = load(data, limit=limit, offset=offset)
+    named = tuple(sensitive) or (tuple(test.groups) if test is not None else ())
     rules = _rules(constraints, test)
     known = Known(
         name=name,
@@ -94,7 +102,10 @@ def subject(
     sample = None if test is None else test.x[:SAMPLE_ROWS]
     opened = open_subject(model, kind=kind, weights=str(weights), trust=trust, sample=sample, **known)
     own = None if recipe is None else own_recipe(recipe, Options(**known))
-    return _fitted(opened, Inputs(test=test, train=dataset(train), constraints=rules, recipe=own))
+    return _fitted(
+        opened,
+        Inputs(test=test, train=load(train), sensitive=named, constraints=rules, recipe=own),
+    )
 
 
 def attack(

@@ -84,7 +84,10 @@ class Data:
     label: str = field(default="", metadata=_help("Name of the label column in tables; the last when empty."))
     limit: int = field(default=0, metadata=_help("Most rows to use; 0 means all."))
     offset: int = field(default=0, metadata=_help("Rows to skip first."))
-    sensitive: tuple[str, ...] = field(default=(), metadata=_help("Columns that describe people."))
+    sensitive: tuple[str, ...] = field(
+        default=(), metadata=_help("Columns that describe people; those of words are no inputs of the model.")
+    )
+    aside: tuple[str, ...] = field(default=(), metadata=_help("Columns that the model is not given."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

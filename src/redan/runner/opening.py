@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,24 @@ SAMPLE_ROWS = 64
 """Rows shown to a model to learn what its answers are; fewer cannot tell a single logit from a probability."""
 
 
-def dataset(data: Any, *, limit: int = 0, offset: int = 0, label: str = "") -> Dataset | None:
-    """Load a data role from arrays, a torch Dataset, a built-in name or a path; None and Dataset stay as they are."""
-    if data is None or isinstance(data, Dataset):
+def dataset(
+    data: Any,
+    *,
+    limit: int = 0,
+    offset: int = 0,
+    label: str = "",
+    sensitive: tuple[str, ...] = (),
+    aside: tuple[str, ...] = (),
+) -> Dataset | None:
+    """Load a data role from arrays, a torch Dataset, a built-in name or a path; None stays None.
+
+    A `Dataset` stays as it is unless columns of it are named that describe people or that the model is not given.
+    """
+    if data is None or (isinstance(data, Dataset) and not (sensitive or aside)):
         return data
     from redan.subjects.data import load_dataset
 
-    return load_dataset(data, limit=limit or None, offset=offset, label=label)
+    return load_dataset(data, limit=limit or None, offset=offset, label=label, sensitive=sensitive, aside=aside)
 
 
 def inputs_of(config: Config, *, most: int = 0) -> Inputs:
@@ -38,8 +50,9 @@ def inputs_of(config: Config, *, most: int = 0) -> Inputs:
     """
     data = config.settings.data
     limit = min(filter(None, (data.limit, most)), default=0)
-    test = dataset(_place(config, data.test), limit=limit, offset=data.offset, label=data.label)
-    train = dataset(_place(config, data.train), label=data.label)
+    load = partial(dataset, label=data.label, sensitive=data.sensitive, aside=data.aside)
+    test = load(_place(config, data.test), limit=limit, offset=data.offset)
+    train = load(_place(config, data.train))
     rules = config.settings.constraints
     check_rules(rules, test)
     return Inputs(

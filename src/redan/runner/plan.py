@@ -139,7 +139,7 @@ def _fit(entry: Entry, subjects: Sequence[Subject], inputs: Inputs) -> tuple[Sub
         if lacking:
             why = f"needs {', '.join(lacking)}, which {subject.ref.name} ({subject.ref.kind}) does not offer"
             continue
-        absent = [role for role in entry.data if getattr(inputs, role) is None]
+        absent = [role for role in entry.data if getattr(inputs, role) in (None, ())]
         if absent:
             return None, f"needs {' and '.join(absent)} data, which was not given"
         return subject, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from redan.core.errors import ShapeMismatch, UsageError
 from redan.subjects.data.checks import check_lengths
+from redan.subjects.data.groups import EVERYTHING, Described, check_groups
 from redan.subjects.data.source import Rows, Source
 from redan.subjects.data.texts import as_texts
 
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
     from redan.core.inputs import Dataset
 
 
-def from_pair(x: Any, y: Any, name: str) -> Source:
-    """Take inputs and labels that lie in memory: numpy, torch, pandas, lists.
+def from_pair(
+    x: Any, y: Any, name: str, groups: Mapping[str, Any] | None = None, described: Described = EVERYTHING
+) -> Source:
+    """Take inputs and labels that lie in memory, numpy, torch, pandas, lists, and perhaps groups by column.
 
     Raises:
         ShapeMismatch: not of one length, or rows of different shapes.
     """
+    x, own = _without_words(x, described)
     inputs, labels = as_array(x, "inputs"), as_array(y, "labels")
     if inputs.ndim == 0 or labels.ndim == 0:
         raise ShapeMismatch(f"{name!r} is a single value; expected arrays (x, y)")
@@ -37,7 +42,17 @@ def from_pair(x: Any, y: Any, name: str) -> Source:
         label_values=labels,
         sha256=digest_of(inputs, labels),
         columns=columns,
+        groups=check_groups({**own, **(groups or {})}, len(inputs), name),
     )
+
+
+def _without_words(x: Any, described: Described) -> tuple[Any, dict[str, Any]]:
+    """Take sensitive columns of words, and what is set aside, out of a data frame."""
+    names = [str(column) for column in getattr(x, "columns", ())]
+    own = {name: x[name].to_numpy() for name in described.sensitive if name in names}
+    words = [name for name, values in own.items() if values.dtype.kind not in "biuf"]
+    out = [name for name in names if name in (*words, *described.aside)]
+    return (x.drop(columns=out) if out else x), own
 
 
 def from_dataset(data: Dataset) -> Source:
@@ -51,6 +66,7 @@ def from_dataset(data: Dataset) -> Source:
         columns=data.columns,
         classes=data.classes,
         bounds=data.bounds,
+        groups=data.groups,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from redan.core.errors import UnknownName, Unreadable
 from redan.subjects.data.checks import check_lengths
+from redan.subjects.data.groups import Described, check_groups
 from redan.subjects.data.source import Rows, Source, Split
 from redan.subjects.digests import of_file, uri
 
@@ -21,8 +23,8 @@ _INPUTS = ("x", "X", "data", "inputs", "images", "features")
 _LABELS = ("y", "Y", "labels", "label", "targets", "target")
 
 
-def from_npz(path: Path, split: Split | None, label: str) -> Source:
-    """Read ``x`` and ``y`` (or ``x_test``, ``y_test`` …) from an ``.npz`` file.
+def from_npz(path: Path, split: Split | None, label: str, described: Described) -> Source:
+    """Read ``x`` and ``y`` (or ``x_test``, ``y_test`` …), and sensitive columns by name, from an ``.npz`` file.
 
     Raises:
         Unreadable: no archive of arrays, or one that holds pickled objects.
@@ -37,9 +39,11 @@ def from_npz(path: Path, split: Split | None, label: str) -> Source:
             x = archive[_find(names, _INPUTS, endings, path, "inputs")]
             wanted = (label,) if label else _LABELS
             y = archive[_find(names, wanted, ("",) if label else endings, path, "labels")]
+            groups = {name: archive[_find(names, (name,), endings, path, name)] for name in described.sensitive}
     except (ValueError, OSError, BadZipFile, EOFError) as err:
         raise _refusal(path, err) from err
-    return _pair(x, y, path, sha256)
+    source = _pair(x, y, path, sha256)
+    return replace(source, groups=check_groups(groups, source.n, path.name))
 
 
 def from_npy(x_path: Path, y_path: Path) -> Source:

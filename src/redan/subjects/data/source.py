@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Source:
         columns: names of the columns of a table.
         classes: class names that the format itself knows.
         bounds: lowest and highest legal value.
+        groups: (n,) texts of each column that describes people.
     """
 
     name: str
@@ -51,3 +52,4 @@ class Source:
     columns: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     bounds: tuple[float, float] | None = None
+    groups: Mapping[str, NDArray[Any]] = field(default_factory=dict)

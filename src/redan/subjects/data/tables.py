@@ -6,6 +6,8 @@ One column is the label; the others are numbers, or one of them is the text.
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redan.core.errors import ShapeMismatch, UnknownName, Unreadable
+from redan.subjects.data.groups import Described, words_of
 from redan.subjects.data.source import Rows, Source
 from redan.subjects.data.texts import text_column, text_source
 from redan.subjects.digests import of_file, uri
@@ -20,10 +23,11 @@ from redan.subjects.digests import of_file, uri
 _MISSING = ("", "na", "nan", "null", "none", "?")
 
 
-def from_csv(path: Path, label: str, *, delimiter: str = ",") -> Source:
+def from_csv(path: Path, label: str, described: Described, *, delimiter: str = ",") -> Source:
     """Read a text table: numbers, or texts where the only column beside the label, or one named so, holds words.
 
-    The first line is a header when it holds a cell that is no number and the second line's is.
+    The first line is a header when it holds a cell that is no number and the second line's is. Sensitive columns of
+    words are groups and no inputs; those of numbers are both, unless they are set aside.
 
     Raises:
         Unreadable: no UTF-8 text table.
@@ -43,6 +47,16 @@ def from_csv(path: Path, label: str, *, delimiter: str = ",") -> Source:
         if len(line) != len(columns):
             raise ShapeMismatch(f"row {number} of {path.name!r} has {len(line)} cells; expected {len(columns)}")
     cells = [[line[i] for line in body] for i in range(len(columns))]
+    described.among(columns, path.name)
+    groups = {name: words_of(np.array(cells[columns.index(name)], np.str_)) for name in described.sensitive}
+    words = {name for name in groups if not all(map(_is_number, cells[columns.index(name)]))}
+    kept = [i for i, name in enumerate(columns) if name not in words and name not in described.aside]
+    columns, cells = [columns[i] for i in kept], [cells[i] for i in kept]
+    described.spares(label or columns[-1] if columns else label, path.name)
+    return replace(_from_cells(path, sha256, label, columns, cells), groups=groups)
+
+
+def _from_cells(path: Path, sha256: str, label: str, columns: list[str], cells: list[list[str]]) -> Source:
     places = text_column(columns, label)
     if places is not None and not all(map(_is_number, cells[places[0]])):
         return text_source(path.name, sha256, cells[places[0]], _raw_labels(cells[places[1]]))
@@ -52,8 +66,8 @@ def from_csv(path: Path, label: str, *, delimiter: str = ",") -> Source:
     return _table(path, sha256, x, _raw_labels(cells[place]), tuple(columns[i] for i in features))
 
 
-def from_parquet(path: Path, label: str) -> Source:
-    """Read a Parquet table.
+def from_parquet(path: Path, label: str, described: Described) -> Source:
+    """Read a Parquet table; sensitive columns as in a text table.
 
     Raises:
         Unreadable: no Parquet table.
@@ -71,19 +85,36 @@ def from_parquet(path: Path, label: str) -> Source:
     columns = [str(name) for name in table.column_names]
     if not columns:
         raise Unreadable(f"{uri(path)!r} has no columns")
+    described.among(columns, path.name)
+    arrays = [table.column(i).to_numpy() for i in range(len(columns))]
+    groups = {name: words_of(arrays[columns.index(name)]) for name in described.sensitive}
+    kept = [i for i in range(len(columns)) if _is_kept(columns[i], arrays[i], described)]
+    columns, arrays = [columns[i] for i in kept], [arrays[i] for i in kept]
+    described.spares(label or columns[-1] if columns else label, path.name)
     place = _label(columns, label, path)
     features = [i for i in range(len(columns)) if i != place]
-    arrays = [table.column(i).to_numpy() for i in range(len(columns))]
     for i in features:
         if arrays[i].dtype.kind not in "biuf":
-            raise _no_numbers(columns[i], path, f"of type {table.schema.field(i).type}")
+            raise _no_numbers(columns[i], path, f"of type {table.schema.field(columns[i]).type}")
     x = np.column_stack([arrays[i].astype(np.float64) for i in features]) if features else np.zeros((len(table), 0))
     labels = arrays[place]
     texts = labels.astype(str) if labels.dtype == object else labels
-    return _table(path, sha256, x, texts, tuple(columns[i] for i in features))
+    return _table(path, sha256, x, texts, tuple(columns[i] for i in features), groups)
 
 
-def _table(path: Path, sha256: str, x: NDArray[Any], y: NDArray[Any], columns: tuple[str, ...]) -> Source:
+def _is_kept(column: str, values: NDArray[Any], described: Described) -> bool:
+    numbers = values.dtype.kind in "biuf"
+    return column not in described.aside and (numbers or column not in described.sensitive)
+
+
+def _table(
+    path: Path,
+    sha256: str,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    columns: tuple[str, ...],
+    groups: Mapping[str, NDArray[Any]] | None = None,
+) -> Source:
     if not columns:
         raise ShapeMismatch(f"{path.name!r} has a label column and no features")
     return Source(
@@ -93,6 +124,7 @@ def _table(path: Path, sha256: str, x: NDArray[Any], y: NDArray[Any], columns: t
         label_values=y,
         sha256=sha256,
         columns=columns,
+        groups=groups or {},
     )
 
 
@@ -117,6 +149,8 @@ def _is_number(cell: str) -> bool:
 
 
 def _label(columns: list[str], wanted: str, path: Path) -> int:
+    if not columns:
+        raise ShapeMismatch(f"no column of {path.name!r} is left beside those that are sensitive or set aside")
     if not wanted:
         return len(columns) - 1
     if wanted not in columns:
