@@ -1,0 +1,1 @@
+"""Probes for poisoning: one technique a file."""
