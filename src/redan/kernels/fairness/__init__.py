@@ -1,0 +1,1 @@
+"""How groups of people fare under a model: counts, rates, their differences, intervals and tests."""
