@@ -58,6 +58,8 @@ QUICK: dict[str, Any] = {
     "shots": 1,
     "queries": 1,
     "rows": 10,
+    "trees": 5,
+    "attribute": "20",
 }
 """Parameters that make a probe quick or possible, given to each that knows them."""
 ROWS = 24
@@ -161,6 +163,18 @@ def one_way() -> Inputs:
     return replace(plain, test=flat(plain.test), train=flat(plain.train), constraints=Rules(only_up=("1?",)))
 
 
+def binary_table() -> Inputs:
+    """Rows of a table of zeros and ones."""
+
+    def rounded(data: Dataset) -> Dataset:
+        return replace(data, x=(data.x.reshape(len(data), -1) > 0.5).astype(np.float32))
+
+    plain = inputs()
+    assert plain.test is not None
+    assert plain.train is not None
+    return replace(plain, test=rounded(plain.test), train=rounded(plain.train))
+
+
 class Hostile:
     """Runs something when it is unpickled; nothing here unpickles it."""
 
@@ -241,6 +255,10 @@ NAMED: dict[str, Callable[[], Any]] = {"blow-ups": endpoint, "monotone-trees": t
 """Probe or mitigation → its subject, where what it needs does not tell."""
 
 
+TABLES = {"attribute-inference"}
+"""Probes that work on columns of few values."""
+
+
 def subject_of(entry: Entry, folder: Path) -> Callable[[], Any]:
     """Choose a maker of subjects by what a probe needs."""
     if compared_with(entry, folder):
@@ -264,6 +282,8 @@ def inputs() -> Inputs:
 
 def inputs_of(entry: Entry) -> Callable[[], Inputs]:
     """Choose the data by what a probe works on."""
+    if entry.name in TABLES:
+        return binary_table
     return text_inputs if "text" in entry.needs else inputs
 
 

@@ -65,3 +65,21 @@ def _panel(image: NDArray[Any], *, low: float, high: float) -> NDArray[np.uint8]
         pixels = pixels[0] if pixels.shape[0] == 1 else np.moveaxis(pixels, 0, -1)
     factor = max(1, -(-LEAST_PIXELS // min(pixels.shape[:2])))
     return np.repeat(np.repeat(pixels, factor, axis=0), factor, axis=1)
+
+
+def pairs(above: NDArray[Any], below: NDArray[Any], *, low: float, high: float) -> bytes:
+    """Put images of one row above those of another, one pair a column.
+
+    Args:
+        above: (n, c, h, w) or (n, h, w).
+        below: same shape.
+        low: darkest value.
+        high: brightest value.
+    """
+    columns = []
+    for one, other in zip(above, below, strict=True):
+        upper, lower = (_panel(p, low=low, high=high) for p in (one, other))
+        gap = np.full((_GAP, *upper.shape[1:]), 255, np.uint8)
+        stacked = np.concatenate([upper, gap, lower])
+        columns += [stacked, np.full((len(stacked), _GAP, *stacked.shape[2:]), 255, np.uint8)]
+    return png(np.concatenate(columns[:-1], axis=1))

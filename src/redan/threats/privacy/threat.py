@@ -21,6 +21,28 @@ THREAT = threat(
                 quantity="membership_auc",
                 steps=((0.80, Severity.HIGH), (0.65, Severity.MEDIUM), (0.55, Severity.LOW)),
             ),
+            Scale(
+                quantity="attribute_advantage",
+                steps=((0.25, Severity.HIGH), (0.10, Severity.MEDIUM), (0.05, Severity.LOW)),
+            ),
+            Scale(quantity="classes_recognised", steps=((0.90, Severity.MEDIUM), (0.50, Severity.LOW))),
+            Scale(
+                quantity="rows_reconstructed",
+                steps=((0.50, Severity.HIGH), (0.20, Severity.MEDIUM), (0.05, Severity.LOW)),
+            ),
+            Scale(
+                quantity="canary_exposure", steps=((8.0, Severity.HIGH), (5.0, Severity.MEDIUM), (3.0, Severity.LOW))
+            ),
+            Scale(
+                quantity="singling_out_risk",
+                steps=((0.30, Severity.HIGH), (0.10, Severity.MEDIUM), (0.0, Severity.LOW)),
+            ),
+            Scale(
+                quantity="linkability_risk", steps=((0.30, Severity.HIGH), (0.10, Severity.MEDIUM), (0.0, Severity.LOW))
+            ),
+            Scale(
+                quantity="inference_risk", steps=((0.30, Severity.HIGH), (0.10, Severity.MEDIUM), (0.0, Severity.LOW))
+            ),
         ),
     ),
     module=__name__,
