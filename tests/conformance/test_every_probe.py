@@ -220,7 +220,8 @@ def write_data(path: Path) -> None:
 
 def compared_with(entry: Entry, folder: Path) -> dict[str, str]:
     """Return what the probes that look at one table compare it with."""
-    given = {"reference": str(folder / "data" / "reference.csv"), "schema": str(folder / "data" / "schema.json")}
+    table = str(folder / "data" / "reference.csv")
+    given = {"reference": table, "original": table, "control": table, "schema": str(folder / "data" / "schema.json")}
     return {name: value for name, value in given.items() if name in entry.params}
 
 

@@ -54,7 +54,8 @@ def distance(update: Update, shared: Update) -> Tensor:
     """Return 1 − cosine between two updates; entries that the shared one holds as zero do not count."""
     one = torch.cat([g[s != 0] for g, s in zip(update, shared, strict=True)])
     other = torch.cat([s[s != 0] for s in shared])
-    return 1 - (one @ other) / (one.norm() * other.norm()).clamp_min(1e-20)
+    far: Tensor = 1 - (one @ other) / (one.norm() * other.norm()).clamp_min(1e-20)
+    return far
 
 
 def match(
@@ -81,7 +82,7 @@ def match(
     sign of the gradient, the pace divided by ten at 3/8, 5/8 and 7/8 of the steps, values kept in their range.
     """
     low, high = bounds
-    x = start.clone().requires_grad_(requires_grad=True)
+    x = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([x], lr=settings.learning_rate)
     best, least, reason = start.clone(), float("inf"), ""
     decays = {round(settings.steps * share) for share in DECAYS}

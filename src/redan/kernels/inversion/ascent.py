@@ -69,7 +69,7 @@ def invert(
     """
     low, high = bounds
     begin = ((start - low) / (high - low)).clone()
-    x = begin.clone().requires_grad_(requires_grad=True)
+    x = begin.clone().requires_grad_()
     optimiser = torch.optim.Adam([x], lr=settings.learning_rate)
     reason = ""
     for _ in range(settings.steps):

@@ -68,7 +68,7 @@ def _correlations(rows: NDArray[Any], row: NDArray[Any]) -> NDArray[np.float64]:
     own = row - row.mean()
     lengths = np.sqrt((centred**2).sum(axis=1) * (own**2).sum())
     products = centred @ own
-    return np.divide(products, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+    return np.asarray(np.divide(products, lengths, out=np.zeros(len(rows)), where=lengths > 0))
 
 
 def _linear(

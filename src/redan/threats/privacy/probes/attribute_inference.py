@@ -239,7 +239,7 @@ def _logs(subject: Answering, x: NDArray[Any], budget: Budget) -> NDArray[np.flo
     if "scores" not in subject.capabilities:
         labels = subject.labels(x)
         n_classes = max(len(subject.classes), int(labels.max()) + 1)
-        return np.log(np.clip(np.eye(n_classes)[labels], ENDING, None))
+        return np.asarray(np.log(np.clip(np.eye(n_classes)[labels], ENDING, None)))
     scored: Any = subject
     scores = np.asarray(scored.scores(x), np.float64)
     if scored.score_kind == "logits":

@@ -184,7 +184,7 @@ def _measured(
     tasks: list[tuple[str, int]] = [(PLAIN, size) for size in plan.sizes if size <= len(data)]
     tasks += [(name, 1) for name in _defences()]
     observe.started("gradient-leakage", len(tasks))
-    found = []
+    found: list[Setting] = []
     for done, (name, size) in enumerate(tasks):
         if found and budget.stop():
             break
@@ -231,6 +231,10 @@ def _bounds(subject: Subject, data: Dataset) -> tuple[NDArray[Any], NDArray[Any]
     return low, np.where(high > low, high, low + 1)
 
 
+def _unchanged(update: Update, _: torch.Generator) -> Update:
+    return update
+
+
 def _defences() -> dict[str, Callable[[Update, torch.Generator], Update]]:
     from redan.kernels.gradient_leakage.updates import clipped_noisy, largest, signs
 
@@ -258,7 +262,7 @@ def _attacked(
     from redan.kernels.gradient_leakage.labels import agreeing
     from redan.kernels.gradient_leakage.updates import update_of
 
-    defence = _defences().get(name, lambda update, _: update)
+    defence = _defences().get(name, _unchanged)
     ratios, rebuilt, means = [], [], set()
     right, asked, partial = 0, 0, False
     for start in range(0, min(updates, len(data) // size) * size, size):

@@ -178,7 +178,7 @@ def _finding(
     shown = found.x.numpy()
 
     def flat(rows: NDArray[Any]) -> NDArray[np.float64]:
-        return ((np.asarray(rows, np.float64) - low) / (high - low)).reshape(len(rows), -1)
+        return np.asarray((np.asarray(rows, np.float64) - low) / (high - low)).reshape(len(rows), -1)
 
     sides = [(flat(data.x), np.asarray(data.y, np.int64)) for data in (train, test)]
     alike = likeness(flat(shown), classes, sides[0], sides[1])

@@ -1,0 +1,1 @@
+"""How much of one table's rows another table gives away: arrays in, arrays out."""
