@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from redan.cli import data_ask
+from redan.cli.data_synthetic import command as synthetic
 from redan.cli.output import format_options, publish
 from redan.core.errors import UsageError
 
@@ -35,7 +37,12 @@ def command() -> None:
     redan data schema train.csv -o schema.json
     redan data check new.csv --schema schema.json
     redan data drift train.csv new.csv
+    redan data ask people.csv --count --epsilon 0.5 --ledger privacy.ledger
+    redan data synthetic people.csv synthetic.csv --control kept-out.csv
     """
+
+
+command.add_command(synthetic)
 
 
 _CARD = (
@@ -287,3 +294,7 @@ def croissant(manifest: Path, url: str, output: Path | None) -> int:
     for each in lacking:
         sys.stderr.write(f"Croissant asks for {each}\n")
     return 3 if lacking else 0
+
+
+command.add_command(data_ask.allow)
+command.add_command(data_ask.ask)
