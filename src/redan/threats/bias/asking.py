@@ -63,13 +63,18 @@ def scored(subject: Scored, data: Dataset, budget: Budget, observe: Observer, na
     """
 
     def ask(x: NDArray[Any]) -> NDArray[Any]:
-        scores = np.asarray(subject.scores(x), np.float64)
-        if subject.score_kind == "probabilities":
-            return scores
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return probabilities(subject, x)
 
     return _asked(subject, ask, data, budget, observe, name)
+
+
+def probabilities(subject: Scored, x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the probability of each class (n, k); of logits their softmax."""
+    scores = np.asarray(subject.scores(x), np.float64)
+    if subject.score_kind == "probabilities":
+        return scores
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def favourable_class(asked: int, n_classes: int) -> int:

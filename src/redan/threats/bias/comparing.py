@@ -137,13 +137,16 @@ def _intervals(
     if kept.sum() < 2:
         return {}
     drawn = replicates(tables[kept], lambda some: gaps(rates(some), chosen[kept]), n_resamples=n_resamples, seed=seed)
+    beyond = {"equalised_odds": sure}
+    beyond |= {rate: _overall(tables, chosen[:, i], rate) < SURE for i, rate in enumerate(RATES)}
     found = {}
     for name, value in values.items():
         if not np.isnan(value):
             low, high = around(value, drawn[name])
             # what a test cannot tell from chance must not exclude it
-            unsure_low = 0.0 if name.endswith("difference") and not sure else low
-            found[name] = (unsure_low, 1.0 if name.endswith("ratio") and not sure else high)
+            if not beyond[name.rpartition("_")[0]]:
+                low, high = (low, 1.0) if name.endswith("ratio") else (0.0, high)
+            found[name] = (low, high)
     return found
 
 
