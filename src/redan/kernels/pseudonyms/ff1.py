@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import CipherContext
 
 LEAST_DOMAIN = 1_000_000
-"""Fewest strings of a length and alphabet (radix ** length); smaller ones can be guessed through (SP 800-38G rev. 1)."""
+"""Fewest strings of a length and alphabet (radix ** length); fewer can be guessed through (SP 800-38G rev. 1)."""
 
 LONGEST = 4096
 """Most numerals of one string; the standard allows more."""
