@@ -83,6 +83,12 @@ def _bias(settings: Settings) -> tuple[bool, str]:
     return False, "redan.toml says that outputs decide about nobody ([exposure] decides_about_people)"
 
 
+def _opacity(settings: Settings) -> tuple[bool, str]:
+    if settings.exposure.decides_about_people:
+        return True, "whoever is decided about may ask for reasons"
+    return False, "redan.toml says that outputs decide about nobody ([exposure] decides_about_people)"
+
+
 def _injection(settings: Settings) -> tuple[bool, str]:
     if settings.model.kind == "chat":
         return True, "the model follows text that others write"
@@ -96,5 +102,6 @@ _THREATS: tuple[tuple[str, str, Reason], ...] = (
     ("theft", "How many queries does it take to copy the model?", _theft),
     ("poisoning", "Did somebody plant behaviour through the training data?", _poisoning),
     ("bias", "Does the model treat groups of people differently?", _bias),
+    ("opacity", "Can somebody say why the model decided so?", _opacity),
     ("injection", "Can text make the model disobey its owner?", _injection),
 )

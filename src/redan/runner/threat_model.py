@@ -126,7 +126,7 @@ def _line(config: Config, found: Applies) -> ThreatLine:
 
 
 def _has(threat: str) -> bool:
-    return any(e.id == threat for e in catalogue.entries("threat"))
+    return any(e.threat == threat for e in catalogue.entries("probe"))
 
 
 def _tested(threat: str, config: Config, probes: tuple[str, ...], *, applies: bool) -> str:

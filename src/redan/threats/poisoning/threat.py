@@ -21,6 +21,8 @@ THREAT = threat(
             Scale(quantity="least_poison_rate", steps=((0.01, Severity.MEDIUM), (0.05, Severity.LOW))),
             Scale(quantity="label_error_rate", steps=((0.10, Severity.MEDIUM), (0.03, Severity.LOW))),
             Scale(quantity="odd_row_rate", steps=((0.10, Severity.LOW),)),
+            Scale(quantity="single_column_auc", steps=((0.98, Severity.HIGH), (0.95, Severity.MEDIUM))),
+            Scale(quantity="carried_region_share", steps=((0.05, Severity.HIGH), (0.02, Severity.LOW))),
         ),
     ),
     module=__name__,

@@ -1,0 +1,1 @@
+"""Opacity: can somebody say why the model decided so?"""

@@ -1,0 +1,1 @@
+"""Probes of opacity, one technique a file."""
