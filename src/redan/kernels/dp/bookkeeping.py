@@ -109,6 +109,9 @@ class Book:
             placed: makes shares of inputs and output gradient.
         """
         use = _Use(inputs.detach(), inputs._version, placed, name)
+        if output._is_view():
+            # a later write into a view would take the hook to another gradient; this is the same memory, yet no view
+            output = torch.ops.aten._unsafe_view(output, output.shape)
         if not output.requires_grad:
             output = _Rooted.apply(output, self._anchor)  # type: ignore[no-untyped-call]  # torch gives it no types
         output.register_hook(partial(setattr, use, "gradient"))
