@@ -46,8 +46,13 @@ def text_rows(start: int, stop: int) -> Dataset:
 
 
 def text_inputs() -> Inputs:
-    """Texts to train on and to test on, none in both."""
-    return Inputs(test=text_rows(1000, 1024), train=text_rows(0, 160))
+    """Texts for every data role, none in two of them."""
+    return Inputs(
+        test=text_rows(1000, 1024),
+        train=text_rows(0, 160),
+        reference=text_rows(2000, 2030),
+        canary=text_rows(3000, 3010),
+    )
 
 
 @cache
