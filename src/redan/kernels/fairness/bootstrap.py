@@ -47,14 +47,18 @@ def replicates(
 
 def interval(values: NDArray[np.float64], confidence: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the percentile interval of replicates (b, …), each end (…); NaN where no replicate has a value."""
-    ends = ((1 - confidence) / 2, (1 + confidence) / 2)
-    if not np.isnan(values).any():
-        low, high = np.quantile(values, ends, axis=0)
-        return low, high
-    empty = np.isnan(values).all(axis=0)
-    filled = np.where(empty, 0.0, values)
-    low, high = np.nanquantile(filled, ends, axis=0)
-    return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+    ordered = np.sort(values, axis=0)  # NaN comes last
+    known = np.maximum(np.isfinite(ordered).sum(axis=0) - 1, 0)
+    low, high = (_at(ordered, share * known) for share in ((1 - confidence) / 2, (1 + confidence) / 2))
+    return low, high
+
+
+def _at(ordered: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the value between two places (…) of sorted values (b, …)."""
+    below = np.floor(place).astype(np.int64)
+    above = np.ceil(place).astype(np.int64)
+    first, second = (np.take_along_axis(ordered, i[None], axis=0)[0] for i in (below, above))
+    return np.asarray(first + (place - below) * (second - first))
 
 
 def around(value: float, values: NDArray[np.float64], confidence: float = 0.95) -> tuple[float, float]:

@@ -180,3 +180,15 @@ def test_groups_below_the_least_size_are_not_compared() -> None:
     assert float(gaps(rates(tables), chosen)["equalised_odds_difference"]) == 0
     assert float(gaps(rates(tables), judged(tables, 1))["equalised_odds_difference"]) == 1
     assert np.isnan(gaps(rates(tables), judged(tables, 15))["equalised_odds_difference"])
+
+
+def test_intervals_pass_over_resamples_without_a_value() -> None:
+    values = np.random.default_rng(0).normal(size=(200, 3))
+    values[:150, 1] = np.nan
+    values[:, 2] = np.nan
+    low, high = interval(values)
+    for column in range(2):
+        assert low[column] == pytest.approx(np.nanquantile(values[:, column], 0.025))
+        assert high[column] == pytest.approx(np.nanquantile(values[:, column], 0.975))
+    assert np.isnan(low[2])
+    assert np.isnan(high[2])
