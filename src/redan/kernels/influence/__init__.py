@@ -1,0 +1,1 @@
+"""Which training rows an answer rests on."""

@@ -1,0 +1,1 @@
+"""Taking planted behaviour out of a network: channels that clean rows leave idle, and perturbations unlearnt."""
