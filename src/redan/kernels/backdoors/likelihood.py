@@ -1,0 +1,192 @@
+"""Backdoored rows as a second component of a class: two normal distributions against one, layer by layer.
+
+Within a class the activations of planted rows lie apart from the others, along a direction in which no other class is
+wide. Each class is split in two with the covariance that all classes share; the distance between the two centres, in
+standard deviations, is compared with the same distance in the other classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+INDEX_BAR = 5.0
+"""Index from which a class is called poisoned, fixed on clean and poisoned models of seeds 0 to 9."""
+LEAST_ROWS = 40
+"""Rows a class needs to be examined."""
+LEAST_SPREAD = 0.15
+"""Smallest spread of the log distances between clean classes that is believed; a few classes may agree by chance."""
+MOST_SHARE = 0.5
+"""A component of more rows than this is the class itself."""
+_START_SHARE = 0.35
+_FEWEST = 5
+_DIRECTIONS = 3
+_REFINEMENTS = 8
+_RIDGE = 1e-3
+_ROWS_A_COLUMN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Split:
+    """One class in two components.
+
+    Attributes:
+        distance: between the two centres, in common standard deviations along the line that tells them apart.
+        minority: (m,) whether each row of the class is in the smaller component.
+        score: (m,) log odds of being in it.
+    """
+
+    distance: float
+    minority: NDArray[np.bool_]
+    score: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scan:
+    """All classes of one layer.
+
+    Attributes:
+        classes: (k,) classes with enough rows.
+        distances: (k,) distance between the components of each.
+        index: (k,) how far each log distance lies above that of the other classes, in their spread.
+        splits: the components of each.
+    """
+
+    classes: NDArray[np.int64]
+    distances: NDArray[np.float64]
+    index: NDArray[np.float64]
+    splits: tuple[Split, ...]
+
+
+def scan(features: NDArray[Any], y: NDArray[Any]) -> Scan:
+    """Split every class in two and say which split is unlike the others.
+
+    Args:
+        features: (n, d) activations of one layer.
+        y: (n,) classes as the training data give them.
+
+    Source: the two-component test follows Tang, Wang, Tang & Zhang 2021 (SCAn), section 4, with a discriminant in
+    place of its full likelihood; index by log distances is our own.
+
+    Raises:
+        ValueError: fewer than two classes have enough rows.
+    """
+    classes, counts = np.unique(y, return_counts=True)
+    classes = classes[counts >= LEAST_ROWS]
+    if len(classes) < 2:
+        msg = f"{len(classes)} classes have {LEAST_ROWS} rows or more; two are needed to compare"
+        raise ValueError(msg)
+    groups = _prepared([features[y == c] for c in classes])
+    splits = _splits(groups)
+    top = int(np.argmax([s.distance for s in splits]))
+    # what is planted in one class widens the covariance that all are measured by
+    kept = [group if i != top else group[~splits[i].minority] for i, group in enumerate(groups)]
+    splits = _splits(groups, kept)
+    distances = np.asarray([s.distance for s in splits])
+    return Scan(classes=classes.astype(np.int64), distances=distances, index=index(distances), splits=splits)
+
+
+def index(distances: NDArray[Any]) -> NDArray[np.float64]:
+    """Return how far each log distance lies above the median of the others, in robust spreads of the others.
+
+    Args:
+        distances: (k,) positive, k >= 2.
+    """
+    logs = np.log(np.maximum(distances, 1e-6))
+    values = np.empty(len(logs))
+    for place, value in enumerate(logs):
+        others = np.delete(logs, place)
+        centre = np.median(others)
+        spread = 1.4826 * np.median(np.abs(others - centre))
+        values[place] = (value - centre) / max(spread, LEAST_SPREAD)
+    return values
+
+
+def _prepared(groups: list[NDArray[Any]]) -> list[NDArray[np.float64]]:
+    """Tame long tails, bring columns to one scale, and keep fewer directions where there are few rows."""
+    groups = [np.sign(g) * np.log1p(np.abs(g)) for g in (np.asarray(g, np.float32) for g in groups)]
+    every = np.concatenate([g - g.mean(axis=0) for g in groups])
+    spread = every.std(axis=0)
+    live = spread > 1e-6 * max(float(spread.max(initial=0)), 1e-12)
+    scale = spread[live]
+    most = max(2, min(len(g) for g in groups) // _ROWS_A_COLUMN)
+    scaled = [g[:, live] / scale for g in groups]
+    if scaled and len(scale) > most:
+        turned = np.linalg.eigh(np.cov((every[:, live] / scale).T))[1][:, -most:].astype(np.float32)
+        scaled = [g @ turned for g in scaled]
+    return scaled
+
+
+def _splits(groups: list[NDArray[Any]], kept: list[NDArray[Any]] | None = None) -> tuple[Split, ...]:
+    kept = kept or groups
+    centres = [np.median(k, axis=0) for k in kept]
+    scatter = [_scatter(k, centre) for k, centre in zip(kept, centres, strict=True)]
+    common = np.sum(scatter, axis=0) / sum(map(len, kept))
+    common[np.diag_indices_from(common)] += _RIDGE * np.trace(common) / len(common) + 1e-12
+    values, vectors = np.linalg.eigh(common)
+    whitening = vectors / np.sqrt(values)
+    found = []
+    for group, keep, centre, held in zip(groups, kept, centres, scatter, strict=True):
+        full = held if keep is group else _scatter(group, centre)
+        found.append(_split(group - centre, full / len(group), whitening))
+    return tuple(found)
+
+
+def _scatter(rows: NDArray[Any], centre: NDArray[Any]) -> NDArray[np.float64]:
+    rest = rows - centre
+    return np.asarray(rest.T @ rest, np.float64)
+
+
+def _split(rows: NDArray[Any], covariance: NDArray[np.float64], whitening: NDArray[np.float64]) -> Split:
+    """Split one class, given relative to its centre, by the best of a few starting directions."""
+    vectors = np.linalg.eigh(whitening.T @ covariance @ whitening)[1][:, : -_DIRECTIONS - 1 : -1]
+    precision = whitening @ whitening.T
+    starts = rows @ (whitening @ vectors)
+    tried = [_refined(rows, _tail(starts[:, k]), precision) for k in range(starts.shape[1])]
+    return max(tried, key=lambda split: split.distance)
+
+
+def _tail(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Cut off the longer tail where the variance between the two parts is largest (Otsu), at most a third of all."""
+    n = len(values)
+    values = values * np.sign((values**3).mean() + 1e-12)
+    order = np.argsort(-values, kind="stable")
+    sums = np.cumsum(values[order], dtype=np.float64)
+    sizes = np.arange(1, n)
+    between = (sums[:-1] / sizes - (sums[-1] - sums[:-1]) / (n - sizes)) ** 2 * sizes * (n - sizes)
+    between[int(_START_SHARE * n) :] = -1
+    between[: _FEWEST - 1] = -1
+    tail = np.zeros(n, bool)
+    tail[order[: int(between.argmax()) + 1]] = True
+    return tail
+
+
+def _refined(rows: NDArray[Any], minority: NDArray[np.bool_], precision: NDArray[np.float64]) -> Split:
+    """Alternate between two centres and the rows nearer to each, with the covariance of all classes."""
+    for _ in range(_REFINEMENTS):
+        _, score = _discriminant(rows, minority, precision)
+        nearer = score > 0
+        if nearer.sum() < _FEWEST or nearer.mean() > MOST_SHARE or bool((nearer == minority).all()):
+            break
+        minority = nearer
+    line, score = _discriminant(rows, minority, precision)
+    values = rows @ line
+    inside, outside = values[minority], values[~minority]
+    within = (inside.var() * len(inside) + outside.var() * len(outside)) / len(values)
+    distance = abs(inside.mean() - outside.mean()) / np.sqrt(max(float(within), 1e-24))
+    return Split(distance=float(distance), minority=minority, score=score)
+
+
+def _discriminant(
+    rows: NDArray[Any], minority: NDArray[np.bool_], precision: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    share = minority.mean()
+    small = rows[minority].mean(axis=0, dtype=np.float64)
+    large = (rows.sum(axis=0, dtype=np.float64) - small * minority.sum()) / (~minority).sum()
+    line = precision @ (small - large)
+    return line, rows @ line - (small + large) @ line / 2 + np.log(share / (1 - share))
