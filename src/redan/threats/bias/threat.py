@@ -22,6 +22,11 @@ THREAT = threat(
                 quantity="equalised_odds_difference",
                 steps=((0.30, Severity.HIGH), (0.20, Severity.MEDIUM), (0.10, Severity.LOW)),
             ),
+            Scale(
+                quantity="rate_gap",
+                steps=((0.30, Severity.HIGH), (0.20, Severity.MEDIUM)),
+                otherwise=Severity.LOW,
+            ),
             Scale(quantity="selection_ratio", steps=((0.50, Severity.HIGH), (0.80, Severity.MEDIUM))),
             Scale(
                 quantity="calibration_difference",

@@ -1,0 +1,1 @@
+"""What sees at run time that groups fare differently, one technique a file."""
