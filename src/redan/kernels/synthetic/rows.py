@@ -72,7 +72,7 @@ def apart(data: Mixed, targets: NDArray[Any], pool: NDArray[Any], place: int) ->
     gap: NDArray[np.float32] = np.abs(one - other) / np.float32(data.span[place])
     if np.isnan(gap).any():
         gap = np.where(np.isnan(one) & np.isnan(other), np.float32(0), np.nan_to_num(gap, nan=1.0))
-    return np.asarray(gap)
+    return np.asarray(gap, np.float32)
 
 
 def nearest(data: Mixed, targets: NDArray[Any], pool: NDArray[Any], columns: list[int], k: int) -> NDArray[np.int64]:
