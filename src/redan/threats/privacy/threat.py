@@ -21,6 +21,12 @@ THREAT = threat(
                 quantity="membership_auc",
                 steps=((0.80, Severity.HIGH), (0.65, Severity.MEDIUM), (0.55, Severity.LOW)),
             ),
+            Scale(quantity="dp_promises_broken", steps=((1.0, Severity.HIGH),)),
+            Scale(quantity="dp_numbers_from_data", steps=((1.0, Severity.MEDIUM),)),
+            Scale(
+                quantity="epsilon_shown",
+                steps=((5.0, Severity.HIGH), (2.0, Severity.MEDIUM), (0.5, Severity.LOW)),
+            ),
             Scale(
                 quantity="attribute_advantage",
                 steps=((0.25, Severity.HIGH), (0.10, Severity.MEDIUM), (0.05, Severity.LOW)),
@@ -40,6 +46,8 @@ THREAT = threat(
             Scale(
                 quantity="linkability_risk", steps=((0.30, Severity.HIGH), (0.10, Severity.MEDIUM), (0.0, Severity.LOW))
             ),
+            Scale(quantity="rows_below_k", steps=((0.20, Severity.HIGH), (0.05, Severity.MEDIUM), (0.0, Severity.LOW))),
+            Scale(quantity="spare_column_share", steps=((0.5, Severity.MEDIUM), (0.0, Severity.LOW))),
             Scale(
                 quantity="inference_risk", steps=((0.30, Severity.HIGH), (0.10, Severity.MEDIUM), (0.0, Severity.LOW))
             ),

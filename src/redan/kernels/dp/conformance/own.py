@@ -47,8 +47,9 @@ class OwnTraining:
 
 
 def own_factory(net: nn.Module, losses: RowLosses, privacy: Privacy) -> Factory:
-    """Return what makes our step over a copy of a network."""
-    copied = copy.deepcopy(net)
+    """Return what makes our step over a copy of a network, in evaluation mode."""
+    # layers that draw, such as dropout, would draw from a stream that no seed of the test decides
+    copied = copy.deepcopy(net).eval().requires_grad_(requires_grad=True)
 
     def make(n_rows: int, seed: int) -> OwnTraining:
         return OwnTraining(copied, losses, privacy, n_rows, seed)
