@@ -6,7 +6,8 @@ What a copy costs is counted in queries; whose model it is is said by a watermar
 from __future__ import annotations
 
 from redan.core.catalogue import threat
-from redan.core.threat import Threat
+from redan.core.finding import Severity
+from redan.core.threat import Scale, Threat
 
 THREAT = threat(
     Threat(
@@ -14,7 +15,12 @@ THREAT = threat(
         question="How many queries does it take to copy the model?",
         applies_when="the weights are secret and somebody outside can ask the model",
         references=("atlas:AML.T0024.002", "atlas:AML.T0005", "owasp:ML05"),
-        scales=(),
+        scales=(
+            Scale(
+                quantity="fidelity",
+                steps=((0.95, Severity.HIGH), (0.85, Severity.MEDIUM), (0.70, Severity.LOW)),
+            ),
+        ),
     ),
     module=__name__,
     doc=__doc__,

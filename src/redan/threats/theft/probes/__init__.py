@@ -1,0 +1,1 @@
+"""Probes of theft, one technique a file."""
