@@ -31,6 +31,7 @@ from redan.runner.target import Target
 
 if TYPE_CHECKING:
     from redan.runner.harden import Hardened
+    from redan.subjects.options import Known
 
 Data = Any
 """(x, y) arrays or tensors, a torch Dataset, a Dataset of ours, a built-in name, or a path."""
@@ -85,27 +86,15 @@ def subject(
         MissingDependency: an extra is not installed.
     """
     from redan.subjects.open import open_subject
-    from redan.subjects.options import Known, Options
+    from redan.subjects.options import Options
     from redan.subjects.recipes import own_recipe
 
-    load = partial(dataset, sensitive=tuple(sensitive), aside=tuple(aside))
-    test = load(data, limit=limit, offset=offset)
-    named = tuple(sensitive) or (tuple(test.groups) if test is not None else ())
-    rules = _rules(constraints, test)
-    known = Known(
-        name=name,
-        classes=tuple(classes) or (test.classes if test is not None else ()),
-        bounds=bounds or (test.bounds if test is not None else None),
-        mean=tuple(mean),
-        std=tuple(std),
-    )
-    sample = None if test is None else test.x[:SAMPLE_ROWS]
+    inputs = _inputs(data, train, limit, offset, tuple(sensitive), tuple(aside), constraints)
+    known = _known(inputs.test, name, tuple(classes), bounds, tuple(mean), tuple(std))
+    sample = None if inputs.test is None else inputs.test.x[:SAMPLE_ROWS]
     opened = open_subject(model, kind=kind, weights=str(weights), trust=trust, sample=sample, **known)
     own = None if recipe is None else own_recipe(recipe, Options(**known))
-    return _fitted(
-        opened,
-        Inputs(test=test, train=load(train), sensitive=named, constraints=rules, recipe=own),
-    )
+    return _fitted(opened, replace(inputs, recipe=own))
 
 
 def attack(
@@ -233,6 +222,34 @@ def open_report(path: str | Path) -> Report:
     report = Report.read(file)
     evidence = file.parent / "evidence"
     return replace(report, blobs=FolderBlobs(evidence)) if evidence.is_dir() else report
+
+
+def _inputs(
+    data: Data,
+    train: Data,
+    limit: int,
+    offset: int,
+    sensitive: tuple[str, ...],
+    aside: tuple[str, ...],
+    constraints: Mapping[str, Any] | None,
+) -> Inputs:
+    load = partial(dataset, sensitive=sensitive, aside=aside)
+    test = load(data, limit=limit, offset=offset)
+    named = sensitive or (tuple(test.groups) if test is not None else ())
+    return Inputs(test=test, train=load(train), sensitive=named, constraints=_rules(constraints, test))
+
+
+def _known(
+    test: Dataset | None,
+    name: str,
+    classes: tuple[str, ...],
+    bounds: tuple[float, float] | None,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> Known:
+    if test is not None:
+        classes, bounds = classes or test.classes, bounds or test.bounds
+    return {"name": name, "classes": classes, "bounds": bounds, "mean": mean, "std": std}
 
 
 def _rules(constraints: Mapping[str, Any] | None, test: Dataset | None) -> Rules:
