@@ -52,6 +52,12 @@ def sample_keys(seed: int, probe_id: str, indices: Sequence[int] | NDArray[np.in
     return _mix(_mix(places * _GOLDEN + root) + root)
 
 
+def content(x: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Return a number for each row of (n, …) that depends on its values alone: a key where there is no index."""
+    digests = (hashlib.blake2b(np.ascontiguousarray(row).tobytes(), digest_size=7).digest() for row in x)
+    return np.fromiter((int.from_bytes(digest, "big") for digest in digests), np.int64, len(x))
+
+
 def words(keys: Keys, shape: tuple[int, ...], *, stream: int) -> NDArray[np.uint64]:
     """Return raw 64-bit draws, shape (n, *shape), for keys of shape (n,) and one stream number >= 0."""
     salt = np.asarray(keys, dtype=np.uint64).reshape(-1) + np.array([stream + 1], dtype=np.uint64) * _GOLDEN

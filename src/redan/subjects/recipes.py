@@ -20,6 +20,7 @@ from redan.core.subject import Refittable, Trainable
 from redan.subjects.digests import of_file
 from redan.subjects.factory import named_in, split_factory
 from redan.subjects.failures import first_line
+from redan.subjects.perturbed import PerturbedRecipe, PerturbedSubject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,14 +62,17 @@ def recipe_of(subject: Subject, inputs: Inputs, pace: Pace | None = None) -> tup
     Raises:
         CapabilityMissing: the owner gave no recipe, and the model can be neither trained nor fitted.
     """
+    if isinstance(subject, PerturbedSubject):
+        recipe, told = recipe_of(subject.behind, inputs, pace)
+        return PerturbedRecipe(recipe=recipe, subject=subject), f"{told}; their answers pass through the same change"
     if inputs.recipe is not None:
         return inputs.recipe, "models were trained by the owner's own recipe"
-    if isinstance(subject, Trainable) and "trainable" in subject.capabilities:
+    if "trainable" in subject.capabilities and isinstance(subject, Trainable):
         return NetworkRecipe(subject=subject, pace=pace or Pace()), (
             "models of the same layers were trained from fresh weights by Redan's own course, which is a guess about "
             "the owner's training; [model] recipe names the owner's"
         )
-    if isinstance(subject, Refittable) and "refittable" in subject.capabilities:
+    if "refittable" in subject.capabilities and isinstance(subject, Refittable):
         return EstimatorRecipe(subject=subject), "estimators of the same parameters were fitted"
     raise CapabilityMissing(
         f"{subject.ref.name!r} ({subject.ref.kind}) cannot be trained anew, and no recipe was given",

@@ -28,6 +28,10 @@ THREAT = threat(
                 steps=((5.0, Severity.HIGH), (2.0, Severity.MEDIUM), (0.5, Severity.LOW)),
             ),
             Scale(
+                quantity="members_caught_at_0.01_fpr",
+                steps=((0.25, Severity.HIGH), (0.10, Severity.MEDIUM), (0.03, Severity.LOW)),
+            ),
+            Scale(
                 quantity="attribute_advantage",
                 steps=((0.25, Severity.HIGH), (0.10, Severity.MEDIUM), (0.05, Severity.LOW)),
             ),
@@ -46,8 +50,10 @@ THREAT = threat(
             Scale(
                 quantity="linkability_risk", steps=((0.30, Severity.HIGH), (0.10, Severity.MEDIUM), (0.0, Severity.LOW))
             ),
-            Scale(quantity="rows_below_k", steps=((0.20, Severity.HIGH), (0.05, Severity.MEDIUM), (0.0, Severity.LOW))),
-            Scale(quantity="spare_column_share", steps=((0.5, Severity.MEDIUM), (0.0, Severity.LOW))),
+            Scale(
+                quantity="rows_below_k", steps=((0.20, Severity.HIGH), (0.05, Severity.MEDIUM), (1e-9, Severity.LOW))
+            ),
+            Scale(quantity="spare_column_share", steps=((0.5, Severity.MEDIUM), (1e-9, Severity.LOW))),
             Scale(
                 quantity="inference_risk", steps=((0.30, Severity.HIGH), (0.10, Severity.MEDIUM), (0.0, Severity.LOW))
             ),

@@ -1,0 +1,1 @@
+"""Membership inference as arithmetic: what models said of the true class of each record in, scores of records out."""
