@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from redan.cli import data_ask
+from redan.cli import data_anonymity, data_ask, data_personal
 from redan.cli.data_synthetic import command as synthetic
 from redan.cli.output import format_options, publish
 from redan.core.errors import UsageError
@@ -298,3 +298,9 @@ def croissant(manifest: Path, url: str, output: Path | None) -> int:
 
 command.add_command(data_ask.allow)
 command.add_command(data_ask.ask)
+command.add_command(data_personal.personal)
+command.add_command(data_personal.anonymise)
+command.add_command(data_personal.pseudonymise)
+command.add_command(data_personal.reveal)
+command.add_command(data_anonymity.anonymity)
+command.add_command(data_anonymity.minimise)
