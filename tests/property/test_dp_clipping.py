@@ -98,8 +98,9 @@ def planes(draw, dimensions):
         )  # fmt: skip
         channels = made.out_channels
         side = side if padding == "same" else (side + 2 * padding - reach - 1) // stride + 1
-        norms = [nn.Identity(), nn.GroupNorm(1, channels), nn.GroupNorm(channels, channels)]
-        norms += [instance(channels, affine=True)] if side > 1 else []
+        norms = [nn.Identity()]
+        if side > 1:  # torch refuses to normalise single numbers
+            norms += [nn.GroupNorm(1, channels), nn.GroupNorm(channels, channels), instance(channels, affine=True)]
         stack += [made, draw(st.sampled_from(norms)), draw(st.sampled_from([nn.Tanh(), nn.ReLU(inplace=True)]))]
     net = nn.Sequential(*stack, nn.Flatten(), nn.LazyLinear(3)).double()
     inputs = torch.randn(N, 2, *(7,) * dimensions, generator=generator(draw(st.integers(0, 99)), "x")).double()

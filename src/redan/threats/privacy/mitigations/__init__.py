@@ -1,0 +1,1 @@
+"""What lets a model give away less about its training data, one technique a file."""
