@@ -33,6 +33,7 @@ from redan.subjects.deployment import DeploymentSubject
 from redan.subjects.files import open_files
 from redan.subjects.http import HttpSubject
 from redan.subjects.options import Options
+from redan.subjects.recipes import own_recipe
 from redan.subjects.sklearn import SklearnSubject
 from redan.subjects.torch import TorchSubject
 from redan.testing import (
@@ -222,6 +223,7 @@ def compared_with(entry: Entry, folder: Path) -> dict[str, str]:
     """Return what the probes that look at one table compare it with."""
     table = str(folder / "data" / "reference.csv")
     given = {"reference": table, "original": table, "control": table, "schema": str(folder / "data" / "schema.json")}
+    given["quasi"] = "age,city"
     return {name: value for name, value in given.items() if name in entry.params}
 
 
@@ -256,7 +258,7 @@ NAMED: dict[str, Callable[[], Any]] = {"blow-ups": endpoint, "monotone-trees": t
 """Probe or mitigation → its subject, where what it needs does not tell."""
 
 
-TABLES = {"attribute-inference"}
+TABLES = {"attribute-inference", "data-minimisation"}
 """Probes that work on columns of few values."""
 
 
@@ -281,10 +283,21 @@ def inputs() -> Inputs:
     )
 
 
+def with_recipe() -> Inputs:
+    """The same with the owner's training function, so that nothing is asked of the model but answers."""
+
+    def fit(x: Any, y: Any, seed: int) -> LogisticRegression:
+        return LogisticRegression(max_iter=5, tol=0.1, random_state=seed % 2**31).fit(x.reshape(len(x), -1), y)
+
+    return replace(inputs(), recipe=own_recipe(fit, Options(name="digits-lr", bounds=(0, 1))))
+
+
 def inputs_of(entry: Entry) -> Callable[[], Inputs]:
     """Choose the data by what a probe works on."""
     if entry.name in TABLES:
         return binary_table
+    if entry.name == "poison-simulation":
+        return with_recipe
     return text_inputs if "text" in entry.needs else inputs
 
 

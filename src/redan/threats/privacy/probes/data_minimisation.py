@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         """A subject with labels."""
 
 
-LEAST = 20
+LEAST = 10
 MOST_COLUMNS = 500
 REMEDIES = (
     "leave out the columns that the model does not need, and train again: redan data anonymise DATA --drop COLUMN",
@@ -87,8 +87,8 @@ class DataMinimisation:
         Fractions of columns and of rows.
 
     Error of the estimate:
-        Accuracy by Wilson's interval on the second half of the rows; the difference by Newcombe's, wider than needed since
-        both are of the same rows.
+        Accuracy by Wilson's interval on the second half of the rows; the difference by Newcombe's, wider than needed
+        since both are of the same rows.
 
     Cost:
         At most eight predictions of half the rows for each column.
