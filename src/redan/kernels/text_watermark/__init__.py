@@ -1,0 +1,1 @@
+"""Marks in generated text that only the holder of a key can read."""
