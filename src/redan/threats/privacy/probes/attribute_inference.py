@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 LEAST = 20
 MOST_VALUES = 8
-MOST_COLUMNS = 6
+MOST_COLUMNS = 4
 ENDING = 1e-6
 """Least probability that a label or a score is taken for."""
 REMEDIES = (
@@ -56,8 +56,8 @@ class AttributeInferenceParams(core_params.Params):
     """
 
     attribute: str = ""
-    rows: int = 1000
-    trees: int = 60
+    rows: int = 800
+    trees: int = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,7 +118,7 @@ class AttributeInference:
         training rows, which the intervals do not count.
 
     Cost:
-        One answer for each record and value, and ten forests of 60 trees for each attribute.
+        One answer for each record and value, and ten forests of 40 trees for each attribute.
 
     Sources:
         Fredrikson, Lantz, Jha, Lin, Page & Ristenpart 2014, "Privacy in pharmacogenetics"; Yeom, Giacomelli,
