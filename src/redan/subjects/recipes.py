@@ -187,7 +187,8 @@ class OwnRecipe:
         observe.note(f"training: {self.name}")
         x, y = np.array(data.x), np.array(data.y)
         try:
-            model = self.function(x, y, seed)
+            # what an owner's training seeds takes 31 bits at most
+            model = self.function(x, y, seed % _MOST_SEED)
         except RedanError:
             raise
         except Exception as err:  # the owner's code may raise anything
