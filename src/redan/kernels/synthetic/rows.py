@@ -65,13 +65,16 @@ def apart(data: Mixed, targets: NDArray[Any], pool: NDArray[Any], place: int) ->
 
     Source: Gower 1971, "A general coefficient of similarity and some of its properties", sections 2 and 3.
     """
-    one = targets[:, place].astype(np.float32)[:, None]
-    other = pool[:, place].astype(np.float32)[None]
+    one, other = targets[:, place], pool[:, place]
     if not data.numeric[place]:
-        return (one != other).astype(np.float32)
-    gap: NDArray[np.float32] = np.abs(one - other) / np.float32(data.span[place])
+        return np.asarray(one[:, None] != other[None], np.float32)
+    # scaled before it is made short, so that a column of times since 1970 keeps its differences
+    base = one[np.isfinite(one)][:1].sum()
+    short, long = (np.asarray((side - base) / data.span[place], np.float32) for side in (one, other))
+    gap = np.abs(short[:, None] - long[None])
     if np.isnan(gap).any():
-        gap = np.where(np.isnan(one) & np.isnan(other), np.float32(0), np.nan_to_num(gap, nan=1.0))
+        both = np.isnan(short)[:, None] & np.isnan(long)[None]
+        gap = np.where(both, np.float32(0), np.nan_to_num(gap, nan=1.0))
     return np.asarray(gap, np.float32)
 
 

@@ -98,6 +98,12 @@ def test_distances_are_gowers_and_missing_numbers_are_equal_to_each_other_only()
     assert apart(data, data.sides[0], data.sides[1], 1).tolist() == [[0.0, 1.0], [1.0, 1.0], [0.0, 1.0]]
 
 
+def test_columns_of_large_numbers_keep_their_differences() -> None:
+    since_1970 = np.array([1.7e9, 1.7e9 + 10, 1.7e9 + 100])
+    data = mixed(("time", "other"), ((since_1970, since_1970), (np.zeros(3), np.zeros(3))))
+    assert apart(data, data.sides[0], data.sides[1], 0)[0] == pytest.approx([0, 0.1, 1])
+
+
 def test_nearest_rows_are_those_of_a_full_sort() -> None:
     data = tables(people(40, 1), people(300, 2))
     total = sum(apart(data, data.sides[0], data.sides[1], place) for place in range(6))
