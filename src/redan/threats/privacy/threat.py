@@ -51,7 +51,7 @@ THREAT = threat(
                 quantity="linkability_risk", steps=((0.30, Severity.HIGH), (0.10, Severity.MEDIUM), (0.0, Severity.LOW))
             ),
             Scale(
-                quantity="rows_below_k", steps=((0.20, Severity.HIGH), (0.05, Severity.MEDIUM), (1e-9, Severity.LOW))
+                quantity="rows_below_k", steps=((0.20, Severity.HIGH), (0.05, Severity.MEDIUM), (0.02, Severity.LOW))
             ),
             Scale(quantity="spare_column_share", steps=((0.5, Severity.MEDIUM), (1e-9, Severity.LOW))),
             Scale(

@@ -86,7 +86,8 @@ class Anonymity:
         Fractions of rows; k and l are counts, t is between 0 and 1.
 
     Error of the estimate:
-        None for the table itself, of which every row is counted; accuracies have Wilson's interval over five folds.
+        k, l and t are exact, every row is counted; shares of rows have Wilson's interval as if the table were drawn
+        from its population, accuracies over five folds.
 
     Cost:
         Sorting the rows a few hundred times at most; a forest of 60 trees ten times where a label is named.
@@ -221,8 +222,10 @@ def _fitted(name: str, x: NDArray[Any], y: NDArray[Any], seed: int) -> Quantity:
 
 
 def _share(name: str, count: int, n: int) -> Quantity:
-    value = count / n
-    return Quantity(name=name, value=value, unit="fraction", n=n, low=value, high=value, better="lower")
+    from redan.kernels.statistics import wilson
+
+    low, high = wilson(count, n)
+    return Quantity(name=name, value=count / n, unit="fraction", n=n, low=low, high=high, better="lower")
 
 
 def _count(name: str, value: int, n: int) -> Quantity:

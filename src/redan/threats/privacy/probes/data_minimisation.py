@@ -191,7 +191,7 @@ def _finding(subject: Answering, params: DataMinimisationParams, data: Dataset, 
 
 def _exact(name: str, count: int, n: int) -> Quantity:
     value = count / n
-    return Quantity(name=name, value=value, unit="fraction", n=n, low=value, high=value, better="lower")
+    return Quantity(name=name, value=value, unit="fraction", n=n, low=value, high=value, better="neither")
 
 
 def _accuracy(name: str, right: NDArray[np.bool_]) -> Quantity:

@@ -210,12 +210,11 @@ def _finding(each: Told, head: str, shown: str, subject_name: str, params: Perso
 
     what = ({**HEAD_TITLES, **titles()})[each.kind]
     names = f"names through {params.pipeline}" if params.pipeline else "names: not looked for"
+    low, high = wilson(each.rows, each.looked)
     if each.rows:
-        low, high = wilson(each.rows, each.looked)
         title = f"{shown}: {head!r} holds {what} in {each.rows:,} of {each.looked:,} cells"
         detail = f"Such as {', '.join(each.examples)}; {names}."
     else:
-        low = high = 0.0
         title = f"{shown}: {head!r} is named like {what}"
         detail = f"Only the head says so; no value of a known form is in its {each.looked:,} cells; {names}."
     rate = each.rows / each.looked
@@ -227,7 +226,7 @@ def _finding(each: Told, head: str, shown: str, subject_name: str, params: Perso
         severity=_severity(each.kind) if each.rows else min(_severity(each.kind), Severity.MEDIUM),
         confidence="confirmed" if each.rows and each.strength == "sure" else "likely",
         detail=detail,
-        params={**params.as_dict(), "kind": each.kind},
+        params=params.as_dict(),
         quantities=(
             Quantity(
                 name="personal_cell_rate",
@@ -242,7 +241,7 @@ def _finding(each: Told, head: str, shown: str, subject_name: str, params: Perso
         tables=(Table(name="examples", columns=("masked",), rows=tuple((text,) for text in each.examples)),)
         if each.examples
         else (),
-        locations=(Location(uri=shown, address=f"column {head}"),),
+        locations=(Location(uri=shown, address=f"column {head}: {each.kind}"),),
         remedies=REMEDIES,
         references=PersonalTrainingData.spec.references,
     )
@@ -259,7 +258,7 @@ def _tag_finding(name: str, text: str, shown: str, subject_name: str, params: Pe
         severity=Severity.MEDIUM,
         confidence="confirmed",
         detail="Metadata travel with every copy of the picture; pixels were not looked at.",
-        params={**params.as_dict(), "kind": f"picture {name}"},
+        params=params.as_dict(),
         locations=(Location(uri=shown, address=f"tag {name}"),),
         remedies=("write the pictures without metadata",),
         references=PersonalTrainingData.spec.references,
