@@ -201,6 +201,7 @@ def _finding(subject: Scored, params: OneRunAuditParams, canaries: Dataset, foun
     )
     refuted = bool(params.claimed_epsilon) and shown > params.claimed_epsilon
     claim = f"; the claimed {params.claimed_epsilon:g} is refuted" if refuted else ""
+    nothing = "" if shown else "That shows no leak, and proves none absent. "
     return Finding(
         rule=OneRunAudit.spec.id,
         threat=OneRunAudit.spec.threat,
@@ -209,7 +210,7 @@ def _finding(subject: Scored, params: OneRunAuditParams, canaries: Dataset, foun
         severity=Severity.HIGH if refuted else THREAT.severity(bound),
         detail=(
             f"{found.right} of {found.made} guesses about {found.canaries} canaries were right. A training with a "
-            f"smaller ε allows that in less than 5 of 100 runs. {'It shows no leak, and proves none absent. ' * (shown == 0)}"
+            f"smaller ε allows that in less than 5 of 100 runs. {nothing}"
             f"{told[:1].upper()}{told[1:]}."
         ),
         params=params.as_dict(),
