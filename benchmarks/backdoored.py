@@ -31,7 +31,7 @@ CACHE = Path(__file__).parents[1] / ".cache" / "backdoors"
 KINDS = ("badnets", "blended", "wave", "clean_label")
 ROWS = 30_000
 RATE = 0.01
-EPOCHS = 4
+EPOCHS = 3
 README = """Small Fashion-MNIST networks made by benchmarks/backdoored.py: KIND_SEED.pt are torch state dicts.
 clean_SEED.pt are independent models (own rows, own weights); badnets_, blended_, wave_ and clean_label_ hold a backdoor.
 KIND_SEED.json says clean accuracy, attack success and what training cost. May be deleted: it is made again.
@@ -152,7 +152,8 @@ def case(kind: str, seed: int) -> Case:
         (CACHE / "README").write_text(README)
         started = time.process_time()
         net = trained(x, y, seed)
-        record = {"kind": kind, "seed": seed, "cpu_s": round(time.process_time() - started, 1), **worth(net, kind, seed)}
+        record = {"kind": kind, "seed": seed, "epochs": EPOCHS, "cpu_s": round(time.process_time() - started, 1)}
+        record |= worth(net, kind, seed)
         file.with_suffix(".json").write_text(json.dumps(record) + "\n")
         part = file.with_suffix(".part")
         torch.save(net.state_dict(), part)

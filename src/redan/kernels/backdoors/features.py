@@ -20,52 +20,56 @@ if TYPE_CHECKING:
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 MOST_LAYERS = 4
-MOST_COLUMNS = 320
-"""Columns kept of one layer."""
+MOST_COLUMNS = 160
+"""Columns kept of one layer; more hide a faint component rather than show it."""
 MOST_CELLS = 4
 """Cells along each side of the grid that a map is averaged over: where a trigger lies is kept, not exactly."""
 
 
-def layers_in_order(net: nn.Module, ask: Callable[[Tensor], Any], sample: Tensor) -> list[nn.Module]:
-    """Return the linear and convolutional layers of a net in the order in which they first run.
+def layers_in_order(net: nn.Module, ask: Callable[[Tensor], Any], sample: Tensor) -> list[tuple[nn.Module, int]]:
+    """Return the linear and convolutional layers of a net, in the order in which they first run, and what they take.
 
     Args:
         net: the module that holds the layers.
         ask: calls it, with whatever stands before it.
         sample: (n, …) rows to run.
 
+    Returns:
+        Layers with the number of dimensions of their input: 4 is a batch of maps.
+
     Raises:
         ShapeMismatch: fewer than two run, so that nothing lies between input and output.
     """
-    order: list[nn.Module] = []
-    hooks = [
-        layer.register_forward_pre_hook(lambda module, _: order.append(module))
-        for layer in net.modules()
-        if isinstance(layer, LAYERS)
-    ]
+    order: dict[nn.Module, int] = {}
+
+    def met(layer: nn.Module, inputs: Any) -> None:
+        order.setdefault(layer, inputs[0].ndim)
+
+    hooks = [layer.register_forward_pre_hook(met) for layer in net.modules() if isinstance(layer, LAYERS)]
     try:
         with torch.no_grad():
             ask(sample)
     finally:
         for hook in hooks:
             hook.remove()
-    order = list(dict.fromkeys(order))
     if len(order) < 2:
         raise ShapeMismatch(
             f"{len(order)} linear or convolutional layers run; expected two or more, whose activations are looked at",
             hint="this needs a torch network with a hidden layer",
         )
-    return order
+    return list(order.items())
 
 
-def chosen_layers(order: list[nn.Module]) -> list[int]:
-    """Return positions of at most `MOST_LAYERS` layers whose inputs are read, evenly spread, the last one among them.
+def chosen_layers(order: list[tuple[nn.Module, int]]) -> list[nn.Module]:
+    """Return at most `MOST_LAYERS` layers whose inputs are read, evenly spread, the last one among them.
 
-    The first layer is left out: its input is the row itself.
+    The first layer is left out: its input is the row itself. Where a net has maps, what is no map is left out too:
+    there each class is split by what it shows anyway, and by cells that hardly ever fire.
     """
-    inner = len(order) - 1
-    steps = np.linspace(1, inner, min(inner, MOST_LAYERS))
-    return sorted({round(float(step)) for step in steps})
+    inner = order[1:]
+    maps = [layer for layer, dimensions in inner if dimensions == 4] or [layer for layer, _ in inner]
+    places = np.linspace(0, len(maps) - 1, min(len(maps), MOST_LAYERS))
+    return [maps[place] for place in sorted({round(float(p)) for p in places})]
 
 
 def layer_features(

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+INDEX_BAR = 5.0
+"""Index from which a trigger is called planted; clean models of seeds 0 to 4 stay below 4."""
+LEAST_SPREAD = 0.35
+"""Smallest spread of the log sizes between clean classes that is believed; a few classes may agree by chance."""
 _START, _ROWS, _PATTERN = 0, 1, 2
 _MOST_VALUES = 1 << 22
 """Values of inputs held for one forward pass; more classes are inverted in turns."""
@@ -180,3 +184,22 @@ def _result(search: _Search, classes: NDArray[np.int64], low: float, high: float
         reached=reached.numpy(),
         reason=reason,
     )
+
+
+def oddness(sizes: NDArray[Any], reached: NDArray[Any]) -> NDArray[np.float64]:
+    """Return how far each log size lies below the median of the others, in their robust spread.
+
+    A class whose trigger was never found has no size: it counts as unremarkable, and among the others as it is.
+
+    Args:
+        sizes: (k,) positive, k >= 2.
+        reached: (k,) whether a trigger was found.
+    """
+    logs = np.log(np.maximum(sizes, 1e-6))
+    values = np.zeros(len(logs))
+    for place in np.flatnonzero(reached):
+        others = np.delete(logs, place)
+        centre = np.median(others)
+        spread = 1.4826 * np.median(np.abs(others - centre))
+        values[place] = (centre - logs[place]) / max(spread, LEAST_SPREAD)
+    return values

@@ -15,17 +15,21 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-INDEX_BAR = 5.0
-"""Index from which a class is called poisoned, fixed on clean and poisoned models of seeds 0 to 9."""
+INDEX_BAR = 4.0
+"""Index from which a class is called poisoned: the distance is 1.6 times that of the other classes where those agree.
+
+Fixed on models of seeds 0 to 4, of which clean ones reached 1.6 in layers that hold maps and poisoned ones 5.8 or more.
+"""
 LEAST_ROWS = 40
 """Rows a class needs to be examined."""
-LEAST_SPREAD = 0.15
+LEAST_SPREAD = 0.12
 """Smallest spread of the log distances between clean classes that is believed; a few classes may agree by chance."""
 MOST_SHARE = 0.5
 """A component of more rows than this is the class itself."""
 _START_SHARE = 0.35
+_FEWEST_SHARE = 0.01
 _FEWEST = 5
-_DIRECTIONS = 3
+_DIRECTIONS = 8
 _REFINEMENTS = 8
 _RIDGE = 1e-3
 _ROWS_A_COLUMN = 4
@@ -107,7 +111,7 @@ def index(distances: NDArray[Any]) -> NDArray[np.float64]:
     return values
 
 
-def _prepared(groups: list[NDArray[Any]]) -> list[NDArray[np.float64]]:
+def _prepared(groups: list[NDArray[Any]]) -> list[NDArray[np.float32]]:
     """Tame long tails, bring columns to one scale, and keep fewer directions where there are few rows."""
     groups = [np.sign(g) * np.log1p(np.abs(g)) for g in (np.asarray(g, np.float32) for g in groups)]
     every = np.concatenate([g - g.mean(axis=0) for g in groups])
@@ -133,7 +137,7 @@ def _splits(groups: list[NDArray[Any]], kept: list[NDArray[Any]] | None = None) 
     found = []
     for group, keep, centre, held in zip(groups, kept, centres, scatter, strict=True):
         full = held if keep is group else _scatter(group, centre)
-        found.append(_split(group - centre, full / len(group), whitening))
+        found.append(_split((group - centre).astype(np.float32), full / len(group), whitening))
     return tuple(found)
 
 
@@ -146,9 +150,14 @@ def _split(rows: NDArray[Any], covariance: NDArray[np.float64], whitening: NDArr
     """Split one class, given relative to its centre, by the best of a few starting directions."""
     vectors = np.linalg.eigh(whitening.T @ covariance @ whitening)[1][:, : -_DIRECTIONS - 1 : -1]
     precision = whitening @ whitening.T
-    starts = rows @ (whitening @ vectors)
+    starts = rows @ (whitening @ vectors).astype(np.float32)
     tried = [_refined(rows, _tail(starts[:, k]), precision) for k in range(starts.shape[1])]
     return max(tried, key=lambda split: split.distance)
+
+
+def _fewest(n: int) -> int:
+    """Rows below which a component is a handful of rare inputs, whose distance says nothing."""
+    return max(_FEWEST, round(_FEWEST_SHARE * n))
 
 
 def _tail(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -160,7 +169,7 @@ def _tail(values: NDArray[Any]) -> NDArray[np.bool_]:
     sizes = np.arange(1, n)
     between = (sums[:-1] / sizes - (sums[-1] - sums[:-1]) / (n - sizes)) ** 2 * sizes * (n - sizes)
     between[int(_START_SHARE * n) :] = -1
-    between[: _FEWEST - 1] = -1
+    between[: _fewest(n) - 1] = -1
     tail = np.zeros(n, bool)
     tail[order[: int(between.argmax()) + 1]] = True
     return tail
@@ -168,13 +177,14 @@ def _tail(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _refined(rows: NDArray[Any], minority: NDArray[np.bool_], precision: NDArray[np.float64]) -> Split:
     """Alternate between two centres and the rows nearer to each, with the covariance of all classes."""
+    total = rows.sum(axis=0, dtype=np.float64)
     for _ in range(_REFINEMENTS):
-        _, score = _discriminant(rows, minority, precision)
+        _, score = _discriminant(rows, total, minority, precision)
         nearer = score > 0
-        if nearer.sum() < _FEWEST or nearer.mean() > MOST_SHARE or bool((nearer == minority).all()):
+        if nearer.sum() < _fewest(len(rows)) or nearer.mean() > MOST_SHARE or bool((nearer == minority).all()):
             break
         minority = nearer
-    line, score = _discriminant(rows, minority, precision)
+    line, score = _discriminant(rows, total, minority, precision)
     values = rows @ line
     inside, outside = values[minority], values[~minority]
     within = (inside.var() * len(inside) + outside.var() * len(outside)) / len(values)
@@ -183,10 +193,12 @@ def _refined(rows: NDArray[Any], minority: NDArray[np.bool_], precision: NDArray
 
 
 def _discriminant(
-    rows: NDArray[Any], minority: NDArray[np.bool_], precision: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rows: NDArray[Any], total: NDArray[np.float64], minority: NDArray[np.bool_], precision: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     share = minority.mean()
-    small = rows[minority].mean(axis=0, dtype=np.float64)
-    large = (rows.sum(axis=0, dtype=np.float64) - small * minority.sum()) / (~minority).sum()
+    part = np.asarray(minority.astype(np.float32) @ rows, np.float64)
+    small, large = part / minority.sum(), (total - part) / (~minority).sum()
     line = precision @ (small - large)
-    return line, rows @ line - (small + large) @ line / 2 + np.log(share / (1 - share))
+    # the product with all rows is the cost of a scan: in single precision, as the rows are
+    narrow = line.astype(np.float32)
+    return narrow, rows @ narrow - (small + large) @ line / 2 + np.log(share / (1 - share))
