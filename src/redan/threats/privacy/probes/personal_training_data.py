@@ -86,7 +86,7 @@ class PersonalTrainingData:
         the data cannot leak.
 
     How:
-        84 formats of identifiers with ranges, check digits and words beside them; the head of a column counts as such
+        79 kinds of identifiers with ranges, check digits and words beside them; the head of a column counts as such
         a word. Names of persons through a spaCy pipeline where one is given. Pictures are opened for their metadata
         only.
 
