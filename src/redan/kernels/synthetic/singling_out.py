@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from redan.kernels.synthetic.rows import Mixed
 
 EQUAL, AT_MOST, AT_LEAST = 0, 1, 2
-TRIES = 20
-"""Synthetic rows that are tried for each guess that is wanted."""
+TRIES = 10
+"""Synthetic rows that are tried for each guess that is wanted, at each width."""
+WIDER = (1, 2, 4)
+"""Widths that are tried, in multiples of the one asked for."""
 DEALS = 999
 """Random deals of rows to the two sides, for the test."""
 
@@ -69,19 +71,20 @@ def by_columns(data: Mixed, rows: NDArray[Any], width: int, most: int, draws: np
     """Guess that the conditions which single out one synthetic row single out a person.
 
     Columns of one synthetic row are taken at random: equality for categories, at least or at most for numbers on that
-    side of the median.
+    side of the median. Where guesses of that width are too few, as with columns of yes and no, wider ones are added.
 
     Source: Giomi et al. 2023, section 3.1, multivariate predicates.
     """
     medians = np.array([np.nanmedian(c) if np.isfinite(c).any() else 0.0 for c in rows.T])
     found: dict[tuple[Any, ...], Guess] = {}
-    for row in draws.integers(0, len(rows), TRIES * most).tolist():
-        places = np.sort(draws.choice(rows.shape[1], min(width, rows.shape[1]), replace=False))
-        guess = _of_row(data, rows[row], places, medians)
-        if guess is not None and len(guess.holds(rows)) == 1:
-            found.setdefault((guess.columns, guess.values), guess)
-        if len(found) == most:
-            break
+    for wide in (width * factor for factor in WIDER):
+        for row in draws.integers(0, len(rows), TRIES * most).tolist():
+            if len(found) == most:
+                break
+            places = np.sort(draws.choice(rows.shape[1], min(wide, rows.shape[1]), replace=False))
+            guess = _of_row(data, rows[row], places, medians)
+            if guess is not None and len(guess.holds(rows)) == 1:
+                found.setdefault((guess.columns, guess.values), guess)
     return list(found.values())
 
 

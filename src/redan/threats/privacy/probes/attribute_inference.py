@@ -280,7 +280,8 @@ def _finding(
     detail = (
         f"With the model's answers {numbers[1].value:.1%} of {n_members} members are guessed rightly, without "
         f"{numbers[2].value:.1%}: they add {gain.value:+.1%} (95 % interval {gain.low:+.1%} to {gain.high:+.1%}), "
-        f"{noise}. Others are guessed {numbers[4].value:+.1%} less often than members."
+        f"{noise}. Members are guessed {numbers[4].value:+.1%} more often than others ({numbers[4].low:+.1%} to "
+        f"{numbers[4].high:+.1%})."
     )
     return Finding(
         rule=AttributeInference.spec.id,

@@ -34,7 +34,7 @@ class SinglingOutParams(core_params.Params):
         control: path of rows of the same population that they were not made from.
         rows: most rows of the original and of the control.
         guesses: most guesses of each kind.
-        width: columns in a guess of several.
+        width: columns in a guess of several, at least.
     """
 
     original: str = ""
