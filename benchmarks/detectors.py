@@ -44,13 +44,13 @@ from redan.kernels.attacks.square import SquareSettings, square
 from redan.kernels.detectors import adaptive
 from redan.kernels.detectors.penultimate import penultimate
 from redan.kernels.statistics import wilson
+from redan.subjects.detectors.served import Asked, served
 from redan.subjects.options import Options
 from redan.subjects.torch import TorchSubject
 from redan.threats.evasion.monitors.feature_distance import FeatureDistance
 from redan.threats.evasion.monitors.feature_squeezing import FeatureSqueezing
 from redan.threats.evasion.monitors.nearest_rows import NearestRows
 from redan.threats.evasion.monitors.query_sequence import QuerySequence
-from redan.threats.evasion.monitors.served import Asked, served
 
 BOX = Box(low=0.0, high=1.0)
 BALLS = [("linf", 0.05), ("linf", 0.1), ("l2", 0.5), ("l2", 1.0)]

@@ -12,10 +12,10 @@ from tests.cli.conftest import Cli
 from redan.core.inputs import Dataset
 from redan.core.monitor import Event
 from redan.kernels.detectors.log import LONGEST_LINE, events_of, from_line, to_line
+from redan.subjects.detectors.opening import save
+from redan.subjects.detectors.served import Asked, Served
 from redan.threats.evasion.monitors.feature_distance import FeatureDistance
-from redan.threats.evasion.monitors.opening import save
 from redan.threats.evasion.monitors.query_sequence import QuerySequence
-from redan.threats.evasion.monitors.served import Asked, Served
 
 MODEL = "ab" * 32
 ROWS = np.random.default_rng(0).random((600, 12)).astype(np.float32)

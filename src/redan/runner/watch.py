@@ -43,7 +43,7 @@ def watch(log: Path, detectors: Sequence[Path], *, policy: Policy | None = None)
         EvidenceError: the detectors belong to different models.
     """
     from redan.kernels.detectors.log import events_of
-    from redan.threats.evasion.monitors.opening import alone
+    from redan.subjects.detectors.opening import alone
 
     watchers = [_Watcher(monitor) for monitor in alone(detectors)]
     events, n_odd, n_all = events_of(log), 0, 0

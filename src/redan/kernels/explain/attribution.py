@@ -30,15 +30,6 @@ class Attribution:
     cpu_s: float
 
 
-def probabilities_of(scores: NDArray[Any], kind: str) -> NDArray[np.float64]:
-    """Return (n, classes) probabilities of scores that are logits or probabilities already."""
-    wide = np.asarray(scores, np.float64)
-    if kind == "probabilities":
-        return wide
-    raised = np.exp(wide - wide.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-
-
 def importance(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean size of each value's attribution over the inputs, (d,) with inputs flattened."""
     return np.asarray(np.abs(values.reshape(len(values), -1)).mean(axis=0))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redan.core.errors import ShapeMismatch
-from redan.kernels.explain.attribution import probabilities_of
+from redan.kernels.probabilities import probabilities_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

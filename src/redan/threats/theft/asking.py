@@ -9,7 +9,7 @@ import numpy as np
 
 from redan.core.errors import BudgetSpent, ShapeMismatch
 from redan.core.seeds import derive
-from redan.kernels.explain.attribution import probabilities_of
+from redan.kernels.probabilities import probabilities_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from redan.kernels.draws import sample_keys, uniform
-from redan.kernels.explain.attribution import importance, probabilities_of
+from redan.kernels.explain.attribution import importance
 from redan.kernels.explain.deletion import deletion, left_at_random
 from redan.kernels.explain.drawing import sheet
 from redan.kernels.explain.networks import grad_cam, integrated_gradients, last_convolution, occlusion, saliency
@@ -21,6 +21,7 @@ from redan.kernels.explain.regions import carried, strongest
 from redan.kernels.explain.single_columns import alone
 from redan.kernels.explain.surrogates import scorecard, tree
 from redan.kernels.explain.tables import kernel_shap, lime, permutation_shap, tree_shap
+from redan.kernels.probabilities import probabilities_of
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ from redan.core.catalogue import monitor
 from redan.core.probe import Spec
 from redan.kernels.detectors.calibration import calibrate
 from redan.kernels.detectors.mahalanobis import Mahalanobis, fit
-from redan.threats.evasion.monitors.made import Made, made, restored
+from redan.subjects.detectors.made import Made, made, restored
 from redan.threats.evasion.monitors.screening import Screening, rowwise
 
 if TYPE_CHECKING:
     from redan.core.inputs import Dataset
-    from redan.threats.evasion.monitors.served import Asked, Served
+    from redan.subjects.detectors.served import Asked, Served
 
 
 @monitor(

@@ -13,14 +13,14 @@ from redan.core.probe import Spec
 from redan.kernels.attacks.ball import Box
 from redan.kernels.detectors.calibration import calibrate
 from redan.kernels.detectors.squeezing import Squeezing, squeezing
-from redan.threats.evasion.monitors.made import Made, made, restored
+from redan.subjects.detectors.made import Made, made, restored
 from redan.threats.evasion.monitors.screening import Screening, rowwise
 
 if TYPE_CHECKING:
     import numpy as np
 
     from redan.core.inputs import Dataset
-    from redan.threats.evasion.monitors.served import Asked, Served
+    from redan.subjects.detectors.served import Asked, Served
 
 _READS = "probabilities"
 

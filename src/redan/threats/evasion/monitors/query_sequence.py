@@ -24,13 +24,13 @@ from redan.kernels.detectors.calibration import calibrate
 from redan.kernels.detectors.fingerprints import Fingerprints, earlier, fingerprints
 from redan.kernels.detectors.memory import Memory
 from redan.kernels.statistics import wilson
-from redan.threats.evasion.monitors.made import Made, digest_of, priced, restored
+from redan.subjects.detectors.made import Made, digest_of, priced, restored
 from redan.threats.evasion.monitors.screening import as_row
 
 if TYPE_CHECKING:
     from redan.core.inputs import Dataset
     from redan.kernels.detectors.memory import Query
-    from redan.threats.evasion.monitors.served import Asked, Served
+    from redan.subjects.detectors.served import Asked, Served
 
 MOST_QUERIES = 256
 MOST_CLIENTS = 1024

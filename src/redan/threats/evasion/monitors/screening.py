@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.probe import Spec
-    from redan.threats.evasion.monitors.made import Made, Score
+    from redan.subjects.detectors.made import Made, Score
 
 Judge: TypeAlias = Callable[[Sequence[Any]], list[float]]
 """Maps inputs, whatever they are, to how suspicious each is; NaN for what is no input of the model."""

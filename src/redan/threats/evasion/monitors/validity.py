@@ -17,12 +17,12 @@ from redan.core.monitor import Event
 from redan.core.probe import Spec
 from redan.evidence.datasets.schema import ArrayRule, Schema, from_document, to_json, violations
 from redan.kernels.detectors.calibration import judge
-from redan.threats.evasion.monitors.made import Made, digest_of, priced, restored
+from redan.subjects.detectors.made import Made, digest_of, priced, restored
 from redan.threats.evasion.monitors.screening import Judge, Screening
 
 if TYPE_CHECKING:
     from redan.core.inputs import Dataset
-    from redan.threats.evasion.monitors.served import Asked, Served
+    from redan.subjects.detectors.served import Asked, Served
 
 _READS = "schema"
 LARGEST = float(np.finfo(np.float32).max)

@@ -21,6 +21,8 @@ from redan.core.inputs import Dataset
 from redan.core.monitor import Event
 from redan.evidence.datasets.schema import ArrayRule, Rule, Schema
 from redan.kernels.detectors import kept
+from redan.subjects.detectors.opening import open_detector, save
+from redan.subjects.detectors.served import Asked, Served, served
 from redan.subjects.options import Options
 from redan.subjects.torch import TorchSubject
 from redan.testing import MonitorCase, monitor_checks
@@ -28,9 +30,7 @@ from redan.testing.promise import Check
 from redan.threats.evasion.monitors.feature_distance import FeatureDistance
 from redan.threats.evasion.monitors.feature_squeezing import FeatureSqueezing
 from redan.threats.evasion.monitors.nearest_rows import NearestRows
-from redan.threats.evasion.monitors.opening import open_detector, save
 from redan.threats.evasion.monitors.query_sequence import QuerySequence
-from redan.threats.evasion.monitors.served import Asked, Served, served
 from redan.threats.evasion.monitors.tally import INTERVAL_S, MOST_INTERVALS, Tally
 from redan.threats.evasion.monitors.validity import Validity, broken_rules
 

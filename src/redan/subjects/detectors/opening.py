@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from redan.core import catalogue
 from redan.core.errors import CapabilityMissing, UnknownName, Unreadable
 from redan.kernels.detectors import kept
-from redan.threats.evasion.monitors.served import Served
+from redan.subjects.detectors.served import Served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from redan.kernels.detectors.price import price_us
 if TYPE_CHECKING:
     from redan.core.inputs import Dataset
     from redan.core.probe import Spec
-    from redan.threats.evasion.monitors.served import Asked, Served
+    from redan.subjects.detectors.served import Asked, Served
 
 Score = Callable[[NDArray[Any]], NDArray[np.float64]]
 """Maps rows (n, …) to how suspicious each is, (n,)."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from redan.core.errors import CapabilityMissing
 from redan.core.subject import Scores, Subject
+from redan.kernels.probabilities import probabilities_of
 
 Reads = Literal["inputs", "penultimate"]
 """What distances are measured in."""
@@ -91,11 +92,7 @@ def served(subject: Scored, sample: NDArray[Any] | None = None) -> Served:
 
 def _probabilities(subject: Scored) -> Callable[[NDArray[Any]], NDArray[Any]]:
     def answers(rows: NDArray[Any]) -> NDArray[Any]:
-        scores = np.asarray(subject.scores(rows), dtype=np.float64)
-        if subject.score_kind == "probabilities":
-            return scores
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(scores / scores.sum(axis=1, keepdims=True))
+        return probabilities_of(subject.scores(rows), subject.score_kind)
 
     return answers
 
