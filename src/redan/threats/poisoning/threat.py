@@ -17,6 +17,9 @@ THREAT = threat(
         applies_when="outsiders can add to the training data, or train the model",
         references=("atlas:AML.T0020", "atlas:AML.T0018", "owasp:ML02", "owasp:ML10"),
         scales=(
+            # bars fixed on models of their own seeds: kernels/backdoors
+            Scale(quantity="backdoor_index", steps=((4.0, Severity.HIGH),)),
+            Scale(quantity="small_trigger_index", steps=((5.0, Severity.HIGH),)),
             Scale(quantity="trigger_success_rate", steps=((0.5, Severity.HIGH), (0.3, Severity.MEDIUM))),
             Scale(quantity="least_poison_rate", steps=((0.01, Severity.MEDIUM), (0.05, Severity.LOW))),
             Scale(quantity="label_error_rate", steps=((0.10, Severity.MEDIUM), (0.03, Severity.LOW))),
