@@ -45,7 +45,7 @@ def test_a_refused_question_never_opens_the_data(cli: Cli, tmp_path: Path) -> No
     assert "it was not read" in ended.err
 
 
-def test_a_question_that_fails_after_payment_stays_paid(cli: Cli, people: Path) -> None:
+def test_a_wrong_name_costs_nothing(cli: Cli, people: Path) -> None:
     cli("data", "allow", "people", "--epsilon", 1, *LEDGER)
 
     ended = cli(
@@ -53,7 +53,37 @@ def test_a_question_that_fails_after_payment_stays_paid(cli: Cli, people: Path) 
     )
     assert ended.code == 2
     assert "did you mean 'age'" in ended.err
+    assert "spent ε = 0 of ε = 1 by 0 answers" in cli("data", "ask", "--spent", *LEDGER).out
+
+
+def test_a_question_that_fails_after_payment_stays_paid(cli: Cli, tmp_path: Path) -> None:
+    cli("data", "allow", "people", "--epsilon", 1, *LEDGER)
+    (tmp_path / "people.csv").write_text("who,age\na,1\nb,2,3\n")
+
+    ended = cli(
+        "data", "ask", "people.csv", "--name", "people", "--sum", "age", "--bounds", "0,1", "--epsilon", 0.5, *LEDGER
+    )
+    assert ended.code == 3
     assert "ε = 0.5 of ε = 1 by 0 answers, 1 paid for and never answered" in cli("data", "ask", "--spent", *LEDGER).out
+
+
+def test_parquet_and_tabs_are_answered_too(cli: Cli, tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table({"age": [30, None, 50], "city": ["Bern", "Basel", "Bern"], "code": [1, 1, 2]})
+    parquet.write_table(table, tmp_path / "people.parquet")
+    (tmp_path / "people.tsv").write_text("age\tcity\n30\tBern\n\tBasel\n50\tBern\n")
+    cli("data", "allow", "people", "--epsilon", 1000, *LEDGER)
+
+    def asked(*words: object) -> list[float]:
+        ended = cli("data", "ask", *words, "--name", "people", "--epsilon", 50, *LEDGER, "-f", "json")
+        return [each["value"] for each in json.loads(ended.out)["values"]]
+
+    for name in ("people.parquet", "people.tsv"):
+        assert asked(name, "--mean", "age", "--bounds", "0,100") == pytest.approx([40], abs=10)
+        assert asked(name, "--histogram", "city", "--categories", "Bern,Basel") == pytest.approx([2, 1, 0], abs=1.5)
+    assert asked("people.parquet", "--histogram", "code", "--categories", "1,2") == pytest.approx([2, 1, 0], abs=1.5)
 
 
 def test_rows_of_one_person_are_bounded_by_a_column(cli: Cli, people: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from redan.core.errors import Unreadable, UsageError
+from redan.core.errors import UnknownName, Unreadable, UsageError
+from redan.evidence.datasets.table import needing
 from redan.evidence.privacy_ledger.book import Cost
 
 if TYPE_CHECKING:
@@ -57,7 +59,8 @@ def account_of(table: Path) -> str:
 def ask(table: Path, query: Query, ledger: Ledger, asker: Asker) -> Answer:
     """Pay for a question, then read the data and answer with noise.
 
-    Whatever fails after the payment, a crash too, leaves the question paid for.
+    Names of columns are public: a wrong one costs nothing. Whatever fails after the payment, a crash too, leaves the
+    question paid for.
 
     Args:
         table: CSV, TSV or Parquet.
@@ -67,7 +70,8 @@ def ask(table: Path, query: Query, ledger: Ledger, asker: Asker) -> Answer:
 
     Raises:
         Overspent: nothing was read and nothing was spent.
-        UsageError: no such account, or no such column.
+        UsageError: no such account.
+        UnknownName: no such column; nothing was spent.
         Unreadable: ledger or table cannot be read.
         MissingDependency: OpenDP or a reader is not installed.
     """
@@ -78,10 +82,49 @@ def ask(table: Path, query: Query, ledger: Ledger, asker: Asker) -> Answer:
     if table.suffix.lower() not in _FORMATS:
         raise UsageError(f"{table.name!r} is no table", hint=f"give {', '.join(_FORMATS)}")
     cost = Cost(epsilon=query.epsilon, delta=query.delta)
+    ledger.check(asker.account, asker.client, cost)
+    _check_names(table, [name for name in (query.column, asker.people) if name])
     number = ledger.spend(asker.account, asker.client, cost, query.text())
     released = answer(query, _values(table, query, asker.people))
     ledger.answered(number)
     return released
+
+
+def _check_names(path: Path, wanted: list[str]) -> None:
+    known = _names(path) if wanted else []
+    for name in wanted:
+        if name not in known:
+            raise UnknownName.among(f"column in {path.name}", name, known)
+
+
+def _names(path: Path) -> list[str]:
+    """Return the names of the columns: the first line of a text table, the schema of a Parquet file.
+
+    Raises:
+        Unreadable: it cannot be read.
+    """
+    from redan.evidence.datasets.text import MOST_LINE_CHARACTERS
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            return _parquet_names(path)
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            line = stream.readline(MOST_LINE_CHARACTERS)
+    except (OSError, UnicodeDecodeError) as err:
+        raise Unreadable(f"cannot read {path.name!r}: {err}") from err
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    return [cell.strip() for row in csv.reader([line], delimiter=delimiter) for cell in row]
+
+
+@needing("reading Parquet")
+def _parquet_names(path: Path) -> list[str]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return [str(name) for name in parquet.read_schema(path).names]
+    except pyarrow.ArrowException as err:
+        raise Unreadable(f"{path.name!r} is no Parquet table: {err}") from err
 
 
 def _values(path: Path, query: Query, people: str) -> NDArray[Any]:
@@ -109,8 +152,6 @@ def _column(table: Table, name: str, *, as_words: bool) -> tuple[NDArray[Any], N
 
     column = table.column(name)
     if column is None:
-        from redan.core.errors import UnknownName
-
         raise UnknownName.among(f"column in {table.name}", name, [c.name for c in table.columns])
     present = ~column.missing
     if as_words:

@@ -122,11 +122,7 @@ class Ledger:
         _check_name("client", client)
         epsilon, delta = _price(cost)
         with self._writing() as db:
-            limits = _limits(db, account)
-            spent = _sums(db, "account = ?", (account,))
-            own = _sums(db, "account = ? AND client = ?", (account, client))
-            _check_left("the data set", account, limits[:2], spent, (epsilon, delta))
-            _check_left("client", client, limits[2:], own, (epsilon, delta))
+            _check_affordable(db, account, client, (epsilon, delta))
             row = db.execute(
                 "INSERT INTO entry (account, client, spent_at, epsilon, delta, question) VALUES (?, ?, ?, ?, ?, ?)",
                 (account, client, _now(), epsilon, delta, question),
@@ -134,6 +130,18 @@ class Ledger:
         if row.lastrowid is None:
             raise EvidenceError(f"{self.path.name!r} did not number an entry")
         return row.lastrowid
+
+    def check(self, account: str, client: str, cost: Cost) -> None:
+        """Refuse what could not be paid for now; nothing is spent, and only `spend` decides.
+
+        Raises:
+            Overspent: it would cost more than the account or the client has left.
+            UsageError: there is no such account, or the cost is no positive number.
+            Unreadable: there is no ledger.
+        """
+        price = _price(cost)
+        with self._reading() as db:
+            _check_affordable(db, account, client, price)
 
     def answered(self, number: int) -> None:
         """Note that a question was answered; it has been paid for either way.
@@ -234,6 +242,13 @@ def _sums(db: sqlite3.Connection, where: str, values: tuple[str, ...]) -> tuple[
     for row in found:
         epsilon, delta = epsilon + row[0], delta + row[1]
     return epsilon, delta
+
+
+def _check_affordable(db: sqlite3.Connection, account: str, client: str, price: tuple[int, int]) -> None:
+    limits = _limits(db, account)
+    _check_left("the data set", account, limits[:2], _sums(db, "account = ?", (account,)), price)
+    own = _sums(db, "account = ? AND client = ?", (account, client))
+    _check_left("client", client, limits[2:], own, price)
 
 
 def _check_left(what: str, name: str, limits: tuple[int, ...], spent: tuple[int, int], price: tuple[int, int]) -> None:
