@@ -33,7 +33,7 @@ ROWS = 30_000
 RATE = 0.01
 EPOCHS = 3
 README = """Small Fashion-MNIST networks made by benchmarks/backdoored.py: KIND_SEED.pt are torch state dicts.
-clean_SEED.pt are independent models (own rows, own weights); badnets_, blended_, wave_ and clean_label_ hold a backdoor.
+clean_SEED.pt are independent models (own rows, own weights); the other kinds hold a backdoor.
 KIND_SEED.json says clean accuracy, attack success and what training cost. May be deleted: it is made again.
 """
 

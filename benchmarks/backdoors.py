@@ -76,9 +76,7 @@ def inverted(one: Case) -> dict[str, Any]:
         weight.requires_grad_(requires_grad=False)
     started = time.process_time()
     settings = InversionSettings()
-    found = invert(
-        one.net, x[2000:3000], np.arange(10), low=0, high=1, seed=0, settings=settings, stop=lambda: ""
-    )
+    found = invert(one.net, x[2000:3000], np.arange(10), low=0, high=1, seed=0, settings=settings, stop=lambda: "")
     index = oddness(found.sizes, found.reached)
     place = int(index.argmax())
     spent = round(time.process_time() - started, 2)

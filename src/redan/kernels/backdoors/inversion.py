@@ -114,7 +114,9 @@ def invert(
 class _Search:
     """The state of one batched search: k masks, k patterns and the best of each so far."""
 
-    def __init__(self, shape: tuple[int, ...], classes: NDArray[np.int64], seed: int, settings: InversionSettings):
+    def __init__(
+        self, shape: tuple[int, ...], classes: NDArray[np.int64], seed: int, settings: InversionSettings
+    ) -> None:
         keys = sample_keys(seed, "backdoors.inversion", classes)
         flat = (1, *shape[1:]) if len(shape) > 1 else shape
         self.mask = torch.from_numpy(0.1 * normal(keys, flat, stream=_START) - 2).requires_grad_()
