@@ -20,6 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from tests.growing_server import growing_server
 from tests.model_server import TOKEN, model_server
+from tests.small_people import people_inputs, people_network, people_subject
 from tests.small_texts import text_inputs, text_subject
 
 from redan.core import catalogue
@@ -59,6 +60,7 @@ QUICK: dict[str, Any] = {
     "shots": 1,
     "queries": 1,
     "rows": 10,
+    "fits": 2,
     "trees": 5,
     "attribute": "20",
 }
@@ -270,6 +272,8 @@ def subject_of(entry: Entry, folder: Path) -> Callable[[], Any]:
         return lambda: open_files(folder)
     if entry.name in NAMED:
         return NAMED[entry.name]
+    if entry.threat == "bias":
+        return people_network if "trainable" in entry.needs else people_subject
     for capability, make in SUBJECTS.items():
         if capability in entry.needs:
             return make
@@ -294,6 +298,8 @@ def with_recipe() -> Inputs:
 
 def inputs_of(entry: Entry) -> Callable[[], Inputs]:
     """Choose the data by what a probe works on."""
+    if entry.threat == "bias":
+        return people_inputs
     if entry.name in TABLES:
         return binary_table
     if entry.name == "poison-simulation":

@@ -13,7 +13,7 @@ from redan.core.catalogue import probe
 from redan.core.errors import ShapeMismatch, UsageError
 from redan.core.finding import Finding, Location, Quantity, Table
 from redan.core.probe import Spec
-from redan.kernels.influence.head import fit, influence
+from redan.kernels.influence.head import fit, influence, renormalised
 from redan.subjects.fit import check_fit
 from redan.threats.poisoning.counted import MOST_SHOWN, array
 from redan.threats.poisoning.reading import BATCH, Rows, class_name, rows_of
@@ -46,7 +46,7 @@ class InfluenceParams(core_params.Params):
         most_asked: answers that are explained together, at most.
     """
 
-    decay: float = 5.0
+    decay: float = 20.0
     most_asked: int = 500
 
 
@@ -56,11 +56,11 @@ class InfluenceParams(core_params.Params):
         name="influence",
         threat="poisoning",
         title="Training rows that answers rest on",
-        source="Koh & Liang 2017, ICML, equation 2, on a regression in place of the last layer",
+        source="Koh & Liang 2017, ICML, equation 2; Hammoudeh & Lowd 2022, CCS, equation 8",
         needs=("labels",),
         data=("train", "test"),
         cost="seconds",
-        references=("arxiv:1703.04730", "atlas:AML.T0020"),
+        references=("arxiv:1703.04730", "arxiv:2201.10055", "atlas:AML.T0020"),
         default=False,
     )
 )
@@ -68,8 +68,8 @@ class Influence:
     """Says which training rows make the model answer as it does.
 
     What it measures:
-        How much the loss of some answers would rise if a training row were left out, for every training row; and the
-        part of all support that the top hundredth of the rows holds.
+        How much the loss of some answers would rise if a training row were left out, for the length of the row's own
+        gradient, for every training row; and the part of all support that the top hundredth of the rows holds.
 
     Why it matters:
         After a wrong or bought answer somebody asks where it came from. Rows that a backdoor was planted with support
@@ -77,25 +77,28 @@ class Influence:
 
     How:
         A softmax regression on what enters the model's last layer (on the inputs, where the model shows no layers) is
-        fitted to the training labels; leaving a row out changes it by one Newton step. Explained are the canary rows
-        that get the canary's label, where a canary is given, else the test rows that the model gets wrong.
+        fitted to the training labels; leaving a row out changes it by one Newton step. The change is divided by the
+        length of the row's gradient, or planted rows, which are learnt well, would stand below hard ones. Explained are
+        the canary rows that get the canary's label, where a canary is given, else the test rows that are answered
+        wrongly.
 
     Shapes:
         train and test: (n, …) numbers with (n,) classes; canary: triggered rows with the attacker's class.
 
     Units:
-        Nats of summed loss; shares of support.
+        Nats of summed loss for each unit of gradient; shares of support.
 
     Error of the estimate:
-        None by sampling: every row counts. The step agrees with fitting again at a correlation above 0.97 on digits
-        (tests/unit/kernels/influence); what the regression leaves out of the network is not in it.
+        None by sampling: every row counts. Before the division the step agrees with fitting again without the row at a
+        correlation above 0.97 on digits; what the regression leaves out of the network is not in it.
 
     Cost:
         One forward pass, one regression, and one system of as many equations as it has coefficients, at most 2000.
 
     Sources:
-        Koh & Liang 2017, "Understanding black-box predictions via influence functions"; Basu, Pope & Feizi 2021 for
-        why the last layer only.
+        Koh & Liang 2017, "Understanding black-box predictions via influence functions"; Hammoudeh & Lowd 2022,
+        "Identifying a training-set attack's target using renormalized influence estimation", equation 8; Basu, Pope &
+        Feizi 2021 for why the last layer only.
 
     Limits:
         Rows that taught the layers below leave no trace. Two equal rows share what each would have alone.
@@ -163,11 +166,11 @@ def _explained(
 
 def _weighed(rows: Rows, asked: Dataset, params: InfluenceParams) -> NDArray[np.float64]:
     most = max(1, MOST_COEFFICIENTS // len(rows.present) - 1)
-    spread = rows.columns.std(axis=0)[:most]
-    scale = np.where(spread > 0, spread, 1.0)
+    # one scale for all columns: whitening would let directions decide in which the model hardly moves
+    scale = float(rows.columns.std()) or 1.0
     head = fit(rows.columns[:, :most] / scale, rows.labels, params.decay)
     wanted = np.searchsorted(rows.present, asked.y)
-    return influence(head, rows.embed(asked.x)[:, :most] / scale, wanted)
+    return renormalised(head, influence(head, rows.embed(asked.x)[:, :most] / scale, wanted))
 
 
 def _finding(
@@ -203,10 +206,10 @@ def _finding(
         detail=f"Explained are {n_asked} {what}, judged by {rows.reads}. Look at the rows at the top.",
         params=params.as_dict(),
         quantities=(measured,),
-        tables=(Table(name="most_influential_rows", columns=("row", "label", "influence (nats)"), rows=lines),),
+        tables=(Table(name="most_influential_rows", columns=("row", "label", "influence"), rows=lines),),
         locations=(Location(uri=rows.data.name),),
         evidence=(
-            array("influence", weights, "rise of the loss without each training row, by rising index"),
+            array("influence", weights, "renormalised influence of each training row, by rising index"),
             array("indices", rows.data.indices, "rows of the source, in the same order"),
         ),
         remedies=("look at the rows that are listed; remove what was planted and train again: RDN-POI-101",),

@@ -1,0 +1,1 @@
+"""Mitigations of poisoning: one technique a file."""

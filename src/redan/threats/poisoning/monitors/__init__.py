@@ -1,0 +1,1 @@
+"""Monitors of arriving training data: one technique a file."""
