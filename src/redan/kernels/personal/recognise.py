@@ -154,12 +154,12 @@ def _alone(text: str, start: int, end: int) -> bool:
 def _place(each: Ready, text: str, start: int, end: int) -> tuple[int, int] | None:
     """Return where the form stands that begins at a token, or a little before it."""
     first = start
-    if (
-        each.of.lead
-        and text[start - 1 : start] in each.joins
-        and (text[start - 2 : start - 1].isalpha() or "+" in each.joins)
-    ):
-        first = max(0, start - each.of.lead)
+    if each.of.lead:
+        letter = text[start - 2 : start - 1] if text[start - 1 : start] in each.joins else ""
+        if each.of.before and text[start].isdigit() and (not letter or letter.upper() not in each.of.before):
+            return None
+        if letter.isalpha() or ("+" in each.joins and text[start - 1 : start] in each.joins):
+            first = max(0, start - each.of.lead)
     for begin in range(first, start + 1):
         match = each.pattern.match(text, begin)
         if match is not None and match.end() > start:

@@ -190,7 +190,7 @@ FORMATS = (
         words="kennzeichen nummernschild kfz fahrzeug auto zulassung pkw",
     ),
     Format(
-        kind="de-company", title="German commercial register number", heads="A{3}9{1,6}|9{1,6}", lead=5,
+        kind="de-company", title="German commercial register number", before="AB", heads="A{3}9{1,6}|9{1,6}", lead=5,
         form=r"HR[AB]\s{0,2}\d{1,6}", formed=r".+", words="handelsregister amtsgericht", is_person=False,
     ),
     Format(
@@ -198,7 +198,7 @@ FORMATS = (
         words="plz postleitzahl adresse wohnort anschrift", is_person=False,
     ),
     Format(
-        kind="de-vat", title="German VAT number", heads=r"AA9{9}|AA9{3}[ .-]9|9{3}[ .-]9|9{9}", lead=3,
+        kind="de-vat", title="German VAT number", before="E", heads=r"AA9{9}|AA9{3}[ .-]9|9{3}[ .-]9|9{9}", lead=3,
         proof=vat_de, form=r"DE[ .-]?\d{3}[ .-]?\d{3}[ .-]?\d{3}", formed=r".+", words="ust umsatzsteuer vat",
         is_person=False,
     ),

@@ -33,6 +33,8 @@ class Format:
         is_checksum: the check leaves fewer than one in fifty random values, so that no word is needed.
         is_person: it tells of one person, not of a firm, a place or a page.
         joins: signs of which one stands right before the token where the value starts earlier.
+        before: letters, in upper case, of which one stands before the join of a value whose token begins with a digit;
+            any letter if empty.
         lead: characters before the token that may belong to the value.
     """
 
@@ -48,6 +50,7 @@ class Format:
     is_checksum: bool = False
     is_person: bool = True
     joins: str = " -."
+    before: str = ""
     lead: int = 0
 
 

@@ -95,7 +95,8 @@ def pages(text: str) -> Iterator[Place]:
 
 def machines(text: str) -> Iterator[Place]:
     """Yield where addresses of the internet protocol stand, with a prefix length or without."""
-    for pattern in (_FOUR_AT, _SIX) if ":" in text else (_FOUR_AT,):
+    chosen = (_FOUR_AT,) if text.count(".") > 2 else ()
+    for pattern in (*chosen, _SIX) if text.count(":") > 1 else chosen:
         for match in pattern.finditer(text):
             value = match.group()
             try:
@@ -112,6 +113,8 @@ _FOUR_AT = re.compile(rf"(?<![\w.])(?:{_FOUR.pattern})", re.ASCII)
 
 def cards(text: str) -> Iterator[Place]:
     """Yield where addresses of network cards stand; broadcast and null are none."""
+    if text.count(":") < 5 and text.count("-") < 5 and text.count(".") < 2:
+        return
     for match in _MAC.finditer(text):
         size = 4 if match.group()[0] == "." else 2
         head = _MAC_START.search(text, max(0, match.start() - size), match.start())
