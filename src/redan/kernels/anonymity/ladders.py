@@ -59,7 +59,7 @@ def ranges(column: NDArray[Any], bins: int) -> NDArray[Any]:
     for place in range(len(starts)):
         inside = known[np.clip(np.searchsorted(starts, known, side="right") - 1, 0, None) == place]
         low, high = inside.min(), inside.max()
-        names[place] = f"{low:g}" if low == high else f"{low:g}..{high:g}"
+        names[place] = f"{low:.12g}" if low == high else f"{low:.12g}..{high:.12g}"
     found = names[places]
     if column.dtype.kind == "f":
         found[np.isnan(column)] = ""
