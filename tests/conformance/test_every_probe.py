@@ -256,12 +256,21 @@ def endpoint() -> HttpSubject:
     return STACK.enter_context(closing(HttpSubject(url, options=Options(name="endpoint", answers="labels"))))
 
 
-NAMED: dict[str, Callable[[], Any]] = {"blow-ups": endpoint, "monotone-trees": two_classes}
+NAMED: dict[str, Callable[[], Any]] = {"blow-ups": endpoint, "monotone-trees": two_classes, "leaky-column": two_classes}
 """Probe or mitigation → its subject, where what it needs does not tell."""
 
 
-TABLES = {"attribute-inference", "data-minimisation"}
+TABLES = {"attribute-inference", "data-minimisation", "attribution", "surrogate"}
 """Probes that work on columns of few values."""
+PARAMS: dict[str, dict[str, Any]] = {
+    "knockoff": {"queries": 20, "clone_epochs": 1},
+    "jbda": {"queries": 12, "start": 6, "clone_epochs": 1},
+}
+"""Probe → parameters that make it quick, where those of all would make it impossible."""
+
+
+MANY_ROWS = {"activation-likelihood", "spectral-signatures"}
+"""Probes that compare the rows of a class with each other."""
 
 
 def subject_of(entry: Entry, folder: Path) -> Callable[[], Any]:
@@ -296,6 +305,26 @@ def with_recipe() -> Inputs:
     return replace(inputs(), recipe=own_recipe(fit, Options(name="digits-lr", bounds=(0, 1))))
 
 
+def with_many_rows() -> Inputs:
+    """Enough training rows of each class to compare the classes."""
+    return replace(inputs(), train=rows(0, 600))
+
+
+def many() -> Inputs:
+    """The same with more training rows."""
+    return replace(inputs(), train=rows(0, 110))
+
+
+def many_columns() -> Inputs:
+    """More rows of a table of two classes; there is no training data."""
+    few = rows(0, 80)
+    return Inputs(test=replace(few, x=few.x.reshape(80, -1), y=(few.y > 4).astype(np.int64)))
+
+
+MANY: dict[str, Callable[[], Inputs]] = {"carried-region": many, "leaky-column": many_columns}
+"""Probe → its data, where a few rows say nothing."""
+
+
 def inputs_of(entry: Entry) -> Callable[[], Inputs]:
     """Choose the data by what a probe works on."""
     if entry.threat == "bias":
@@ -304,12 +333,16 @@ def inputs_of(entry: Entry) -> Callable[[], Inputs]:
         return binary_table
     if entry.name == "poison-simulation":
         return with_recipe
+    if entry.name in MANY:
+        return MANY[entry.name]
+    if entry.name in MANY_ROWS:
+        return with_many_rows
     return text_inputs if "text" in entry.needs else inputs
 
 
 def quick(entry: Entry) -> dict[str, Any]:
     """Return the quick parameters that a probe knows."""
-    return {name: value for name, value in QUICK.items() if name in entry.params}
+    return {**{name: value for name, value in QUICK.items() if name in entry.params}, **PARAMS.get(entry.name, {})}
 
 
 @pytest.fixture(scope="module")

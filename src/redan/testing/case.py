@@ -93,9 +93,8 @@ def with_role(inputs: Inputs, role: str, data: Dataset | None) -> Inputs:
 
 
 def rows(data: Dataset, chosen: Iterable[int]) -> Dataset:
-    """Return some rows of a data set, in that order, with their indices."""
-    places = list(chosen)
-    return replace(data, x=data.x[places], y=data.y[places], indices=data.indices[places])
+    """Return some rows of a data set, in that order, with their indices and groups."""
+    return data.rows(list(chosen))
 
 
 def breakages(data: Dataset) -> Iterator[tuple[str, Dataset]]:

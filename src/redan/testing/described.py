@@ -46,7 +46,7 @@ REFERENCES = (
     "rfc:",
 )
 """Prefixes of references that reports know how to show."""
-ROLES = ("test", "train", "reference", "canary")
+ROLES = ("test", "train", "reference", "canary", "sensitive")
 _IDENTIFIER = re.compile(r"[A-Z][A-Z0-9]*-[A-Z]{2,}-\d{3,}")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from redan.kernels.fairness.encoding import Encoded
 
 _DENSE_CELLS = 1 << 20
+MOST_COUNTS = 1 << 25
+"""Counts that a tally holds, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +62,8 @@ def tally(columns: Mapping[str, Encoded], truth: NDArray[Any], answer: NDArray[A
         n_classes: k.
 
     Raises:
-        ValueError: lengths differ, or a class lies outside.
+        ValueError: lengths differ, a class lies outside, or intersections times classes squared are more than
+            `MOST_COUNTS`.
     """
     n = len(truth)
     if any(len(column.codes) != n for column in columns.values()) or len(answer) != n:
@@ -71,15 +74,21 @@ def tally(columns: Mapping[str, Encoded], truth: NDArray[Any], answer: NDArray[A
             msg = f"a class is not within 0 .. {n_classes - 1}"
             raise ValueError(msg)
     cell, cells = _joint(list(columns.values()), n)
-    code = cell * np.int64(n_classes**2) if len(cells) * n_classes**2 > np.iinfo(np.int32).max else cell * n_classes**2
+    if len(cells) * n_classes**2 > MOST_COUNTS:
+        used, cell = np.unique(cell, return_inverse=True)
+        cells = cells[used]
+    if len(cells) * n_classes**2 > MOST_COUNTS:
+        msg = f"{len(cells)} intersections of groups and {n_classes} classes are too many to count"
+        raise ValueError(msg)
+    code = cell * n_classes**2
     code += (truth * n_classes + answer).astype(code.dtype)
     counts = np.bincount(code, minlength=len(cells) * n_classes**2).reshape(len(cells), n_classes, n_classes)
-    used = counts.any(axis=(1, 2))
+    occurs = counts.any(axis=(1, 2))
     return Tally(
         columns=tuple(columns),
         levels=tuple(column.levels for column in columns.values()),
-        cells=cells[used],
-        counts=counts[used].astype(np.int64),
+        cells=cells[occurs],
+        counts=counts[occurs].astype(np.int64),
     )
 
 

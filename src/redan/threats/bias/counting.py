@@ -79,7 +79,10 @@ def counted(
     k = answered.n_classes
     chosen = favourable_class(params.favourable, k)
     groups = groups_of(answered.data, inputs)
-    counts = tally(groups, np.asarray(answered.data.y, np.int64), answered.answers, k)
+    try:
+        counts = tally(groups, np.asarray(answered.data.y, np.int64), answered.answers, k)
+    except ValueError as err:
+        raise UsageError(str(err), hint="name fewer sensitive columns") from err
     several = params.favourable == -1 and k > 2
     return Counted(tally=counts, favourable=tuple(range(k)) if several else (chosen,), partial=answered.partial)
 

@@ -16,7 +16,7 @@ THREAT = threat(
         id="bias",
         question="Does the model treat groups of people differently?",
         applies_when="outputs change what happens to people",
-        references=("eu-ai-act:10", "nist-ai-rmf:MEASURE-2.11"),
+        references=("https://eur-lex.europa.eu/eli/reg/2024/1689/oj", "nist:ai-rmf-measure-2.11"),
         scales=(
             Scale(
                 quantity="equalised_odds_difference",

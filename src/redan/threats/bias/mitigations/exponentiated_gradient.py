@@ -36,12 +36,12 @@ class ExponentiatedGradientParams(core_params.Params):
     Attributes:
         constraint: what is to be alike in all groups.
         allowed: difference between a group and all rows that is allowed on the training rows.
-        rounds: fits, at most.
+        fits: fits, at most.
     """
 
     constraint: Literal["equalised-odds", "demographic-parity"] = "equalised-odds"
     allowed: float = 0.02
-    rounds: int = 20
+    fits: int = 20
 
 
 @mitigation(
@@ -75,7 +75,7 @@ class ExponentiatedGradient:
         Differences of rates.
 
     Cost:
-        Up to ``rounds`` fits; an answer asks each model that has a vote.
+        Up to ``fits`` fits; an answer asks each model that has a vote.
 
     Sources:
         Agarwal, Beygelzimer, Dudik, Langford & Wallach 2018, "A reductions approach to fair classification"; fairlearn
@@ -107,11 +107,11 @@ class ExponentiatedGradient:
             UsageError: more than two classes, or the estimator accepts no weights.
             SubjectFailed: it cannot be fitted under the constraint.
         """
-        if not 0 < params.allowed < 1 or params.rounds < 1:
-            raise UsageError(f"allowed={params.allowed:g}, rounds={params.rounds}; expected a share and at least 1")
+        if not 0 < params.allowed < 1 or params.fits < 1:
+            raise UsageError(f"allowed={params.allowed:g}, fits={params.fits}; expected a share and at least 1")
         lesson = lesson_of(subject, inputs, budget)
         two_classes(subject, lesson.data, self.spec.name)
-        observe.started(self.spec.name, params.rounds)
+        observe.started(self.spec.name, params.fits)
         voters, votes = _voters(subject, lesson, params, seed)
         note = f"{len(voters)} models vote for {params.constraint}, {params.allowed:g} allowed"
         observe.finished(self.spec.name, note)
@@ -139,7 +139,7 @@ def _voters(
     search = reductions.ExponentiatedGradient(
         fresh,
         kinds[params.constraint](difference_bound=params.allowed),
-        max_iter=params.rounds,
+        max_iter=params.fits,
         sample_weight_name=weight_name(fresh),
     )
     x = np.asarray(lesson.data.x, np.float64).reshape(len(lesson.data), -1)

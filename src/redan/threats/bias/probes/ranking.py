@@ -129,7 +129,7 @@ class Ranking:
                 why = f"fewer than two groups have {params.least} rows"
                 yield undecided(self.spec, subject.ref.name, (column,), params, why)
                 continue
-            order = np.argsort(-score, kind="stable")
+            order = np.lexsort((answered.data.indices, -score))
             ranked = groups.codes[order]
             generator = np.random.default_rng(derive(seed, self.spec.id, column))
             measured, p = _exposure(ranked, chosen, params.resamples, generator, partial=answered.partial)

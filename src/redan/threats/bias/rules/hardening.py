@@ -32,7 +32,7 @@ RULE = rule(
         title="A model was made to treat groups more alike, with the gain and its price",
         severity=Severity.INFO,
         remedy="Collect more rows of the groups that fare worst, and decide which criterion the use asks for.",
-        references=("nist-ai-rmf:MANAGE-2.2", "arxiv:1803.02453"),
+        references=("nist:ai-rmf-manage-2.2", "arxiv:1803.02453"),
     ),
     module=__name__,
     doc=__doc__,
