@@ -131,7 +131,7 @@ class _Search:
         """Move, remember the smallest masks that turn enough rows, and press where they turn enough."""
         before = (torch.sigmoid(self.mask).detach(), torch.sigmoid(self.pattern).detach())
         self.optimiser.zero_grad()
-        (loss + self.cost * size).sum().backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        (loss + self.cost * size).sum().backward()
         self.optimiser.step()
         self.turned = 0.9 * self.turned + 0.1 * turned
         enough = self.turned / (1 - 0.9**seen) >= wanted

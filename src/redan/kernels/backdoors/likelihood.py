@@ -116,11 +116,13 @@ def _prepared(groups: list[NDArray[Any]]) -> list[NDArray[np.float32]]:
     groups = [np.sign(g) * np.log1p(np.abs(g)) for g in (np.asarray(g, np.float32) for g in groups)]
     every = np.concatenate([g - g.mean(axis=0) for g in groups])
     spread = every.std(axis=0)
-    live = spread > 1e-6 * max(float(spread.max(initial=0)), 1e-12)
+    live = spread >= max(1e-6 * float(spread.max()), 1e-12)
+    if not live.any():
+        return [np.zeros((len(g), 1), np.float32) for g in groups]
     scale = spread[live]
     most = max(2, min(len(g) for g in groups) // _ROWS_A_COLUMN)
     scaled = [g[:, live] / scale for g in groups]
-    if scaled and len(scale) > most:
+    if len(scale) > most:
         turned = np.linalg.eigh(np.cov((every[:, live] / scale).T))[1][:, -most:].astype(np.float32)
         scaled = [g @ turned for g in scaled]
     return scaled

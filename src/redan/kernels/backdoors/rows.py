@@ -41,7 +41,7 @@ class Planted:
     @property
     def alarmed(self) -> NDArray[np.int64]:
         """Classes above the bar."""
-        return self.classes[self.index.max(axis=0) >= INDEX_BAR]
+        return np.asarray(self.classes[self.index.max(axis=0) >= INDEX_BAR], np.int64)
 
 
 def planted(features: list[NDArray[Any]], y: NDArray[Any]) -> Planted:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.budget import Budget
+    from redan.core.finding import Scalar
     from redan.core.inputs import Dataset, Inputs
     from redan.core.progress import Observer
     from redan.kernels.backdoors.rows import Planted
@@ -182,7 +183,7 @@ def _finding(
 def _tables(subject: Layered, rows: Dataset, found: Planted) -> tuple[Table, ...]:
     """Return the index by class and layer, and the most suspicious rows where there are any."""
     order = np.argsort(-found.index.max(axis=0), kind="stable")[:MOST_CLASSES]
-    lines = tuple(
+    lines: tuple[tuple[Scalar, ...], ...] = tuple(
         (
             class_name(subject, rows, int(found.classes[place])),
             *(round(float(value), 2) for value in found.index[:, place]),
