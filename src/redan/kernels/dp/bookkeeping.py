@@ -85,7 +85,7 @@ class Book:
                 layer was overwritten.
         """
         try:
-            with self._writing():
+            with self._writing(), torch.enable_grad():
                 each = losses()
                 if each.ndim != 1:
                     raise CapabilityMissing(

@@ -8,16 +8,21 @@ gradients that differ from those of autograd. The rows are made up, so nothing i
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from redan.core.errors import CapabilityMissing
 from redan.kernels.dp.bookkeeping import Book
 from redan.kernels.training.randomness import own_randomness
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from collections.abc import Iterator
+
+    from torch import Tensor
 
     from redan.kernels.dp.step import RowLosses
 
@@ -40,9 +45,9 @@ def rehearse(net: nn.Module, losses: RowLosses, like: Tensor, labels_like: Tenso
     """
     inputs, labels = _made_up(like), labels_like.new_zeros((_ROWS, *labels_like.shape[1:]))
     book = Book(net)
-    with own_randomness(0, "rehearsal"):
+    with _without_dropout(net), own_randomness(0, "rehearsal"):
         noted = book.clipped(lambda: losses(net(inputs), labels), math.inf)
-    with own_randomness(0, "rehearsal"):
+    with _without_dropout(net), own_randomness(0, "rehearsal"):
         truth = _by_autograd(net, losses, inputs, labels, book.parameters)
     scale = max((float(wanted.norm()) for wanted in truth), default=0.0)
     names = {parameter: name for name, parameter in net.named_parameters()}
@@ -53,6 +58,21 @@ def rehearse(net: nn.Module, losses: RowLosses, like: Tensor, labels_like: Tenso
                 hint="use each weight through its own layer: no second use by a function, no replaced forward",
             )
     return max(1, _HELD_BYTES // max(1, noted.held_bytes // _ROWS))
+
+
+@contextmanager
+def _without_dropout(net: nn.Module) -> Iterator[None]:
+    """Let layers keep all: what dropout hits depends on the layout of memory, which differs between the two ways."""
+    names: dict[nn.Module, str] = {part: "dropout" for part in net.modules() if isinstance(part, nn.MultiheadAttention)}
+    names |= {part: "p" for part in net.modules() if isinstance(part, _DropoutNd)}
+    rates = [(part, name, getattr(part, name)) for part, name in names.items()]
+    for part, name, _ in rates:
+        setattr(part, name, 0.0)
+    try:
+        yield
+    finally:
+        for part, name, rate in rates:
+            setattr(part, name, rate)
 
 
 def _made_up(like: Tensor) -> Tensor:

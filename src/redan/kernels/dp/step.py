@@ -15,6 +15,7 @@ import torch
 
 from redan.core.errors import SubjectFailed, UsageError
 from redan.kernels.dp.bookkeeping import Book
+from redan.kernels.dp.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ class PrivateStep:
         losses: loss of each row.
         privacy: the public numbers.
         noise: where the noise comes from; nothing else may draw from it.
-        rows_at_once: rows in memory at a time, which changes nothing else; None takes all that were drawn.
+        rows_at_once: rows in memory at a time, which changes nothing else; None takes as many as fit 64 MiB.
 
     Raises:
         CapabilityMissing: a layer is not supported.
@@ -87,6 +88,7 @@ class PrivateStep:
         # memory is kept, for a fresh page costs as much as the numbers on it
         self._drawn = [torch.empty(parameter.shape, dtype=parameter.dtype) for parameter in self.parameters]
         self._at_once = rows_at_once
+        self._rehearsed = False
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -114,16 +116,26 @@ class PrivateStep:
         ]
 
     def clipped_sum(self, inputs: Tensor, labels: Tensor) -> list[Tensor]:
-        """Return the sum of the rows' clipped gradients before noise, one tensor for each of `parameters`."""
+        """Return the sum of the rows' clipped gradients before noise, one tensor for each of `parameters`.
+
+        The first call rehearses on made-up rows (see `redan.kernels.dp.rehearsal`).
+        """
         if not len(inputs):
             return [torch.zeros_like(parameter, requires_grad=False) for parameter in self.parameters]
-        at_once = self._at_once or len(inputs)
+        at_once = self._fitting(inputs, labels)
         first, *others = zip(inputs.split(at_once), labels.split(at_once), strict=True)
         totals = self._clipped(*first)
         for part in others:
             for total, more in zip(totals, self._clipped(*part), strict=True):
                 total.add_(more)
         return totals
+
+    def _fitting(self, inputs: Tensor, labels: Tensor) -> int:
+        if not self._rehearsed:
+            fitting = rehearse(self._net, self._losses, inputs, labels)
+            self._at_once = self._at_once or fitting
+            self._rehearsed = True
+        return self._at_once or len(inputs)
 
     def _clipped(self, inputs: Tensor, labels: Tensor) -> list[Tensor]:
         found = self._book.clipped(lambda: self._losses(self._net(inputs), labels), self._privacy.clip)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import torch
 
 from redan.core.errors import UsageError
-from redan.kernels.dp.rehearsal import rehearse
 from redan.kernels.dp.sampling import poisson_rows
 from redan.kernels.dp.step import PrivateStep
 from redan.kernels.training.average import WeightAverage
@@ -74,8 +73,7 @@ def train_privately(
         raise UsageError(f"learning_rate={learning_rate:g}; expected a positive number")
     net.train()
     weights = learning(net)
-    at_once = rehearse(net, losses, inputs, labels)
-    step = PrivateStep(net, losses, privacy, streams.noise, at_once)
+    step = PrivateStep(net, losses, privacy, streams.noise)
     follow = _optimiser(optimiser, weights, learning_rate)
     average = WeightAverage(net, _AVERAGE)
     done = 0

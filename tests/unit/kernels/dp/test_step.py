@@ -8,7 +8,7 @@ from scipy.stats import chi2, kstest
 from torch import nn
 from torch.nn import functional
 
-from redan.core.errors import SubjectFailed, UsageError
+from redan.core.errors import CapabilityMissing, SubjectFailed, UsageError
 from redan.kernels.attacks.watch import Watch
 from redan.kernels.dp.sampling import Streams, poisson_rows
 from redan.kernels.dp.step import Privacy, PrivateStep
@@ -152,6 +152,28 @@ def test_numbers_that_are_none_of_a_training_are_refused():
         train_privately(
             net_of(), *data(9), losses, PRIVACY, optimiser="sgd", learning_rate=0.0, streams=Streams(0), watch=Watch()
         )
+
+
+class Twofold(nn.Module):
+    """Uses the weight of its layer once more by a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(20, 20)
+
+    def forward(self, x):
+        return functional.linear(torch.tanh(self.layer(x)), self.layer.weight)
+
+
+def test_the_first_step_rehearses_whatever_the_mode():
+    with own_randomness(0, "weights"):
+        layer = nn.TransformerEncoderLayer(4, 2, 8, dropout=0.3, batch_first=True)
+        net = nn.Sequential(nn.Unflatten(1, (5, 4)), layer, nn.Dropout(), nn.Flatten(), nn.Linear(20, 4))
+    for mode in (net.train(), net.eval()):
+        step_of(mode).gradients(*data(6))
+    assert (layer.self_attn.dropout, layer.dropout.p, net[2].p) == (0.3, 0.3, 0.5)
+    with pytest.raises(CapabilityMissing, match="not that of autograd"):
+        step_of(Twofold()).gradients(*data(6))
 
 
 def test_a_gradient_that_is_not_a_number_ends_training():
