@@ -79,8 +79,8 @@ class Proxies:
         Leaving out a sensitive column does not make a model blind to it when postcode and first name say the same.
 
     How:
-        A random forest with groups weighted alike, fitted on each half of the rows and asked about the other. Columns are
-        cut into ten bins for the association. The model itself is not asked.
+        A random forest with groups weighted alike is fitted on each half of the rows and asked about the other. Columns
+        are cut into ten bins for the association. The model itself is not asked.
 
     Shapes:
         test: a table (n, d) of at most 1,000 columns with (n,) groups by column.
