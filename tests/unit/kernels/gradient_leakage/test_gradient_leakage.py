@@ -86,7 +86,7 @@ def test_a_network_that_begins_with_a_convolution_hides_nothing_of_what_its_line
         rows_of(torch.zeros(1, 108), door, (1, 6, 6))
     seen = seen_by(update_of(net, x, y), door, most=0)
     assert torch.allclose(seen[0], net[:3](x)[0], atol=1e-5)
-    found = unfolded(net, door, seen, (1, 6, 6), (LOW, HIGH), 300, go_on)
+    found = unfolded(net, door, seen, (1, 6, 6), (LOW, HIGH), 150, go_on)
     assert best_db(found, x, HIGH)[0] > 15
 
 
@@ -99,12 +99,12 @@ def test_matching_gradients_finds_a_row_and_gets_nearer_with_steps() -> None:
     net, (x, y) = convolutional(), batch(1)
     shared, start = update_of(net, x, y), torch.rand(x.shape, generator=draws(9))
     found = [
-        match(net, shared, y, start, (LOW, HIGH), Matching(steps=n, total_variation=0.0), go_on) for n in (1, 40, 300)
+        match(net, shared, y, start, (LOW, HIGH), Matching(steps=n, total_variation=0.0), go_on) for n in (1, 30, 120)
     ]
     assert found[0].distance > found[1].distance > found[2].distance
-    assert found[2].distance < 0.01
+    assert found[2].distance < 0.05
     before, after = (float(best_db(each.x, x, HIGH)[0]) for each in (found[0], found[2]))
-    assert after > before + 5
+    assert after > before + 3
 
 
 def test_a_search_that_is_told_to_stop_does() -> None:

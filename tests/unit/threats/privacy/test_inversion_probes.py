@@ -46,7 +46,7 @@ def network() -> TorchSubject:
     data = digits(0, 1000)
     x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
     optimiser = torch.optim.Adam(net.parameters(), lr=0.01, weight_decay=1e-3)
-    for _ in range(80):
+    for _ in range(50):
         optimiser.zero_grad()
         nn.functional.cross_entropy(net(x), y).backward()
         optimiser.step()
@@ -60,7 +60,7 @@ def one(found: list[Finding]) -> Finding:
 
 def test_inversion_shows_classes_and_says_that_they_are_averages() -> None:
     given = Inputs(train=digits(0, 1000), test=digits(1000, 1700))
-    params = ModelInversionParams()
+    params = ModelInversionParams(plan="quick")
     found = one(list(ModelInversion().run(network(), given, params, budget=Budget(), seed=0, observe=SILENT)))
     shown = found.quantity("classes_recognised")
     assert shown is not None
@@ -128,10 +128,10 @@ def test_planted_canaries_stand_out() -> None:
 
 
 def test_canaries_that_were_not_planted_do_not() -> None:
-    runs = [exposed(planted=False, seed=seed) for seed in range(8)]
+    runs = [exposed(planted=False, seed=seed) for seed in range(5)]
     assert sum(found.severity > Severity.INFO for found in runs) <= 1
     bits = [found.quantity("canary_exposure") for found in runs]
-    assert np.mean([b.value for b in bits if b is not None]) == pytest.approx(1.44, abs=0.5)
+    assert np.mean([b.value for b in bits if b is not None]) == pytest.approx(1.44, abs=0.6)
 
 
 def test_order_of_canaries_changes_nothing() -> None:
