@@ -311,8 +311,8 @@ def with_many_rows() -> Inputs:
 
 
 def many() -> Inputs:
-    """The same with more training rows."""
-    return replace(inputs(), train=rows(0, 110))
+    """The same with more rows to measure on and to train with."""
+    return replace(inputs(), test=rows(1000, 1090), train=rows(0, 110))
 
 
 def many_columns() -> Inputs:
@@ -321,7 +321,12 @@ def many_columns() -> Inputs:
     return Inputs(test=replace(few, x=few.x.reshape(80, -1), y=(few.y > 4).astype(np.int64)))
 
 
-MANY: dict[str, Callable[[], Inputs]] = {"carried-region": many, "leaky-column": many_columns}
+MANY: dict[str, Callable[[], Inputs]] = {
+    "carried-region": many,
+    "leaky-column": many_columns,
+    "knockoff": many,
+    "jbda": many,
+}
 """Probe → its data, where a few rows say nothing."""
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Answers = Literal["scores", "rounded", "labels"]
 AT_ONCE = 500
-LEAST = 40
+LEAST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -66,7 +66,7 @@ class Judged:
         needs=("scores",),
         data=("test",),
         cost="seconds",
-        references=("nist-ai-rmf:MEASURE-2.9", "eu-ai-act:13", "arxiv:1509.06321", "arxiv:1703.01365"),
+        references=("nist:ai-rmf-measure-2.9", "https://eur-lex.europa.eu/eli/reg/2024/1689/oj", "arxiv:1509.06321", "arxiv:1703.01365"),
     )
 )
 class AttributionProbe:
@@ -224,6 +224,7 @@ def _columns(rows: Rows, told: Attribution) -> tuple[Series, ...]:
             name="importance",
             x=tuple(names[i] for i in top),
             y=tuple(float(sizes[i]) for i in top),
+            y_unit="attribution",
         ),
     )
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         """A subject with labels."""
 
 
-LEAST = 40
+LEAST = 20
 MOST_ROWS = 20_000
 MOST_COLUMNS = 500
 AT_ONCE = 500
@@ -59,7 +59,7 @@ class SurrogateParams(core_params.Params):
         needs=("labels",),
         data=("test",),
         cost="seconds",
-        references=("nist-ai-rmf:MEASURE-2.9", "eu-ai-act:13"),
+        references=("nist:ai-rmf-measure-2.9", "https://eur-lex.europa.eu/eli/reg/2024/1689/oj"),
     )
 )
 class SurrogateProbe:

@@ -175,6 +175,8 @@ def _finding(
         low=best.auc.low,
         high=best.auc.high,
         better="lower",
+        # without the answers that the budget cut off it is not said whether the model rests on the column
+        partial=best.column not in right,
     )
     lost = _lost(right, best.column, n)
     return Finding(

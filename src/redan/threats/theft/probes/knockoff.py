@@ -94,7 +94,7 @@ class Knockoff:
         answers. Thefts with rounded probabilities and with labels alone show what hiding answers is worth.
 
     Shapes:
-        x: (n, …) numbers; at least 40 inputs for the thief and 40 to judge.
+        x: (n, …) numbers; at least 20 inputs for the thief and 20 to judge.
 
     Units:
         Shares of rows; queries.
