@@ -84,8 +84,8 @@ def finding(spec: Spec, name: str, params: dict[str, Scalar], told: Told) -> Fin
         threat=spec.threat,
         subject=name,
         title=(
-            f"{spec.name} tells training records from others with AUC {area.value:.3f}; {few.value:.1%} are caught at "
-            "1 % false accusations"
+            f"{spec.name} tells training records from others with AUC {area.value:.3f}; {100 * few.value:.1f} % are "
+            "caught at 1 % false accusations"
         ),
         severity=max(THREAT.severity(q) for q in (measured, *shares)),
         detail=_detail(told, measured, shares),

@@ -140,7 +140,7 @@ class LabelOnly:
             partial = found.partial
         gap = float(right[pool.member].mean() - right[~pool.member].mean())
         how = (
-            f"Labels only, {firmness.n} queries a record, {how}. The model is right {gap:+.1%} more often on training "
+            f"Labels only, {firmness.n} queries a record, {how}. Accuracy is {100 * gap:+.1f} points on training "
             f"records, which by itself gives an AUC of {0.5 + gap / 2:.3f}."
         )
         told = Told(pool=pool, scores=scores, how=how, columns=columns, partial=partial)
