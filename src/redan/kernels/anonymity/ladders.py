@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,13 +76,8 @@ def _cut(words: NDArray[Any], length: int) -> NDArray[Any]:
     return np.array([word[:length] for word in words.tolist()], dtype=object)
 
 
-def loss(column: Sequence[object] | NDArray[Any], original: NDArray[Any]) -> float:
-    """Return what share of a column's information is lost: 1 less its entropy over the original's; 0 if it had none."""
-    before, after = _entropy(original), _entropy(np.asarray(column, dtype=object))
-    return 0.0 if before == 0 else max(0.0, 1 - after / before)
-
-
-def _entropy(column: NDArray[Any]) -> float:
+def entropy(column: NDArray[Any]) -> float:
+    """Return the entropy of a column's values, in nats."""
     counts = np.unique(column.astype(str), return_counts=True)[1]
     shares = counts / counts.sum()
     return float(-(shares * np.log(shares)).sum())
