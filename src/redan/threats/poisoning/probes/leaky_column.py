@@ -167,6 +167,8 @@ def _finding(
 ) -> Finding:
     best, n = found[0], len(data)
     name = _name(data, best.column)
+    # without the answers that the budget cut off it is not said what the model rests on
+    cut = len(right) < 1 + min(SHOWN, len(found))
     area = Quantity(
         name="single_column_auc",
         value=best.auc.value,
@@ -175,8 +177,7 @@ def _finding(
         low=best.auc.low,
         high=best.auc.high,
         better="lower",
-        # without the answers that the budget cut off it is not said whether the model rests on the column
-        partial=best.column not in right,
+        partial=cut,
     )
     lost = _lost(right, best.column, n)
     return Finding(
@@ -191,7 +192,7 @@ def _finding(
             + (f"Shuffled, it costs the model {lost.value:.1f} points of accuracy." if lost else "")
         ).strip(),
         params=params.as_dict(),
-        quantities=(area, *((lost,) if lost else ())),
+        quantities=(area, *((replace(lost, partial=cut),) if lost else ())),
         tables=(
             Table(
                 name="columns",
