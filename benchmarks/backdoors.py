@@ -56,7 +56,7 @@ def ours(one: Case) -> dict[str, Any]:
     data = Dataset(x=one.x, y=one.y, name="train", sha256="", indices=np.arange(len(one.x)), bounds=(0.0, 1.0))
     subject = TorchSubject(one.net, options=Options(name="net", bounds=(0.0, 1.0)), sample=one.x[:2])
     started = time.process_time()
-    rows = readable(subject, data, least=40)
+    rows = readable(subject, data, least=200)
     found = planted(layer_columns(subject, rows, Budget(), last=False), rows.y)
     spent = time.process_time() - started
     return {

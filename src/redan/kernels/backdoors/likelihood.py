@@ -20,8 +20,8 @@ INDEX_BAR = 4.0
 
 Fixed on models of seeds 0 to 4, of which clean ones reached 1.6 in layers that hold maps and poisoned ones 5.8 or more.
 """
-LEAST_ROWS = 40
-"""Rows a class needs to be examined."""
+LEAST_ROWS = 200
+"""Rows a class needs to be examined; among fewer, a dozen alike by nature look planted."""
 LEAST_SPREAD = 0.12
 """Smallest spread of the log distances between clean classes that is believed; a few classes may agree by chance."""
 MOST_SHARE = 0.5
@@ -43,11 +43,15 @@ class Split:
         distance: between the two centres, in common standard deviations along the line that tells them apart.
         minority: (m,) whether each row of the class is in the smaller component.
         score: (m,) log odds of being in it.
+        line: (d,) direction of the discriminant, in the prepared columns relative to the class's centre.
+        offset: what is added to the product with the line.
     """
 
     distance: float
     minority: NDArray[np.bool_]
     score: NDArray[np.float64]
+    line: NDArray[np.float32]
+    offset: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,20 +63,23 @@ class Scan:
         distances: (k,) distance between the components of each.
         index: (k,) how far each log distance lies above that of the other classes, in their spread.
         splits: the components of each.
+        trusted: (k, 2) trusted rows of each class in the smaller component, and how many there are.
     """
 
     classes: NDArray[np.int64]
     distances: NDArray[np.float64]
     index: NDArray[np.float64]
     splits: tuple[Split, ...]
+    trusted: NDArray[np.int64]
 
 
-def scan(features: NDArray[Any], y: NDArray[Any]) -> Scan:
+def scan(features: NDArray[Any], y: NDArray[Any], trusted: tuple[NDArray[Any], NDArray[Any]] | None = None) -> Scan:
     """Split every class in two and say which split is unlike the others.
 
     Args:
         features: (n, d) activations of one layer.
         y: (n,) classes as the training data give them.
+        trusted: activations (m, d) and classes (m,) of rows that nobody planted anything in, such as test data.
 
     Source: the two-component test follows Tang, Wang, Tang & Zhang 2021 (SCAn), section 4, with a discriminant in
     place of its full likelihood; index by log distances is our own.
@@ -85,14 +92,25 @@ def scan(features: NDArray[Any], y: NDArray[Any]) -> Scan:
     if len(classes) < 2:
         msg = f"{len(classes)} classes have {LEAST_ROWS} rows or more; two are needed to compare"
         raise ValueError(msg)
-    groups = _prepared([features[y == c] for c in classes])
-    splits = _splits(groups)
+    known, labels = trusted or (features[:0], y[:0])
+    groups, clean = _prepared([features[y == c] for c in classes], [known[labels == c] for c in classes])
+    splits = _splits(groups)[0]
     top = int(np.argmax([s.distance for s in splits]))
     # what is planted in one class widens the covariance that all are measured by
     kept = [group if i != top else group[~splits[i].minority] for i, group in enumerate(groups)]
-    splits = _splits(groups, kept)
+    splits, centres = _splits(groups, kept)
     distances = np.asarray([s.distance for s in splits])
-    return Scan(classes=classes.astype(np.int64), distances=distances, index=index(distances), splits=splits)
+    inside = [
+        (int(((rows - centre) @ split.line + split.offset > 0).sum()), len(rows))
+        for rows, centre, split in zip(clean, centres, splits, strict=True)
+    ]
+    return Scan(
+        classes=classes.astype(np.int64),
+        distances=distances,
+        index=index(distances),
+        splits=splits,
+        trusted=np.asarray(inside, np.int64),
+    )
 
 
 def index(distances: NDArray[Any]) -> NDArray[np.float64]:
@@ -111,24 +129,34 @@ def index(distances: NDArray[Any]) -> NDArray[np.float64]:
     return values
 
 
-def _prepared(groups: list[NDArray[Any]]) -> list[NDArray[np.float32]]:
-    """Tame long tails, bring columns to one scale, and keep fewer directions where there are few rows."""
-    groups = [np.sign(g) * np.log1p(np.abs(g)) for g in (np.asarray(g, np.float32) for g in groups)]
+def _prepared(
+    groups: list[NDArray[Any]], others: list[NDArray[Any]]
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Tame long tails, bring columns to one scale, and keep fewer directions where there are few rows.
+
+    Scale and directions come from the groups; the others are treated alike.
+    """
+    groups, others = (
+        [np.sign(g) * np.log1p(np.abs(np.asarray(g, np.float32))) for g in some] for some in (groups, others)
+    )
     every = np.concatenate([g - g.mean(axis=0) for g in groups])
     spread = every.std(axis=0)
     live = spread >= max(1e-6 * float(spread.max()), 1e-12)
     if not live.any():
-        return [np.zeros((len(g), 1), np.float32) for g in groups]
+        return [np.zeros((len(g), 1), np.float32) for g in groups], [np.zeros((len(g), 1), np.float32) for g in others]
     scale = spread[live]
+    groups, others = ([g[:, live] / scale for g in some] for some in (groups, others))
     most = max(2, min(len(g) for g in groups) // _ROWS_A_COLUMN)
-    scaled = [g[:, live] / scale for g in groups]
     if len(scale) > most:
         turned = np.linalg.eigh(np.cov((every[:, live] / scale).T))[1][:, -most:].astype(np.float32)
-        scaled = [g @ turned for g in scaled]
-    return scaled
+        groups, others = ([g @ turned for g in some] for some in (groups, others))
+    return groups, others
 
 
-def _splits(groups: list[NDArray[Any]], kept: list[NDArray[Any]] | None = None) -> tuple[Split, ...]:
+def _splits(
+    groups: list[NDArray[Any]], kept: list[NDArray[Any]] | None = None
+) -> tuple[tuple[Split, ...], list[NDArray[np.float32]]]:
+    """Split each group; also return the centres that the rows were taken relative to."""
     kept = kept or groups
     centres = [np.median(k, axis=0) for k in kept]
     scatter = [_scatter(k, centre) for k, centre in zip(kept, centres, strict=True)]
@@ -140,7 +168,7 @@ def _splits(groups: list[NDArray[Any]], kept: list[NDArray[Any]] | None = None) 
     for group, keep, centre, held in zip(groups, kept, centres, scatter, strict=True):
         full = held if keep is group else _scatter(group, centre)
         found.append(_split((group - centre).astype(np.float32), full / len(group), whitening))
-    return tuple(found)
+    return tuple(found), centres
 
 
 def _scatter(rows: NDArray[Any], centre: NDArray[Any]) -> NDArray[np.float64]:
@@ -181,26 +209,27 @@ def _refined(rows: NDArray[Any], minority: NDArray[np.bool_], precision: NDArray
     """Alternate between two centres and the rows nearer to each, with the covariance of all classes."""
     total = rows.sum(axis=0, dtype=np.float64)
     for _ in range(_REFINEMENTS):
-        _, score = _discriminant(rows, total, minority, precision)
+        _, _, score = _discriminant(rows, total, minority, precision)
         nearer = score > 0
         if nearer.sum() < _fewest(len(rows)) or nearer.mean() > MOST_SHARE or bool((nearer == minority).all()):
             break
         minority = nearer
-    line, score = _discriminant(rows, total, minority, precision)
+    line, offset, score = _discriminant(rows, total, minority, precision)
     values = rows @ line
     inside, outside = values[minority], values[~minority]
     within = (inside.var() * len(inside) + outside.var() * len(outside)) / len(values)
     distance = abs(inside.mean() - outside.mean()) / np.sqrt(max(float(within), 1e-24))
-    return Split(distance=float(distance), minority=minority, score=score)
+    return Split(distance=float(distance), minority=minority, score=score, line=line, offset=offset)
 
 
 def _discriminant(
     rows: NDArray[Any], total: NDArray[np.float64], minority: NDArray[np.bool_], precision: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float32], float, NDArray[np.float64]]:
     share = minority.mean()
     part = np.asarray(minority.astype(np.float32) @ rows, np.float64)
     small, large = part / minority.sum(), (total - part) / (~minority).sum()
     line = precision @ (small - large)
     # the product with all rows is the cost of a scan: in single precision, as the rows are
     narrow = line.astype(np.float32)
-    return narrow, rows @ narrow - (small + large) @ line / 2 + np.log(share / (1 - share))
+    offset = float(np.log(share / (1 - share)) - (small + large) @ line / 2)
+    return narrow, offset, np.asarray(rows @ narrow + offset, np.float64)

@@ -62,8 +62,19 @@ def test_small_classes_are_left_out_and_one_class_is_too_few() -> None:
     found = planted([x[keep]], y[keep])
     assert 0 not in found.classes
     assert np.isneginf(found.score[y[keep] == 0]).all()
-    with pytest.raises(ValueError, match="1 classes have 40 rows or more"):
+    with pytest.raises(ValueError, match="1 classes have 200 rows or more"):
         scan(x[y == 1], y[y == 1])
+
+
+def test_a_group_that_trusted_rows_show_too_is_natural() -> None:
+    x, y, mask = drawn(5, away=14)
+    half = np.arange(len(y)) % 2 == 0
+    assert planted([x], y, ([x[~mask]], y[~mask])).alarmed.tolist() == [2]
+    wide, labels = np.concatenate([x] * 2), np.concatenate([y] * 2)
+    found = planted([wide], labels, ([x[half]], y[half]))
+    assert found.alarmed.tolist() == []
+    assert found.natural[found.classes == 2].all()
+    assert found.highest < INDEX_BAR
 
 
 def test_constant_activations_raise_no_alarm() -> None:

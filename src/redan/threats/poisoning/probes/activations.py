@@ -16,7 +16,7 @@ from redan.kernels.backdoors.likelihood import INDEX_BAR, LEAST_ROWS
 from redan.kernels.backdoors.rows import planted
 from redan.kernels.pictures import is_image, triptych
 from redan.threats.poisoning.counted import MOST_SHOWN, array, rate
-from redan.threats.poisoning.layers import layer_columns, readable
+from redan.threats.poisoning.layers import MOST_ROWS, layer_columns, readable
 from redan.threats.poisoning.reading import class_name
 from redan.threats.poisoning.threat import THREAT
 
@@ -69,10 +69,11 @@ class ActivationLikelihood:
         One pass reads what enters up to four inner layers; maps are averaged over a coarse grid, so that the place of
         a trigger is kept. In each layer every class is split in two by discriminants with the covariance of all
         classes. The log of the distance between the two centres is compared with the median of the other classes, in
-        their spread.
+        their spread. Where test data are given, a group that occurs there too is natural and raises no alarm.
 
     Shapes:
-        train: (n, …) with (n,) classes, as the model was trained on; 40 rows or more in two classes at least.
+        train: (n, …) with (n,) classes, as the model was trained on; 200 rows or more in two classes at least. test:
+        likewise, used where it is given.
 
     Units:
         The index counts robust spreads; shares of rows.
@@ -92,7 +93,7 @@ class ActivationLikelihood:
     Limits:
         Triggers in most classes at once raise all classes alike and are not seen; nor are label flips, and triggers
         made against this very test. Two kinds of image under one label, told apart more sharply than anything in
-        other classes, look like a trigger: look at the picture.
+        other classes, look like a trigger where no test data are given: look at the picture.
     """
 
     spec: ClassVar[Spec]
@@ -115,14 +116,22 @@ class ActivationLikelihood:
         """
         del seed
         observe.started(self.spec.name, len(inputs.role("train")))
-        judged = planted_rows(subject, inputs.role("train"), budget)
+        judged = planted_rows(subject, inputs.role("train"), budget, trusted=inputs.test)
         observe.finished(self.spec.name)
         if judged is not None:
             yield _finding(self.spec, subject, params, *judged)
 
 
-def planted_rows(subject: Layered, data: Dataset, budget: Budget) -> tuple[Dataset, Planted] | None:
+def planted_rows(
+    subject: Layered, data: Dataset, budget: Budget, *, trusted: Dataset | None = None
+) -> tuple[Dataset, Planted] | None:
     """Judge the rows of a data set; None when the budget is spent.
+
+    Args:
+        subject: a torch network.
+        data: training data.
+        budget: asked before each batch.
+        trusted: rows that nobody planted anything in: a group that these have too is no alarm.
 
     Returns:
         The rows that were looked at, in the order of their indices, and what the layers say about them.
@@ -135,7 +144,13 @@ def planted_rows(subject: Layered, data: Dataset, budget: Budget) -> tuple[Datas
     features = layer_columns(subject, rows, budget, last=False)
     if len(features[0]) < len(rows):
         return None
-    return rows, planted(features, np.asarray(rows.y))
+    if trusted is None or not len(trusted):
+        return rows, planted(features, np.asarray(rows.y))
+    known = trusted.rows(np.argsort(trusted.indices, kind="stable")[:MOST_ROWS])
+    clean = layer_columns(subject, known, budget, last=False)
+    if len(clean[0]) < len(known):
+        return None
+    return rows, planted(features, np.asarray(rows.y), (clean, np.asarray(known.y)))
 
 
 def _finding(
@@ -188,10 +203,16 @@ def _tables(subject: Layered, rows: Dataset, found: Planted) -> tuple[Table, ...
             class_name(subject, rows, int(found.classes[place])),
             *(round(float(value), 2) for value in found.index[:, place]),
             round(float(found.share[place]), 4),
+            "yes" if found.natural[place] else "no",
         )
         for place in order.tolist()
     )
-    heads = ("class", *(f"layer {number + 1}" for number in range(len(found.index))), "smaller component")
+    heads = (
+        "class",
+        *(f"layer {number + 1}" for number in range(len(found.index))),
+        "smaller component",
+        "in test data",
+    )
     by_class = Table(name="backdoor_index_by_class", columns=heads, rows=lines)
     if not found.flagged.any():
         return (by_class,)
