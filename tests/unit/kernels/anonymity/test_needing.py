@@ -17,7 +17,7 @@ def test_only_the_column_that_decides_stays_exact_enough() -> None:
     truth = x[:, 1] > 0
 
     def correct(changed: NDArray[Any]) -> NDArray[np.bool_]:
-        return (changed[:, 1] > 0) == truth
+        return np.asarray((changed[:, 1] > 0) == truth)
 
     chosen = coarsest(correct, x, tolerance=0.02)
     assert chosen is not None
@@ -35,7 +35,7 @@ def test_accuracy_on_the_rows_of_the_choice_never_falls_by_more(seed: int, toler
     truth = x @ weights > np.median(x @ weights)
 
     def correct(changed: NDArray[Any]) -> NDArray[np.bool_]:
-        return (changed @ weights > np.median(x @ weights)) == truth
+        return np.asarray((changed @ weights > np.median(x @ weights)) == truth)
 
     chosen = coarsest(correct, x, tolerance=tolerance)
     assert chosen is not None
