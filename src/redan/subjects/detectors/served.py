@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redan.core.errors import CapabilityMissing
-from redan.core.subject import Scores, Subject
+from redan.core.subject import Subject
 from redan.kernels.probabilities import probabilities_of
 
 Reads = Literal["inputs", "penultimate"]
 """What distances are measured in."""
-
-
-class Scored(Subject, Scores, Protocol):
-    """A subject that answers scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,8 +70,8 @@ class Asked:
     seed: int = 0
 
 
-def served(subject: Scored, sample: NDArray[Any] | None = None) -> Served:
-    """Look at a subject that answers scores; a torch net also gives what enters its last layer.
+def served(subject: Subject, sample: NDArray[Any] | None = None) -> Served:
+    """Look at a subject; a torch net also gives what enters its last layer.
 
     Args:
         subject: the model.
@@ -85,12 +81,12 @@ def served(subject: Scored, sample: NDArray[Any] | None = None) -> Served:
         name=subject.ref.name,
         digest=subject.ref.digest,
         bounds=subject.bounds,
-        probabilities=_probabilities(subject),
+        probabilities=_probabilities(subject) if "scores" in subject.capabilities else None,
         features=None if sample is None or "gradients" not in subject.capabilities else _features(subject, sample),
     )
 
 
-def _probabilities(subject: Scored) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _probabilities(subject: Any) -> Callable[[NDArray[Any]], NDArray[Any]]:
     def answers(rows: NDArray[Any]) -> NDArray[Any]:
         return probabilities_of(subject.scores(rows), subject.score_kind)
 

@@ -16,7 +16,7 @@ from redan.subjects.detectors.made import Made, made, restored
 from redan.threats.evasion.monitors.screening import Screening, rowwise
 
 if TYPE_CHECKING:
-    from redan.core.inputs import Dataset
+    from redan.core.inputs import Dataset, Inputs
     from redan.subjects.detectors.served import Asked, Served
 
 
@@ -81,6 +81,11 @@ class FeatureDistance(Screening):
             return detector.scores(served.embed(rows))
 
         return cls(detector, made(cls.spec, score, benign, served, asked, calibrate, reads=served.reads), served)
+
+    @classmethod
+    def prepared(cls, served: Served, inputs: Inputs, asked: Asked) -> Self:
+        """Fit on the training rows and calibrate on the test rows; errors as in `fitted`."""
+        return cls.fitted(inputs.role("train"), inputs.role("test"), served, asked)
 
     @classmethod
     def opened(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], served: Served) -> Self:

@@ -19,7 +19,7 @@ from redan.threats.evasion.monitors.screening import Screening, rowwise
 if TYPE_CHECKING:
     import numpy as np
 
-    from redan.core.inputs import Dataset
+    from redan.core.inputs import Dataset, Inputs
     from redan.subjects.detectors.served import Asked, Served
 
 _READS = "probabilities"
@@ -84,6 +84,11 @@ class FeatureSqueezing(Screening):
             return detector.scores(rows, served.answers)
 
         return cls(detector, made(cls.spec, score, benign, served, asked, calibrate, reads=_READS), served)
+
+    @classmethod
+    def prepared(cls, served: Served, inputs: Inputs, asked: Asked) -> Self:
+        """Calibrate on the test rows; errors as in `fitted`."""
+        return cls.fitted(inputs.role("test"), served, asked)
 
     @classmethod
     def opened(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], served: Served) -> Self:

@@ -28,7 +28,7 @@ from redan.subjects.detectors.made import Made, digest_of, priced, restored
 from redan.threats.evasion.monitors.screening import as_row
 
 if TYPE_CHECKING:
-    from redan.core.inputs import Dataset
+    from redan.core.inputs import Dataset, Inputs
     from redan.kernels.detectors.memory import Query
     from redan.subjects.detectors.served import Asked, Served
 
@@ -113,6 +113,11 @@ class QuerySequence:
             price_us=0.0,
         )
         return cls(detector, asked.seed, _with_price(cls(detector, asked.seed, made), rows, asked))
+
+    @classmethod
+    def prepared(cls, served: Served, inputs: Inputs, asked: Asked) -> Self:
+        """Calibrate on the test rows; errors as in `fitted`."""
+        return cls.fitted(inputs.role("test"), served, asked)
 
     @classmethod
     def opened(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], served: Served) -> Self:

@@ -15,13 +15,14 @@ from redan.core.catalogue import monitor
 from redan.core.errors import Unreadable, UsageError
 from redan.core.monitor import Event
 from redan.core.probe import Spec
-from redan.evidence.datasets.schema import ArrayRule, Schema, from_document, to_json, violations
+from redan.evidence.datasets.schema import ArrayRule, Schema, from_document, infer, to_json, violations
+from redan.evidence.datasets.table import Array, Column, Table
 from redan.kernels.detectors.calibration import judge
 from redan.subjects.detectors.made import Made, digest_of, priced, restored
 from redan.threats.evasion.monitors.screening import Judge, Screening
 
 if TYPE_CHECKING:
-    from redan.core.inputs import Dataset
+    from redan.core.inputs import Dataset, Inputs
     from redan.subjects.detectors.served import Asked, Served
 
 _READS = "schema"
@@ -102,6 +103,11 @@ class Validity(Screening):
         return cls(schema, replace(made, price_us=price))
 
     @classmethod
+    def prepared(cls, served: Served, inputs: Inputs, asked: Asked) -> Self:
+        """Take the schema of the training rows and hold the test rows against it; errors as in `fitted`."""
+        return cls.fitted(schema_of(inputs.role("train")), inputs.role("test"), served, asked)
+
+    @classmethod
     def opened(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], served: Served) -> Self:
         """Return what a file holds; errors as in `restored`."""
         del arrays
@@ -158,3 +164,23 @@ def _rows(schema: Schema, benign: Dataset) -> list[Any]:
             f"the schema describes {len(schema.arrays)} arrays and no columns", hint="give a schema of what is asked"
         )
     return list(benign.x)
+
+
+def schema_of(data: Dataset) -> Schema:
+    """Infer a schema from rows: of each column of a table, else of type and shape."""
+    x: Any = np.asarray(data.x)
+    if len(data.columns) != (x.shape[1] if x.ndim == 2 else -1):
+        array = Array(name=data.name, dtype=str(x.dtype), shape=tuple(x.shape))
+        return infer(Table(name=data.name, n_rows=len(x), columns=(), arrays=(array,)))
+    whole = x.dtype.kind in "biu"
+    columns = tuple(
+        Column(
+            name=name,
+            kind="integer" if whole or bool((cells == np.round(cells)).all()) else "number",
+            dtype=str(x.dtype),
+            values=cells,
+            missing=np.zeros(len(cells), bool),
+        )
+        for name, cells in zip(data.columns, x.astype(np.float64).T, strict=True)
+    )
+    return infer(Table(name=data.name, n_rows=len(x), columns=columns))

@@ -1,0 +1,68 @@
+"""Make a detector ready for one model: fit it, calibrate it on rows of normal use, and keep it as a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from redan.core import catalogue
+from redan.core.errors import UsageError
+from redan.core.plugins import load_allowed
+from redan.runner.opening import inputs_of, released, subject_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from redan.core.catalogue import Entry
+    from redan.core.config import Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """What was made.
+
+    Attributes:
+        monitor: the catalogue's entry.
+        path: the file.
+        subject: name of the model that it stands in front of.
+        words: what its file says, as JSON values.
+    """
+
+    monitor: Entry
+    path: Path
+    subject: str
+    words: dict[str, object]
+
+
+def calibrate(config: Config, name: str, place: Path, *, rate: float, budget_us: float | None) -> Calibrated:
+    """Open model and data, prepare a monitor, and write its file.
+
+    Args:
+        config: names model, test data (rows of normal use) and training data.
+        name: of the monitor.
+        place: where the file goes.
+        rate: false-alarm rate that is asked for.
+        budget_us: most microseconds of CPU a request; None for any.
+
+    Raises:
+        UnknownName: no such monitor.
+        UsageError: it cannot be prepared from what is given, or costs more than is allowed.
+        SubjectError: model or data cannot be opened.
+    """
+    from redan.subjects.detectors.opening import save
+    from redan.subjects.detectors.served import Asked, served
+
+    load_allowed(config.settings.plugins.allow)
+    entry = catalogue.entry("monitor", name)
+    kind = catalogue.load(entry)
+    if not hasattr(kind, "prepared"):
+        raise UsageError(f"{entry.name} needs no preparation: it is used as it is")
+    if not place.parent.is_dir():
+        raise UsageError(f"there is no folder {str(place.parent)!r} to write into")
+    inputs = inputs_of(config)
+    subject = subject_of(config, inputs)
+    with released(subject):
+        front = served(subject, inputs.role("test").x[:2])
+        ready = kind.prepared(front, inputs, Asked(rate=rate, budget_us=budget_us, seed=config.settings.run.seed))
+        save(ready, place)
+    return Calibrated(monitor=entry, path=place, subject=subject.ref.name, words=dict(ready.kept()[1]))
