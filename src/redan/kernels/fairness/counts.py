@@ -48,8 +48,11 @@ class Tally:
         )
 
     def names(self) -> tuple[str, ...]:
-        """Name each intersection by its groups."""
-        return tuple(" and ".join(self.levels[i][code] for i, code in enumerate(cell)) for cell in self.cells.tolist())
+        """Name each group, of several columns as ``sex=female, race=other``."""
+        if len(self.columns) == 1:
+            return tuple(self.levels[0][code] for (code,) in self.cells.tolist())
+        named = [[f"{column}={level}" for level in own] for column, own in zip(self.columns, self.levels, strict=True)]
+        return tuple(", ".join(named[i][code] for i, code in enumerate(cell)) for cell in self.cells.tolist())
 
 
 def tally(columns: Mapping[str, Encoded], truth: NDArray[Any], answer: NDArray[Any], n_classes: int) -> Tally:

@@ -109,14 +109,18 @@ def odds_finding(spec: Spec, name: str, found: Compared, params: CountParams, *,
         why = f"fewer than two of {len(found.names)} groups have {params.least} rows of a class"
         return undecided(spec, name, found.columns, params, why)
     odds = measured[0]
-    chance = "" if found.sure else f" Chance explains it (p = {found.p:.2g}), and a gap of {odds.high:.3f} as well."
+    # a gap in one rate may be sure while the larger one, which is told, is noise
+    sure = found.sure and odds.low > 0
+    chance = (
+        "" if sure else f" Chance may explain it (p = {found.p:.2g}), and a gap of {odds.high:.3f} is possible as well."
+    )
     return Finding(
         rule=spec.id,
         threat=spec.threat,
         subject=name,
-        title=f"{of}: groups lie {odds.value:.3f} apart in equalised odds" + ("" if found.sure else ", within chance"),
-        severity=THREAT.severity(odds) if found.sure else Severity.INFO,
-        confidence="confirmed" if found.sure else "possible",
+        title=f"{of}: groups lie {odds.value:.3f} apart in equalised odds" + ("" if sure else ", within chance"),
+        severity=THREAT.severity(odds) if sure else Severity.INFO,
+        confidence="confirmed" if sure else "possible",
         detail=(
             f"Groups of {of} differ by up to {odds.value:.3f} (95 % interval {odds.low:.3f} to {odds.high:.3f}) in "
             f"their true or false positive rate with class {found.favourable} as the positive one; {odds.n} rows."
