@@ -23,7 +23,7 @@ def margins(scores: NDArray[Any], y: NDArray[Any], *, kind: str) -> NDArray[np.f
         y: (n,) true classes.
         kind: ``logits`` or ``probabilities``.
 
-    Source: Carlini et al. 2022, "Membership inference attacks from first principles", section IV-C.
+    Source: Carlini et al. 2022, "Membership inference attacks from first principles" (logit scaling).
     """
     wide = np.array(scores, np.float64)
     rows = np.arange(len(y))

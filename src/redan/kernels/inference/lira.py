@@ -24,7 +24,7 @@ def online(
             each record has a variance of its own.
         fixed_variance: one variance for all records inside and one for all outside, which few models can estimate.
 
-    Source: Carlini et al. 2022, algorithm 1, and section VI-A for the fixed variance.
+    Source: Carlini et al. 2022, algorithm 1, and its variant of one variance for all records.
     """
     learned = _normal(margins, inside, fixed_variance=fixed_variance)
     other = _normal(margins, ~inside, fixed_variance=fixed_variance)
@@ -38,7 +38,7 @@ def offline(
 
     Takes what `online` takes; only models outside of a record are read.
 
-    Source: Carlini et al. 2022, section V-C, equation 4.
+    Source: Carlini et al. 2022, the offline attack.
     """
     mean, deviation = _normal(margins, ~inside, fixed_variance=fixed_variance)
     return np.asarray((target - mean) / deviation)

@@ -25,7 +25,7 @@ def outdone(x: NDArray[Any], z: NDArray[Any]) -> NDArray[np.float64]:
         x: (n,) ratios P(x | θ) / P(x).
         z: (k,) ratios of the population, k > 0.
 
-    Source: Zarifzadeh et al. 2024, equation 3 with γ = 1.
+    Source: Zarifzadeh et al. 2024, section 3, the score with γ = 1.
     """
     ordered, order = np.sort(z), np.argsort(x)
     found = np.empty(len(x))
@@ -43,7 +43,7 @@ def usual(probabilities: NDArray[Any], inside: NDArray[np.bool_]) -> NDArray[np.
         probabilities: (models, n) probability that each model gives the true class.
         inside: (models, n) bool, whether it learned from the record; at least one of each kind a record.
 
-    Source: Zarifzadeh et al. 2024, section 3 (online attack).
+    Source: Zarifzadeh et al. 2024, the online attack.
     """
     return np.asarray((_mean(probabilities, inside) + _mean(probabilities, ~inside)) / 2)
 
@@ -56,7 +56,7 @@ def usual_offline(probabilities: NDArray[Any], inside: NDArray[np.bool_], a: flo
         inside: (models, n) bool; at least one model a record is outside.
         a: 0 to 1.
 
-    Source: Zarifzadeh et al. 2024, appendix B.2.2, equation 10.
+    Source: Zarifzadeh et al. 2024, the offline attack.
     """
     return np.asarray((1 + a) / 2 * _mean(probabilities, ~inside) + (1 - a) / 2)
 

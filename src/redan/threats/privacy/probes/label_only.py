@@ -59,7 +59,7 @@ class LabelOnlyParams(core_params.Params):
         name="label-only",
         threat="privacy",
         title="Membership inference from labels alone",
-        source="Choquette-Choo, Tramèr, Carlini & Papernot 2021, ICML, section 3.3; Zarifzadeh et al. 2024",
+        source="Choquette-Choo, Tramèr, Carlini & Papernot 2021, ICML, section 3; Zarifzadeh et al. 2024, section 3",
         needs=("labels",),
         data=("train", "test"),
         cost="seconds",
@@ -97,7 +97,7 @@ class LabelOnly:
         19 queries a record with six copies; the trainings of the references, where there are any.
 
     Sources:
-        Choquette-Choo, Tramèr, Carlini & Papernot 2021, "Label-only membership inference attacks", section 3.3 (noise
+        Choquette-Choo, Tramèr, Carlini & Papernot 2021, "Label-only membership inference attacks", section 3 (noise
         in place of the distance to the boundary); Zarifzadeh, Liu & Shokri 2024, section 3, for the ratio to
         references.
 

@@ -49,7 +49,7 @@ class LiraParams(core_params.Params):
         name="lira",
         threat="privacy",
         title="Membership inference by likelihood ratio (LiRA)",
-        source="Carlini et al. 2022, IEEE S&P, algorithm 1 and sections IV-C, V-C, VI-A",
+        source="Carlini et al. 2022, IEEE S&P, algorithm 1",
         needs=("scores",),
         data=("train", "test"),
         cost="minutes",
@@ -88,10 +88,10 @@ class Lira:
 
     Sources:
         Carlini, Chien, Nasr, Song, Terzis & Tramèr 2022, "Membership inference attacks from first principles",
-        algorithm 1, section IV-C (log-odds), V-C (offline), VI-A (fixed variance).
+        algorithm 1, its offline variant, and one variance for all records where references are few.
 
     Limits:
-        With fewer than some 16 references RMIA finds more. One query a record: the paper's several augmented queries
+        RMIA found more with up to 32 references on Fashion-MNIST. One query a record: the paper's several augmented queries
         are not used. If train and test differ in anything else than membership, the figure shows that difference too.
     """
 

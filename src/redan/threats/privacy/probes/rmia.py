@@ -49,7 +49,7 @@ class RmiaParams(core_params.Params):
         name="rmia",
         threat="privacy",
         title="Membership inference by RMIA with few reference models",
-        source="Zarifzadeh, Liu & Shokri 2024, ICML, equations 3 and 10",
+        source="Zarifzadeh, Liu & Shokri 2024, ICML, section 3",
         needs=("scores",),
         data=("train", "test"),
         cost="minutes",
@@ -89,8 +89,8 @@ class Rmia:
         Training the references, each on half of the records; one forward pass of each model.
 
     Sources:
-        Zarifzadeh, Liu & Shokri 2024, "Low-cost high-power membership inference attacks", equation 3 (score), section 3
-        (online), equation 10 (offline).
+        Zarifzadeh, Liu & Shokri 2024, "Low-cost high-power membership inference attacks", section 3; offline with the
+        guess of P(x) that the authors give for it.
 
     Limits:
         References that are trained otherwise than the model, or on far fewer records, find less: name the owner's
