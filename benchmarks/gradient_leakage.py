@@ -2,7 +2,7 @@
 
 Claims: a perceptron's gradient gives the row itself (above 60 dB, no search); the gradient of a trained convolutional
 network gives at least four rows in five with 20 dB through what its first linear layer saw, where the search of the
-literature (cosine distance and total variation, Geiping et al. 2020) gives fewer at several times the CPU time. Both
+literature (cosine distance and total variation, Geiping et al. 2020) gives fewer and takes longer. Both
 means get the same updates in one run; rows are images 20,000 and following of Fashion-MNIST's training part. A network
 with fresh weights stands beside the trained one, since a gradient that is not small yet is easy to match.
 """
