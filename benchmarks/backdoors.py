@@ -93,7 +93,7 @@ def art(one: Case) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for name, defence, asked in (
         ("activation", ActivationDefence(model, one.x, hot), {"cluster_analysis": "relative-size"}),
-        ("spectral", SpectralSignatureDefense(model, one.x, hot, expected_pp_poison=0.01), {}),
+        ("spectral", SpectralSignatureDefense(model, one.x, hot, expected_pp_poison=0.1), {}),
     ):
         started = time.process_time()
         _, kept = defence.detect_poison(nb_clusters=2, nb_dims=10, reduce="PCA", **asked)
@@ -123,7 +123,8 @@ def main() -> None:
     planted = [name.split(":") for name in args.poisoned.split(",")]
     clean = [["clean", str(seed)] for seed in range(int(first), int(last or first) + 1)]
     done: dict[str, list[dict[str, Any]]] = {"poisoned": [], "clean": []}
-    for kind, seed in [*planted, *clean]:
+    # what is made already comes first
+    for kind, seed in sorted([*planted, *clean], key=lambda name: not (CACHE / f"{name[0]}_{name[1]}.pt").exists()):
         one = case(kind, int(seed))
         line = {"model": f"{kind}_{seed}", **json.loads((CACHE / f"{kind}_{seed}.json").read_text())}
         line["target"] = None if kind == "clean" else one.target
