@@ -56,6 +56,8 @@ def subject(
     recipe: Any = None,
     sensitive: Sequence[str] = (),
     aside: Sequence[str] = (),
+    reference: Data = None,
+    canary: Data = None,
 ) -> Target:
     """Make something measurable.
 
@@ -79,22 +81,18 @@ def subject(
         sensitive: columns that describe people; those of words are no inputs of the model. Arrays come with theirs as
             ``(x, y, {column: values})``, and all of these count when none is named.
         aside: columns that the model is not given.
+        reference: rows of the same kind that neither training nor test has seen.
+        canary: rows that were planted.
 
     Raises:
         UsageError: a constraint that names no column or contradicts another.
         SubjectError: it cannot be loaded safely or measured, or model and data do not fit together.
         MissingDependency: an extra is not installed.
     """
-    from redan.subjects.open import open_subject
-    from redan.subjects.options import Options
-    from redan.subjects.recipes import own_recipe
-
     inputs = _inputs(data, train, limit, offset, tuple(sensitive), tuple(aside), constraints)
+    inputs = replace(inputs, reference=dataset(reference), canary=dataset(canary))
     known = _known(inputs.test, name, tuple(classes), bounds, tuple(mean), tuple(std))
-    sample = None if inputs.test is None else inputs.test.x[:SAMPLE_ROWS]
-    opened = open_subject(model, kind=kind, weights=str(weights), trust=trust, sample=sample, **known)
-    own = None if recipe is None else own_recipe(recipe, Options(**known))
-    return _fitted(opened, replace(inputs, recipe=own))
+    return _opened(model, inputs, known, kind=kind, weights=str(weights), trust=trust, recipe=recipe)
 
 
 def attack(
@@ -222,6 +220,26 @@ def open_report(path: str | Path) -> Report:
     report = Report.read(file)
     evidence = file.parent / "evidence"
     return replace(report, blobs=FolderBlobs(evidence)) if evidence.is_dir() else report
+
+
+def _opened(
+    model: Any,
+    inputs: Inputs,
+    known: Known,
+    *,
+    kind: str,
+    weights: str,
+    trust: bool,  # the façade's flag
+    recipe: Any,
+) -> Target:
+    from redan.subjects.open import open_subject
+    from redan.subjects.options import Options
+    from redan.subjects.recipes import own_recipe
+
+    sample = None if inputs.test is None else inputs.test.x[:SAMPLE_ROWS]
+    opened = open_subject(model, kind=kind, weights=weights, trust=trust, sample=sample, **known)
+    own = None if recipe is None else own_recipe(recipe, Options(**known))
+    return _fitted(opened, replace(inputs, recipe=own))
 
 
 def _inputs(

@@ -17,7 +17,7 @@ from redan.core.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_PATHS = ("data", "train", "weights", "baseline")
+_PATHS = ("data", "train", "reference", "canary", "weights", "baseline")
 
 
 def _option(*names: str, **kwargs: Any) -> Callable[[Function], Function]:
@@ -27,6 +27,8 @@ def _option(*names: str, **kwargs: Any) -> Callable[[Function], Function]:
 _MEASURE = (
     _option("--data", help="Built-in name or path of the data to measure on."),
     _option("--train", help="Name or path of the training data."),
+    _option("--reference", help="Name or path of rows of the same kind that the model has not seen."),
+    _option("--canary", help="Name or path of rows that were planted."),
     _option("--label", help="Name of the label column in a table."),
     _option("--sensitive", multiple=True, metavar="COLUMN", help="Column that describes people; may be repeated."),
     _option("--aside", multiple=True, metavar="COLUMN", help="Column that the model is not given; may be repeated."),
@@ -78,6 +80,8 @@ _KEYS = {
     "trust": "model.trust",
     "data": "data.test",
     "train": "data.train",
+    "reference": "data.reference",
+    "canary": "data.canary",
     "label": "data.label",
     "sensitive": "data.sensitive",
     "aside": "data.aside",

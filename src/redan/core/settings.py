@@ -81,6 +81,13 @@ class Data:
 
     test: str = field(default="", metadata=_help("Built-in name or path: npz, CSV, Parquet, image folder, IDX folder."))
     train: str = field(default="", metadata=_help("What the model was trained on, for privacy and hardening."))
+    reference: str = field(
+        default="", metadata=_help("Rows of the same kind that neither training nor test has seen, as an attacker has.")
+    )
+    canary: str = field(
+        default="",
+        metadata=_help("Rows that were planted: for memorisation, or with a trigger and the attacker's label."),
+    )
     label: str = field(default="", metadata=_help("Name of the label column in tables; the last when empty."))
     limit: int = field(default=0, metadata=_help("Most rows to use; 0 means all."))
     offset: int = field(default=0, metadata=_help("Rows to skip first."))

@@ -52,11 +52,17 @@ def inputs_of(config: Config, *, most: int = 0) -> Inputs:
     limit = min(filter(None, (data.limit, most)), default=0)
     load = partial(dataset, label=data.label, sensitive=data.sensitive, aside=data.aside)
     test = load(_place(config, data.test), limit=limit, offset=data.offset)
-    train = load(_place(config, data.train))
+    train, reference, canary = (load(_place(config, each)) for each in (data.train, data.reference, data.canary))
     rules = config.settings.constraints
     check_rules(rules, test)
     return Inputs(
-        test=test, train=train, sensitive=data.sensitive, constraints=rules, recipe=_recipe(config, test or train)
+        test=test,
+        train=train,
+        reference=reference,
+        canary=canary,
+        sensitive=data.sensitive,
+        constraints=rules,
+        recipe=_recipe(config, test or train),
     )
 
 

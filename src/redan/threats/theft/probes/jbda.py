@@ -11,7 +11,7 @@ import numpy as np
 from redan.core import params as core_params
 from redan.core.catalogue import probe
 from redan.core.errors import UsageError
-from redan.core.finding import Finding, Location, Series
+from redan.core.finding import Finding, Location, Quantity, Series
 from redan.core.probe import Spec
 from redan.core.seeds import derive
 from redan.kernels.draws import sample_keys, uniform
@@ -22,10 +22,12 @@ from redan.threats.theft.probes.knockoff import watch_of
 from redan.threats.theft.threat import THREAT
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from redan.core.budget import Budget
     from redan.core.inputs import Inputs
     from redan.core.progress import Observer
-    from redan.threats.theft.asking import Asked
+    from redan.threats.theft.asking import Asked, Field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,35 +143,48 @@ class Jbda:
             agrees = [agreement(one.net, field) for one in whole]
             held = fidelity(agrees[-1], partial=whole[-1].queries < params.queries)
         observe.finished(self.spec.name)
-        ends = [wilson(int(each.sum()), len(each)) for each in agrees]
-        yield Finding(
-            rule=self.spec.id,
-            threat=self.spec.threat,
-            subject=subject.ref.name,
-            title=(
-                f"{whole[-1].queries:,} queries grown from {len(first)} inputs buy a copy that answers alike on "
-                f"{held.value:.1%} of {held.n} other rows"
+        yield _finding(self.spec, subject, params, field, [one.queries for one in whole], agrees, held, len(first))
+
+
+def _finding(
+    spec: Spec,
+    subject: Asked,
+    params: JbdaParams,
+    field: Field,
+    queries: list[int],
+    agrees: list[NDArray[np.bool_]],
+    held: Quantity,
+    start: int,
+) -> Finding:
+    ends = [wilson(int(each.sum()), len(each)) for each in agrees]
+    return Finding(
+        rule=spec.id,
+        threat=spec.threat,
+        subject=subject.ref.name,
+        title=(
+            f"{queries[-1]:,} queries grown from {start} inputs buy a copy that answers alike on {held.value:.1%} of "
+            f"{held.n} other rows"
+        ),
+        severity=THREAT.severity(held),
+        detail=(
+            f"95 % interval {held.low:.1%} to {held.high:.1%}. Queries of such a theft are small changes of one "
+            "another, which a monitor of streams sees."
+        ),
+        params=params.as_dict(),
+        quantities=(held,),
+        series=(
+            Series(
+                name="fidelity_by_queries",
+                x=tuple(float(each) for each in queries),
+                y=tuple(float(each.mean()) for each in agrees),
+                low=tuple(end[0] for end in ends),
+                high=tuple(end[1] for end in ends),
+                n=tuple(len(each) for each in agrees),
+                x_unit="queries",
+                y_unit="fraction",
             ),
-            severity=THREAT.severity(held),
-            detail=(
-                f"95 % interval {held.low:.1%} to {held.high:.1%}. Queries of such a theft are small changes of one "
-                "another, which a monitor of streams sees."
-            ),
-            params=params.as_dict(),
-            quantities=(held,),
-            series=(
-                Series(
-                    name="fidelity_by_queries",
-                    x=tuple(float(one.queries) for one in whole),
-                    y=tuple(float(each.mean()) for each in agrees),
-                    low=tuple(end[0] for end in ends),
-                    high=tuple(end[1] for end in ends),
-                    n=tuple(len(each) for each in agrees),
-                    x_unit="queries",
-                    y_unit="fraction",
-                ),
-            ),
-            locations=(Location(uri=field.pool.name),),
-            remedies=("watch streams of queries: extraction-stream", "bound the queries of each client"),
-            references=self.spec.references,
-        )
+        ),
+        locations=(Location(uri=field.pool.name),),
+        remedies=("watch streams of queries: extraction-stream", "bound the queries of each client"),
+        references=spec.references,
+    )
