@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -30,13 +31,15 @@ class TriggerUnlearningParams(core_params.Params):
 
     Attributes:
         radius: of the perturbations, as a share of the median distance of two rows.
-        epochs: passes over the clean rows.
+        epochs: passes over the clean rows, at least.
+        least_batches: batches in all, at least: few rows are passed over more often.
         batch_size: rows in a batch.
         learning_rate: Adam's, at its highest.
     """
 
     radius: float = 0.3
     epochs: int = 10
+    least_batches: int = 160
     batch_size: int = 128
     learning_rate: float = 1e-3
 
@@ -108,10 +111,12 @@ class TriggerUnlearning:
         from redan.kernels.training.randomness import generator
         from redan.kernels.unlearning.universal import unlearning
 
-        if not params.radius > 0:
-            raise UsageError(f"radius={params.radius:g}; expected above 0")
+        if not params.radius > 0 or params.least_batches < 0:
+            raise UsageError(f"radius={params.radius:g}, least_batches={params.least_batches}; expected above 0")
         data = inputs.role("reference")
         course = course_of(epochs=params.epochs, batch_size=params.batch_size, learning_rate=params.learning_rate)
+        a_pass = max(1, ceil(len(data) / params.batch_size))
+        course = replace(course, epochs=max(params.epochs, ceil(params.least_batches / a_pass)))
         with lessons_of(subject, self.spec, seed):
             learner = pupil(subject, data)
             learner.net.requires_grad_(requires_grad=True)
