@@ -136,11 +136,13 @@ def _tested(threat: str, config: Config, probes: tuple[str, ...], *, applies: bo
         return "NOT TESTED: this version has no probe for it"
     if not probes:
         return "NOT TESTED: no probe of it was chosen"
-    data = config.settings.data
+    settings = config.settings
     roles = {role for name in probes for role in catalogue.entry("probe", name).data}
-    absent = {role for role in roles if not getattr(data, role, "")}  # some roles have no setting, only an argument
+    tables = {"recipe": settings.model}
+    absent = {role for role in roles if not getattr(tables.get(role, settings.data), role, "")}
     if absent:
-        return f"NOT TESTED unless [data] {', '.join(sorted(absent))} is given"
+        named = sorted(f"[{'model' if role in tables else 'data'}] {role}" for role in absent)
+        return f"NOT TESTED unless {', '.join(named)} is given"
     return "will be tested"
 
 

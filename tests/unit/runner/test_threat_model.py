@@ -40,7 +40,7 @@ ENDPOINT = '[model]\ntarget = "https://models.example/v1"\n'
         (FILE + "[exposure]\npersonal_data = true\n", {"supply_chain", "evasion", "theft", "privacy"}),
         (FILE + '[data]\nsensitive = ["age"]\n', {"supply_chain", "evasion", "theft", "privacy"}),
         (FILE + "[exposure]\noutside_data = true\n", {"supply_chain", "evasion", "theft", "poisoning"}),
-        (FILE + "[exposure]\ndecides_about_people = true\n", {"supply_chain", "evasion", "theft", "bias"}),
+        (FILE + "[exposure]\ndecides_about_people = true\n", {"supply_chain", "evasion", "theft", "bias", "opacity"}),
         (FILE + 'kind = "chat"\n', {"supply_chain", "evasion", "theft", "injection"}),
         (ENDPOINT + '[exposure]\nqueries = "nobody"\n', set()),
         (FILE + '[attack]\nthreats = ["privacy"]\n', {"supply_chain", "evasion", "theft", "privacy"}),
@@ -49,7 +49,7 @@ ENDPOINT = '[model]\ntarget = "https://models.example/v1"\n'
 def test_which_threats_apply(tmp_path: Path, text: str, applying: set[str]) -> None:
     found = lines(threat_model(configured(tmp_path, text)))
     assert {threat for threat, line in found.items() if line.applies} == applying
-    assert len(found) == 7
+    assert len(found) == 8
     assert all(line.why and line.question.endswith("?") for line in found.values())
     assert all(line.probes == () and line.tested == "does not apply" for line in found.values() if not line.applies)
 
@@ -60,7 +60,12 @@ def test_which_threats_apply(tmp_path: Path, text: str, applying: set[str]) -> N
         (FILE, "evasion", "NOT TESTED unless [data] test is given"),
         (FILE + '[data]\ntest = "digits"\n', "evasion", "will be tested"),
         (FILE, "supply_chain", "will be tested"),
-        (FILE, "theft", "NOT TESTED: this version has no probe for it"),
+        (FILE, "theft", "NOT TESTED unless [data] test is given"),
+        (
+            FILE.replace("[model]", '[model]\nkind = "chat"'),
+            "injection",
+            "NOT TESTED: this version has no probe for it",
+        ),
         (FILE + '[attack]\nprobes = ["artifacts"]\n', "evasion", "NOT TESTED: no probe of it was chosen"),
     ],
 )
@@ -68,12 +73,10 @@ def test_what_is_not_tested_is_said(tmp_path: Path, text: str, threat: str, test
     assert lines(threat_model(configured(tmp_path, text)))[threat].tested == tested
 
 
-def test_a_probe_of_a_data_role_without_a_setting_is_said_and_is_no_crash(
-    tmp_path: Path, register: Any, noise: type
-) -> None:
-    register(noise, "noise", 1, data=("reference",))
+def test_what_a_probe_lacks_is_said_with_its_table(tmp_path: Path, register: Any, noise: type) -> None:
+    register(noise, "noise", 1, data=("reference", "recipe"))
     tested = lines(threat_model(configured(tmp_path, FILE + '[attack]\nprobes = ["noise"]\n')))["evasion"].tested
-    assert tested == "NOT TESTED unless [data] reference is given"
+    assert tested == "NOT TESTED unless [data] reference, [model] recipe is given"
 
 
 def test_assets_with_what_is_known_about_them(tmp_path: Path) -> None:
