@@ -15,7 +15,7 @@ from torch import nn
 
 from redan.core.budget import Budget
 from redan.core.errors import ShapeMismatch, Skipped, UsageError
-from redan.core.finding import Finding, Severity
+from redan.core.finding import Finding, Quantity, Severity
 from redan.core.inputs import Dataset, Inputs
 from redan.core.progress import SILENT
 from redan.evidence.blobs import load_npy
@@ -73,8 +73,24 @@ def trained(*, poisoned: bool) -> tuple[TorchSubject, Inputs, Any]:
 
 def found(thing: Any, subject: Any, inputs: Inputs, **params: Any) -> Finding:
     """Run one probe and return its only finding."""
+    finding: Finding
     (finding,) = thing().run(subject, inputs, thing.Params(**params), budget=Budget(), seed=0, observe=SILENT)
     return finding
+
+
+def array(finding: Finding, name: str) -> Any:
+    """Return a blob as the array it holds."""
+    blob = finding.blob(name)
+    assert blob is not None
+    assert blob.payload is not None
+    return load_npy(blob.payload)
+
+
+def measured(finding: Finding, name: str) -> Quantity:
+    """Return a quantity that must be there."""
+    quantity = finding.quantity(name)
+    assert quantity is not None
+    return quantity
 
 
 @pytest.mark.parametrize("trusted", [False, True])
@@ -82,12 +98,12 @@ def test_planted_rows_are_flagged_and_drawn(trusted: bool) -> None:
     subject, inputs, mask = trained(poisoned=True)
     finding = found(ActivationLikelihood, subject, inputs if trusted else replace(inputs, test=None))
     assert finding.severity is Severity.HIGH
-    flagged = load_npy(finding.blob("suspects").payload) - 7
+    flagged = array(finding, "suspects") - 7
     assert mask[flagged].mean() >= 0.95
     assert mask[flagged].sum() >= 0.9 * mask.sum()
-    assert finding.blob(f"flagged-{TARGET}").media_type == "image/png"
-    assert finding.quantity("planted_row_rate").n == ROWS
-    assert finding.tables[1].rows[0][0] in flagged + 7
+    assert [blob.name for blob in finding.evidence if blob.media_type == "image/png"] == [f"flagged-{TARGET}"]
+    assert measured(finding, "planted_row_rate").n == ROWS
+    assert finding.tables[1].rows[0][0] in (flagged + 7).tolist()
 
 
 def test_a_clean_model_raises_no_alarm() -> None:
@@ -95,8 +111,8 @@ def test_a_clean_model_raises_no_alarm() -> None:
     for given in (inputs, replace(inputs, test=None)):
         finding = found(ActivationLikelihood, subject, given)
         assert finding.severity is Severity.INFO
-        assert finding.quantity("planted_row_rate").value == 0
-        assert len(load_npy(finding.blob("suspects").payload)) == 0
+        assert measured(finding, "planted_row_rate").value == 0
+        assert len(array(finding, "suspects")) == 0
     assert found(TriggerInversion, subject, inputs, plan="quick").severity is Severity.INFO
 
 
@@ -104,8 +120,8 @@ def test_spectral_signatures_rank_planted_rows_without_a_verdict() -> None:
     subject, inputs, mask = trained(poisoned=True)
     finding = found(SpectralSignatures, subject, inputs, rate=0.015)
     assert finding.severity is Severity.INFO
-    score = load_npy(finding.blob("score").payload)
-    own = inputs.train.y == TARGET
+    score = array(finding, "score")
+    own = inputs.role("train").y == TARGET
     assert np.median(score[own & mask]) > np.median(score[own & ~mask])
     with pytest.raises(UsageError, match="expected a share above 0"):
         found(SpectralSignatures, subject, inputs, rate=0.5)
@@ -114,22 +130,23 @@ def test_spectral_signatures_rank_planted_rows_without_a_verdict() -> None:
 def test_the_inverted_trigger_is_checked_on_rows_it_was_not_made_from() -> None:
     subject, inputs, _ = trained(poisoned=True)
     finding = found(TriggerInversion, subject, inputs, plan="quick")
-    success = finding.quantity("inverted_trigger_success_rate")
+    success = measured(finding, "inverted_trigger_success_rate")
     assert 0.5 < success.value <= 1
-    assert success.n <= len(inputs.test) // 2
+    assert success.n <= len(inputs.role("test")) // 2
     assert success.low < success.value
     assert len(finding.tables[0].rows) == 10
-    assert load_npy(finding.blob("mask").payload).shape == (1, 28, 28)
+    assert array(finding, "mask").shape == (1, 28, 28)
 
 
 def test_too_few_rows_are_skipped_and_broken_ones_named() -> None:
     subject, inputs, _ = trained(poisoned=True)
-    few = replace(inputs, train=inputs.train.rows(slice(0, 300)), test=inputs.test.rows(slice(0, 5)))
+    train, test = inputs.role("train"), inputs.role("test")
+    few = replace(inputs, train=train.rows(slice(0, 300)), test=test.rows(slice(0, 5)))
     with pytest.raises(Skipped, match="200 rows"):
         found(ActivationLikelihood, subject, few)
     with pytest.raises(Skipped, match="has 5 rows"):
         found(TriggerInversion, subject, few)
-    x = inputs.train.x.copy()
+    x = train.x.copy()
     x[9] = np.nan
     with pytest.raises(ShapeMismatch, match="no finite numbers"):
-        found(ActivationLikelihood, subject, replace(inputs, train=replace(inputs.train, x=x)))
+        found(ActivationLikelihood, subject, replace(inputs, train=replace(train, x=x)))
