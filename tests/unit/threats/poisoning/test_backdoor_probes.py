@@ -146,6 +146,9 @@ def test_too_few_rows_are_skipped_and_broken_ones_named() -> None:
         found(ActivationLikelihood, subject, few)
     with pytest.raises(Skipped, match="has 5 rows"):
         found(TriggerInversion, subject, few)
+    flat = replace(inputs, test=replace(test, x=test.x.reshape(len(test), -1)))
+    with pytest.raises(Skipped, match="expected an image"):
+        found(TriggerInversion, TorchSubject(nn.Sequential(nn.Unflatten(1, (1, 28, 28)), subject.module)), flat)
     x = train.x.copy()
     x[9] = np.nan
     with pytest.raises(ShapeMismatch, match="no finite numbers"):

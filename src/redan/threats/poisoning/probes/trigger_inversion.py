@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 EFFORT = {"quick": (60, 8), "standard": (300, 20), "deep": (1000, 32)}
 """Plan → (steps, rows in each)."""
+MOST_POINTS, LEAST_BATCH = 1000, 4
+"""Inputs in one step over all classes, and rows in it at least: many classes share the cost."""
 MOST_ROWS = 2000
 LEAST_ROWS = 20
 MOST_CLASSES = 1000
@@ -101,7 +103,7 @@ class TriggerInversion:
         classes, in their robust spread, but at least 0.35: clean classes differ by that much.
 
     Shapes:
-        test: (n, …) clean rows of any classes, 20 at least; half of them are for the search.
+        test: (n, 1 or 3, h, w) or (n, h, w) clean rows of any classes, 20 at least; half of them are for the search.
 
     Units:
         Sizes in places (pixels) of full weight; the index counts spreads; success is a share of rows.
@@ -111,7 +113,7 @@ class TriggerInversion:
         the bar; docs/backdoors.md says what clean models reached.
 
     Cost:
-        300 steps of 20 rows a class with the standard plan: 60 000 gradients for ten classes.
+        300 steps of 20 rows a class with the standard plan: 60 000 gradients for ten classes, 300 000 for fifty.
 
     Sources:
         Wang, Yao, Shan, Li, Viswanath, Zheng & Zhao 2019, "Neural Cleanse", section IV; leave-one-out logs in place
@@ -156,6 +158,8 @@ def _halves(subject: Subject, data: Dataset) -> tuple[Dataset, Dataset]:
     x: Any = np.asarray(ordered.x)
     if x.dtype.kind not in "biuf" or not np.isfinite(x).all():
         raise ShapeMismatch(f"{data.name!r} holds values that are no finite numbers; there is no trigger to look for")
+    if not is_image(x.shape[1:]):
+        raise Skipped(f"an input of {data.name!r} has shape {tuple(x.shape[1:])}; expected an image (1 or 3, h, w)")
     if len(ordered) < LEAST_ROWS:
         raise Skipped(f"{data.name!r} has {len(data)} rows; trigger inversion needs {LEAST_ROWS}", hint="--limit")
     return ordered.rows(slice(0, None, 2)), ordered.rows(slice(1, None, 2))
@@ -179,7 +183,7 @@ def _inverted(
     if not 2 < count <= MOST_CLASSES:
         raise Skipped(f"the model has {count} classes; sizes are compared between 3 to {MOST_CLASSES}")
     steps, batch = EFFORT[params.plan]
-    settings = InversionSettings(steps=steps, batch=batch)
+    settings = InversionSettings(steps=steps, batch=max(LEAST_BATCH, min(batch, MOST_POINTS // count)))
     triggers = invert(
         model, x, np.arange(count), low=low, high=high, seed=seed, settings=settings, stop=lambda: budget.stop() or ""
     )
