@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from redan.kernels.dp.conformance.contract import Check, Factory, Records
 
-FALSE_ALARM_RATE = 0.01
+FALSE_ALARM_RATE = 0.001
 """Chance that a step which keeps every promise is accused of anything."""
 STATISTICS = (1 + noise.BLOCKS) + noise.LAGS + 2 + 1 + sampling.STATISTICS
 N_CHECKS = 7

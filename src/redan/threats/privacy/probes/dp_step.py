@@ -96,7 +96,7 @@ class DpStep:
         A count of promises.
 
     Error of the estimate:
-        A step that keeps all promises is accused in at most 1 of 100 runs: 26 statistics share that rate (Bonferroni).
+        A step that keeps all promises is accused in at most 1 of 1000 runs: 26 statistics share that rate (Bonferroni).
         Noise that is 3 % too small is seen in 40 000 numbers almost surely.
 
     Cost:
@@ -190,7 +190,7 @@ def _finding(
             "; ".join(f"{c.name}: {c.seen}" for c in broken or shown) + ".",
             "The ε that was computed for this training does not hold." if any(c.name != PUBLIC for c in broken) else "",
             f"Nothing was shown about {', '.join(silent)}." if silent else "",
-            f"A step that keeps every promise is accused in at most {FALSE_ALARM_RATE:.0%} of runs.",
+            f"A step that keeps every promise is accused in at most {FALSE_ALARM_RATE:.1%} of runs.",
         ]
     )
     return Finding(

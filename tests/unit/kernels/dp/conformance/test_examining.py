@@ -171,6 +171,6 @@ def test_at_most_the_promised_share_of_right_steps_is_accused() -> None:
     make, runs = own(), 100
     accused = sum(any(c.verdict == "broken" for c in examine(make, records(), s, lambda: None)) for s in range(runs))
 
-    # 99.9 % quantile of a binomial with n = 100 and rate 0.01
-    assert accused <= 5
+    # 99.9 % quantile of a binomial with n = 100 and rate 0.001
+    assert accused <= 2
     assert STATISTICS == 26
