@@ -9,6 +9,7 @@ conformal predictors).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ def trust(x: NDArray[Any], y: NDArray[Any], held_x: NDArray[Any], held_y: NDArra
     Raises:
         ValueError: too few rows of a class, or of the rate.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     n_classes = int(y.max()) + 1
@@ -87,7 +89,10 @@ def trust(x: NDArray[Any], y: NDArray[Any], held_x: NDArray[Any], held_y: NDArra
     scale = np.where(spread > 0, spread, 1.0)
     axes = Principal(mean=axes.mean, scale=axes.scale, axes=axes.axes / scale)
     columns = columns / scale
-    model = LogisticRegression(C=STRENGTH, max_iter=STEPS, tol=1e-3).fit(columns, y)
+    model = LogisticRegression(C=STRENGTH, max_iter=STEPS, tol=1e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the thresholds are set for the model as it is
+        model.fit(columns, y)
     coefficients = np.concatenate([model.coef_, model.intercept_[:, None]], axis=1).T
     if n_classes == 2:  # scikit-learn keeps one column then
         coefficients = np.concatenate([-coefficients / 2, coefficients / 2], axis=1)

@@ -7,6 +7,7 @@ whole network (Basu, Pope & Feizi 2021, "Influence functions in deep learning ar
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STEPS = 200
+STEPS = 300
+_TOLERANCE = 1e-5
 _PART = 4096
 
 
@@ -41,26 +43,21 @@ def fit(columns: NDArray[np.float64], labels: NDArray[np.int64], decay: float) -
 
     Args:
         columns: (n, d).
-        labels: (n,) classes 0 … k-1, each of which occurs.
+        labels: (n,) classes 0 … k-1, each of which occurs, k at least 2.
         decay: above 0.
     """
-    from scipy.optimize import minimize  # type: ignore[import-untyped]  # SciPy brings no types
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
 
     rows = np.concatenate([columns, np.ones((len(columns), 1))], axis=1)
-    n_classes = int(labels.max()) + 1
-    shape = (rows.shape[1], n_classes)
-
-    def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        weights = flat.reshape(shape)
-        probabilities = softmax(rows @ weights)
-        loss = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-300)).sum()
-        probabilities[np.arange(len(labels)), labels] -= 1
-        gradient = rows.T @ probabilities + decay * weights
-        return float(loss + decay * (weights**2).sum() / 2), gradient.ravel()
-
-    start = np.zeros(shape[0] * shape[1])
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "gtol": 1e-6})
-    return Head(columns=rows, labels=labels, weights=found.x.reshape(shape), decay=decay)
+    two = int(labels.max()) == 1
+    # scikit-learn keeps the difference of two columns, whose square weighs half of what both weigh here
+    model = LogisticRegression(C=(2 if two else 1) / decay, fit_intercept=False, tol=_TOLERANCE, max_iter=STEPS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(rows, labels)
+    weights = np.concatenate([-model.coef_ / 2, model.coef_ / 2]) if two else model.coef_
+    return Head(columns=rows, labels=labels, weights=np.asarray(weights.T, np.float64), decay=decay)
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

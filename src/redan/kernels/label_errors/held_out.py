@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,7 @@ def held_out(
     Returns:
         (n, k), rows that sum to 1; a class that no other fold holds has 0.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     found = np.zeros((len(labels), int(labels.max()) + 1))
@@ -64,6 +66,8 @@ def held_out(
             return None
         inside = folds == fold
         model = LogisticRegression(C=STRENGTH, max_iter=STEPS, tol=1e-3)
-        model.fit(scaled[~inside], labels[~inside])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the ranks of rows have settled long before
+            model.fit(scaled[~inside], labels[~inside])
         found[np.ix_(inside, model.classes_)] = model.predict_proba(scaled[inside])
     return found
