@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from redan.core import catalogue
 from redan.core.budget import Budget, Limits
-from redan.core.errors import BudgetSpent, RedanError, UsageError
+from redan.core.errors import BudgetSpent, RedanError, Skipped, UsageError
 from redan.core.seeds import derive
-from redan.runner.harden_candidates import Candidate, Untried, candidates, craft, yardstick
+from redan.runner.harden_candidates import Candidate, Untried, candidates, craft, yardsticks
 from redan.runner.harden_measuring import Measured, doubt, latencies, measured
 from redan.runner.harden_pareto import ORIGINAL, Alternative, choose, front, shown
 from redan.runner.run import Session
@@ -60,11 +60,13 @@ class Hardened(Target):
         tried: the original and every candidate that was measured, in the order of work.
         taken: the one of them that this target's subject is.
         untried: what was not tried, or not to its end, and why.
+        probe: what measured them.
     """
 
     tried: tuple[Alternative, ...]
     taken: Alternative
     untried: tuple[Untried, ...] = ()
+    probe: str = ""
 
     @property
     def front(self) -> tuple[Alternative, ...]:
@@ -93,13 +95,12 @@ def search(net: Target, wanted: Wanted, session: Session) -> Hardened:
     chosen, untried = candidates(
         wanted.against, net.subject, inputs, wanted.params, named=wanted.mitigations, every=limited
     )
-    work = _Work(wanted=wanted, session=session, probe=yardstick(wanted.against, net.subject, inputs).name)
     if where == "training rows":
         fitting, validation = _apart(inputs, session.seed)
     else:
         validation, inputs = _halves(inputs, session.seed)
         fitting = replace(inputs, test=validation.test)
-    seen = work.measure(net.subject, validation)
+    work, seen = _yardstick(wanted, session, net.subject, validation)
     made = [_Made(name=ORIGINAL, rule="", subject=net.subject, seen=seen, training_cpu_s=0.0, note="")]
     left_out = list(untried)
     for number, candidate in enumerate(chosen):
@@ -117,7 +118,25 @@ def search(net: Target, wanted: Wanted, session: Session) -> Hardened:
         tried=tuple(one for one in tried if one.name not in {out.name for out in doubted}),
         taken=taken,
         untried=(*left_out, *doubted),
+        probe=work.probe,
     )
+
+
+def _yardstick(wanted: Wanted, session: Session, subject: Subject, validation: Inputs) -> tuple[_Work, Measured]:
+    """Measure the subject as it is with the first probe that is a case for it.
+
+    Raises:
+        Skipped: none is.
+    """
+    names = yardsticks(wanted.against, subject, validation)
+    for name in names[:-1]:
+        work = _Work(wanted=wanted, session=session, probe=name)
+        try:
+            return work, work.measure(subject, validation)
+        except Skipped as err:
+            session.observe.note(err.message)
+    work = _Work(wanted=wanted, session=session, probe=names[-1])
+    return work, work.measure(subject, validation)
 
 
 def share_of(budget: Budget, share: float) -> Limits:

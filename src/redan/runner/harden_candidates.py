@@ -123,22 +123,18 @@ def candidates(
     return tuple(tried), tuple(untried)
 
 
-def yardstick(against: str, subject: Subject, inputs: Inputs) -> Entry:
-    """Return the probe that a subject is measured with before and after.
+def yardsticks(against: str, subject: Subject, inputs: Inputs) -> tuple[str, ...]:
+    """Return the probes that may measure a subject before and after, the best first.
 
     Raises:
         UsageError: none fits.
     """
-    told = []
-    for name in _yardsticks(against):
-        entry = catalogue.entry("probe", name)
-        why = _unfit(entry, subject, inputs)
-        if not why:
-            return entry
-        told.append(f"{name} {why}")
-    raise UsageError(
-        f"no probe of {against} can measure what hardening {subject.ref.name!r} brings: {'; '.join(told)}",
-    )
+    told = {name: _unfit(catalogue.entry("probe", name), subject, inputs) for name in _yardsticks(against)}
+    fits = tuple(name for name, why in told.items() if not why)
+    if not fits:
+        whys = "; ".join(f"{name} {why}" for name, why in told.items())
+        raise UsageError(f"no probe of {against} can measure what hardening {subject.ref.name!r} brings: {whys}")
+    return fits
 
 
 def _yardsticks(against: str) -> list[str]:

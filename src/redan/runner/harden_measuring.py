@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from redan.core import catalogue
-from redan.core.errors import BudgetSpent, SubjectFailed
+from redan.core.errors import BudgetSpent, Skipped, SubjectFailed
 from redan.core.finding import Finding, Quantity, Severity
 from redan.kernels.statistics import median_interval, wilson
 from redan.runner.harden_pareto import signed
@@ -73,6 +73,7 @@ def measured(
 
     Raises:
         BudgetSpent: before the probe had anything to say.
+        Skipped: the probe is no case for this subject.
         SubjectFailed: the probe failed.
     """
     entry = catalogue.entry("probe", probe)
@@ -85,6 +86,8 @@ def measured(
     found = min(mine, key=lambda f: signed(f.quantities[0]), default=None)
     if found is None and ran.outcome == "partial":
         raise BudgetSpent(f"{subject.ref.name!r} could not be measured: {ran.why}", hint="give a larger --budget")
+    if found is None and ran.outcome == "skipped":
+        raise Skipped(f"{probe} cannot measure {subject.ref.name!r}: {ran.why}")
     if found is None:
         raise SubjectFailed(f"{probe} could not measure {subject.ref.name!r}: {ran.why or ran.outcome}")
     return Measured(

@@ -12,7 +12,7 @@ from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Se
 from redan.core.report import Gate, Report
 from redan.kernels.statistics import mcnemar
 from redan.runner.harden import Hardened, Wanted, search, share_of
-from redan.runner.harden_candidates import craft, yardstick
+from redan.runner.harden_candidates import craft
 from redan.runner.harden_measuring import Measured, measured
 from redan.runner.harden_pareto import rule_in_words, shown, signed
 
@@ -80,10 +80,9 @@ def harden(net: Target, wanted: Wanted, session: Session, *, asked: dict[str, An
     net.inputs.role("test")
     budget = session.budget.child(share_of(session.budget, SEARCH_SHARE))
     found = search(net, wanted, replace(session, budget=budget))
-    probe = yardstick(wanted.against, net.subject, found.inputs).name
-    before = measured(probe, net.subject, found.inputs, wanted.params, session)
+    before = measured(found.probe, net.subject, found.inputs, wanted.params, session)
     doubting = craft(wanted.against).doubts
-    after = measured(probe, found.subject, found.inputs, wanted.params, session, doubting=doubting)
+    after = measured(found.probe, found.subject, found.inputs, wanted.params, session, doubting=doubting)
     compared = Compared(before=before, after=after, p_value=_paired(before, after))
     finding = _finding(compared, found, wanted)
     session.journal.append(finding)
