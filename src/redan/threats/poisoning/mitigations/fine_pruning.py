@@ -79,8 +79,8 @@ class FinePruning:
         Liu, Dolan-Gavitt & Garg 2018, "Fine-pruning: defending against backdooring attacks on deep neural networks".
 
     Limits:
-        Where backdoor and clean rows share channels, as in small networks, little of the backdoor goes: measured, the
-        attack kept nine tenths of its success on a patch. Trigger unlearning takes the same rows and does far more.
+        Where backdoor and clean rows share channels, as in small networks, much of the backdoor stays: measured, from a
+        tenth to nine tenths of its success. Trigger unlearning takes the same rows and does far more.
     """
 
     spec: ClassVar[Spec]
