@@ -195,7 +195,8 @@ class _Work:
             spent_s = time.process_time() - begun
             seen = self.measure(better, validation)
         except RedanError as err:
-            return Untried(rule=entry.id, name=entry.name, why=err.message)
+            why = f"{err.message}; {err.hint}" if err.hint else err.message
+            return Untried(rule=entry.id, name=entry.name, why=why)
         if seen.partial:
             return Untried(rule=entry.id, name=entry.name, why=f"made, and not measured to the end: {seen.partial}")
         note = better.ref.binding.detail

@@ -29,8 +29,8 @@ def project(folder: Path, text: str = "", **flags: Any) -> Config:
         (("evasion",), True, {"attack__params": {"plan": "deep"}}, {"norm": "linf", "plan": "deep"}),
         (("evasion",), False, {"attack__norm": "l2", "attack__eps": 0.5}, {"norm": "l2", "eps": 0.5}),
         (("privacy",), False, {}, {}),
-        (("privacy",), True, {}, {}),
-        (("privacy",), True, {"attack__norm": "l2"}, {"norm": "l2"}),
+        (("privacy",), True, {}, {"plan": "quick"}),
+        (("theft",), True, {"attack__norm": "l2"}, {"norm": "l2"}),
         (("supply_chain",), True, {}, {}),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from redan.core.errors import UsageError
 from redan.core.inputs import Inputs
-from redan.runner.split import held_out, rows
+from redan.runner.split import held_out
 
 
 def test_rows_go_to_one_side_each_with_their_labels_and_indices(inputs: Any) -> None:
@@ -29,7 +29,7 @@ def test_rows_go_to_one_side_each_with_their_labels_and_indices(inputs: Any) -> 
 def test_a_row_stays_on_its_side_whatever_comes_with_it(inputs: Any) -> None:
     whole, _ = held_out(inputs, seed=0)
     order = list(reversed(range(0, 40, 2))) + list(range(1, 12, 2))
-    part, _ = held_out(replace(inputs, test=rows(inputs.test, order)), seed=0)
+    part, _ = held_out(replace(inputs, test=inputs.test.rows(order)), seed=0)
     assert set(part.train.indices.tolist()) == set(whole.train.indices.tolist()) & set(order)
 
 
@@ -45,10 +45,10 @@ def test_training_data_that_was_given_stays(inputs: Any) -> None:
 
 
 def test_too_few_rows_are_not_split(inputs: Any) -> None:
-    few = replace(inputs, test=rows(inputs.test, range(19)))
+    few = replace(inputs, test=inputs.test.rows(range(19)))
     with pytest.raises(UsageError, match="19 rows are too few"):
         held_out(few, seed=0)
-    held_out(replace(inputs, test=rows(inputs.test, range(20))), seed=0)
+    held_out(replace(inputs, test=inputs.test.rows(range(20))), seed=0)
 
 
 def test_without_any_data_the_role_is_named() -> None:

@@ -8,6 +8,7 @@ in most ordinary settings, so it bounds nothing.
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -193,4 +194,11 @@ def _by_pld(library: Any, event: Any, delta: float) -> float:
 
 
 def _by_rdp(library: Any, event: Any, delta: float, orders: Sequence[float] = _ORDERS) -> float:
-    return float(library.rdp.RdpAccountant(orders).compose(event).get_epsilon(delta))
+    # it logs each order whose series does not converge and leaves it out, which is safe and no news
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        return float(library.rdp.RdpAccountant(orders).compose(event).get_epsilon(delta))
+    finally:
+        log.setLevel(level)

@@ -21,7 +21,8 @@ def fresh(net: nn.Module) -> nn.Module:
     """
     anew = copy.deepcopy(net)
     for part in anew.modules():
-        reset = getattr(part, "reset_parameters", None)
+        # attention of torch has only a private one
+        reset = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
         if callable(reset):
             reset()
         elif next(part.parameters(recurse=False), None) is not None:

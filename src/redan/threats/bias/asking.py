@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redan.core.errors import ShapeMismatch, SubjectFailed
+from redan.kernels.probabilities import probabilities_of
 from redan.subjects.fit import check_fit
 
 if TYPE_CHECKING:
@@ -70,11 +71,7 @@ def scored(subject: Scored, data: Dataset, budget: Budget, observe: Observer, na
 
 def probabilities(subject: Scored, x: NDArray[Any]) -> NDArray[np.float64]:
     """Return the probability of each class (n, k); of logits their softmax."""
-    scores = np.asarray(subject.scores(x), np.float64)
-    if subject.score_kind == "probabilities":
-        return scores
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return probabilities_of(subject.scores(x), subject.score_kind)
 
 
 def favourable_class(asked: int, n_classes: int) -> int:

@@ -16,7 +16,11 @@ THREAT = threat(
         id="opacity",
         question="Can somebody say why the model decided so?",
         applies_when="outputs change what happens to people, or somebody must account for them",
-        references=("nist:ai-rmf-measure-2.9", "https://eur-lex.europa.eu/eli/reg/2024/1689/oj", "https://eur-lex.europa.eu/eli/reg/2016/679/oj"),
+        references=(
+            "nist:ai-rmf-measure-2.9",
+            "https://eur-lex.europa.eu/eli/reg/2024/1689/oj",
+            "https://eur-lex.europa.eu/eli/reg/2016/679/oj",
+        ),
         scales=(
             Scale(quantity="faithfulness", steps=((0.001, Severity.MEDIUM), (0.02, Severity.LOW))),
             Scale(quantity="surrogate_fidelity", steps=((0.6, Severity.LOW),)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from redan.core.errors import BudgetSpent, ShapeMismatch
+from redan.core.errors import BudgetSpent, ShapeMismatch, Skipped
 from redan.core.seeds import derive
 from redan.kernels.probabilities import probabilities_of
 
@@ -48,7 +48,8 @@ def field_of(subject: Asked, inputs: Inputs, budget: Budget, seed: int) -> Field
     """Give the thief the reference data, or where there is none half of the test rows.
 
     Raises:
-        ShapeMismatch: too few rows, or values that are no finite numbers.
+        Skipped: too few rows.
+        ShapeMismatch: values that are no finite numbers.
         BudgetSpent: there is nothing to spend.
     """
     test = _numbers(inputs.role("test"))
@@ -58,7 +59,7 @@ def field_of(subject: Asked, inputs: Inputs, budget: Budget, seed: int) -> Field
         his = np.array([derive(seed, "theft", int(index)) & 1 == 0 for index in test.indices], bool)
         pool, judged = test.rows(his), test.rows(~his)
     if min(len(pool), len(judged)) < LEAST:
-        raise ShapeMismatch(
+        raise Skipped(
             f"{len(pool)} inputs for the thief and {len(judged)} to judge his copy; expected at least {LEAST} of each",
             hint="give more test rows",
         )

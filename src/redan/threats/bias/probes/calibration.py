@@ -162,6 +162,30 @@ def _gap(
     return measured, sure
 
 
+def _table(found: Calibration, levels: tuple[str, ...], known: list[int], bins: int) -> Table:
+    rows, errors, expected = found.counts.sum(axis=2), found.errors(found.counts), found.expected_error()
+    heads = tuple(f"{(b + 0.5) / bins:g}" for b in range(bins))
+    cells = [
+        (
+            levels[i],
+            int(rows[i].sum()),
+            round(float(errors[i]), 4),
+            round(float(expected[i]), 4),
+            *(
+                round(float((found.counts[i, b, 1] - found.sums[i, b]) / rows[i, b]), 3) if rows[i, b] else None
+                for b in range(bins)
+            ),
+        )
+        for i in known
+    ]
+    return Table(
+        name="outcome_minus_score",
+        columns=("group", "rows", "all", "expected calibration error", *heads),
+        rows=tuple(cells),
+        draw="heat",
+    )
+
+
 def _finding(
     spec: Spec,
     name: str,
@@ -173,29 +197,10 @@ def _finding(
     params: CalibrationParams,
 ) -> Finding:
     measured, sure = gap
-    rows, errors, expected = found.counts.sum(axis=2), found.errors(found.counts), found.expected_error()
+    rows, errors = found.counts.sum(axis=2), found.errors(found.counts)
     known = [i for i in range(len(levels)) if chosen[i]]
     small = [levels[i] for i in range(len(levels)) if not chosen[i]]
-    heads = tuple(f"{(b + 0.5) / params.bins:g}" for b in range(params.bins))
-    cells = [
-        (
-            levels[i],
-            int(rows[i].sum()),
-            round(float(errors[i]), 4),
-            round(float(expected[i]), 4),
-            *(
-                round(float((found.counts[i, b, 1] - found.sums[i, b]) / rows[i, b]), 3) if rows[i, b] else None
-                for b in range(params.bins)
-            ),
-        )
-        for i in known
-    ]
-    table = Table(
-        name="outcome_minus_score",
-        columns=("group", "rows", "all", "expected calibration error", *heads),
-        rows=tuple(cells),
-        draw="heat",
-    )
+    table = _table(found, levels, known, params.bins)
     spread = 1.96 * np.sqrt(found.squares / np.maximum(rows.sum(axis=1), 1) ** 2)
     curve = Series(
         name="outcome_minus_score_by_group",

@@ -66,7 +66,12 @@ class Judged:
         needs=("scores",),
         data=("test",),
         cost="seconds",
-        references=("nist:ai-rmf-measure-2.9", "https://eur-lex.europa.eu/eli/reg/2024/1689/oj", "arxiv:1509.06321", "arxiv:1703.01365"),
+        references=(
+            "nist:ai-rmf-measure-2.9",
+            "https://eur-lex.europa.eu/eli/reg/2024/1689/oj",
+            "arxiv:1509.06321",
+            "arxiv:1703.01365",
+        ),
     )
 )
 class AttributionProbe:

@@ -14,6 +14,7 @@ from redan.core.errors import BudgetSpent, Skipped, UnknownName
 from redan.core.finding import Finding, Location, Quantity, Severity, Table
 from redan.core.probe import Spec
 from redan.kernels.clustered import paired, share
+from redan.kernels.probabilities import probabilities_of
 from redan.kernels.statistics import difference, wilson
 from redan.subjects.failures import needing
 from redan.subjects.fit import check_fit
@@ -241,11 +242,8 @@ def _logs(subject: Answering, x: NDArray[Any], budget: Budget) -> NDArray[np.flo
         n_classes = max(len(subject.classes), int(labels.max()) + 1)
         return np.asarray(np.log(np.clip(np.eye(n_classes)[labels], ENDING, None)))
     scored: Any = subject
-    scores = np.asarray(scored.scores(x), np.float64)
-    if scored.score_kind == "logits":
-        wide = np.exp(scores - scores.max(axis=1, keepdims=True))
-        scores = wide / wide.sum(axis=1, keepdims=True)
-    return np.asarray(np.log(np.clip(scores, ENDING, None)))
+    told = probabilities_of(scored.scores(x), scored.score_kind)
+    return np.asarray(np.log(np.clip(told, ENDING, None)))
 
 
 def _finding(

@@ -91,8 +91,8 @@ class Lira:
         algorithm 1, its offline variant, and one variance for all records where references are few.
 
     Limits:
-        RMIA found more with up to 32 references on Fashion-MNIST. One query a record: the paper's several augmented queries
-        are not used. If train and test differ in anything else than membership, the figure shows that difference too.
+        RMIA found more with up to 32 references on Fashion-MNIST. One query a record: the paper's several augmented
+        queries are not used. If train and test differ in anything else than membership, the figure shows that too.
     """
 
     spec: ClassVar[Spec]
