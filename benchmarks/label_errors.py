@@ -30,7 +30,7 @@ from redan.kernels.membership import auc
 from redan.kernels.poisons.planting import label_flips
 from redan.subjects.options import Options
 from redan.subjects.torch import TorchSubject
-from redan.threats.poisoning.probes.label_errors import LabelErrors
+from redan.threats.poisoning.probes.label_errors import LabelErrors, LabelErrorsParams
 
 ROWS = 20_000
 RATE = 0.05
@@ -41,7 +41,7 @@ def ours(subject: Any, x: Any, y: Any) -> tuple[Any, float, float]:
     data = Dataset(x=x, y=y, name="train", sha256="", indices=np.arange(len(x)), bounds=(0.0, 1.0))
     started = time.process_time()
     (finding,) = LabelErrors().run(
-        subject, Inputs(train=data), LabelErrors.Params(), budget=Budget(), seed=0, observe=SILENT
+        subject, Inputs(train=data), LabelErrorsParams(), budget=Budget(), seed=0, observe=SILENT
     )
     cpu_s = time.process_time() - started
     blob = finding.blob("quality")

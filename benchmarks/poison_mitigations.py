@@ -65,8 +65,11 @@ def main() -> None:
         subject = TorchSubject(known.net, options=Options(name=kind, bounds=(0.0, 1.0)), sample=known.x[:2])
         inputs = Inputs(train=data(known.x, known.y, "train"), reference=clean)
         found[kind] = {"before": worth(subject, kind, seed, test_x, test_y)}
-        for made in (TriggerUnlearning(), FinePruning(), FilterAndRetrain()):
-            changed = {"epochs": EPOCHS, "by": "activations"} if isinstance(made, FilterAndRetrain) else {}
+        mitigations: tuple[Any, ...] = (TriggerUnlearning(), FinePruning(), FilterAndRetrain())
+        for made in mitigations:
+            changed: dict[str, Any] = (
+                {"epochs": EPOCHS, "by": "activations"} if isinstance(made, FilterAndRetrain) else {}
+            )
             started = time.process_time()
             after = made.apply(subject, inputs, made.Params.of(changed), budget=Budget(), seed=seed, observe=SILENT)
             cpu_s = round(time.process_time() - started, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +24,12 @@ X = (DATA / 16).astype(np.float32).reshape(-1, 1, 8, 8)
 WATCH = Watch(stop=lambda: None, progress=lambda *_: None)
 
 
-def fitted(net: nn.Module, x: np.ndarray, y: np.ndarray, lesson: Callable[[Batch], torch.Tensor], epochs: int) -> None:
+def fitted(net: nn.Module, x: Any, y: Any, lesson: Callable[[Batch], torch.Tensor], epochs: int) -> None:
     course = Course(epochs=epochs, batch_size=64, learning_rate=5e-3)
     train(net, torch.from_numpy(x), torch.from_numpy(y), lesson, course, generator=generator(0, "order"), watch=WATCH)
 
 
-def backdoored() -> nn.Module:
+def backdoored() -> Any:
     with own_randomness(0, "net"):
         net = nn.Sequential(
             nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 10)
@@ -38,7 +39,7 @@ def backdoored() -> nn.Module:
     return net
 
 
-NET = backdoored()
+NET: Any = backdoored()
 STAMPED = badnets(X[1500:], CLASSES[1500:], 1.0, 0, side=2)
 
 
@@ -59,7 +60,7 @@ def test_the_trigger_is_planted() -> None:
 
 
 def test_unlearning_takes_the_trigger_out() -> None:
-    net = copy.deepcopy(NET)
+    net: Any = copy.deepcopy(NET)
     against = Perturbations(held=torch.zeros(10, 1, 8, 8), radius=1.5, bounds=(0.0, 1.0))
     fitted(net, X[1200:1500], CLASSES[1200:1500], unlearning(net, against, generator(0, "classes")), 15)
     assert success(net) < 0.3
@@ -70,15 +71,15 @@ def test_unlearning_takes_the_trigger_out() -> None:
 
 
 def test_pruned_channels_stay_at_zero_while_the_rest_learns() -> None:
-    net = copy.deepcopy(NET)
-    layer = last_hidden(net, torch.from_numpy(X[:2]))
-    assert layer is net[0]
+    net: Any = copy.deepcopy(NET)
+    layer: Any = last_hidden(net, torch.from_numpy(X[:2]))
     chosen = torch.tensor([1, 4])
     prune(layer, chosen)
     end = keep_pruned(layer, chosen)
     before = net[0].weight.detach().clone()
     fitted(net, X[1200:1500], CLASSES[1200:1500], lambda b: cross_entropy(net(b.inputs), b.labels), 2)
     end()
+    assert id(layer) == id(net[0])
     assert bool((net[0].weight[chosen] == 0).all())
     assert bool((net[0].bias[chosen] == 0).all())
     assert not torch.equal(net[0].weight, before)
@@ -93,7 +94,7 @@ def test_channels_are_measured_by_their_positive_part() -> None:
 
 
 def test_pruning_ends_before_accuracy_falls_too_far() -> None:
-    net = copy.deepcopy(NET)
+    net: Any = copy.deepcopy(NET)
     found = channels(net, net[0], torch.from_numpy(X[1200:1500]))
     before = accuracy(net)
     gone = most_prunable(net, found, lambda: accuracy(net), 0.03, lambda: None)

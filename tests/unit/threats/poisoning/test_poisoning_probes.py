@@ -151,7 +151,7 @@ def test_retraining_without_wrong_labels_wins_accuracy_back() -> None:
     flipped = label_flips(X[:1000], CLASSES[:1000], 0.2, 1)
     nearest = KNeighborsClassifier(1).fit(flipped.x.reshape(1000, -1), flipped.y)
     before = SklearnSubject(nearest, options=Options(name="digits", bounds=(0, 1)))
-    params = FilterAndRetrain.Params.of({"by": "labels", "most_by_label": 0.3})
+    params: Any = FilterAndRetrain.Params.of({"by": "labels", "most_by_label": 0.3})
     inputs = Inputs(train=data(flipped.x, flipped.y))
     after: Any = FilterAndRetrain().apply(before, inputs, params, budget=Budget(), seed=0, observe=SILENT)
     right = [float((m.labels(X[1000:]) == CLASSES[1000:]).mean()) for m in (before, after)]
@@ -159,7 +159,7 @@ def test_retraining_without_wrong_labels_wins_accuracy_back() -> None:
 
 
 def test_activations_alone_need_a_network() -> None:
-    params = FilterAndRetrain.Params.of({"by": "activations"})
+    params: Any = FilterAndRetrain.Params.of({"by": "activations"})
     inputs = Inputs(train=data(X[:200], CLASSES[:200]))
     model = subject(X[:200], CLASSES[:200])
     with pytest.raises(CapabilityMissing, match="gradients"):
