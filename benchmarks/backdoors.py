@@ -1,15 +1,18 @@
 """Backdoored rows found by their activations, beside ART's activation clustering and spectral signatures.
 
-    python benchmarks/backdoors.py [--poisoned badnets:100,blended:100] [--clean 100-119] [--peer FOLDER] [--peers 3]
+    python benchmarks/backdoors.py [--poisoned badnets:200,blended:200] [--clean 200-219] [--peer FOLDER] [--peers 3]
     python benchmarks/backdoors.py --inversion ...
 
 Claim: over at least 10 poisoned models of 3 kinds (1 % of 30,000 Fashion-MNIST rows) and at least 20 clean ones,
 precision >= .95 and recall >= .90 of rows over all poisoned models together, at most one clean alarm, at most 6 CPU
-seconds a model, features included. The detector and its bar were fixed on seeds 0 to 4; seeds from 100 on were first
-looked at by this file, once. The peer is ART 1.20 (ActivationDefence with its relative-size analysis,
-SpectralSignatureDefense), imported from --peer FOLDER, on the first --peers poisoned models and as many clean ones; it
-is told nothing of the target class either. Everything runs in one process with one thread. One JSON line a model, then
-one for the claim. Models come from benchmarks/backdoored.py.
+seconds a model, features included. A first version, fixed on seeds 0 to 4, found 9 of 11 poisoned models of seeds 100
+to 103 (the lines of seeds from 100 on in results/backdoors.jsonl); its search was then mended, with those seeds in
+view. Seeds from 200 on were first looked at by this file, with the version that is kept.
+
+The peer is ART 1.20 (ActivationDefence with its relative-size analysis, SpectralSignatureDefense), imported from --peer
+FOLDER, on the first --peers poisoned models and as many clean ones; it is told nothing of the target class either.
+Everything runs in one process with one thread. One JSON line a model, then one for the claim. Models come from
+benchmarks/backdoored.py.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from redan.subjects.options import Options
 from redan.subjects.torch import TorchSubject
 
 PRECISION, RECALL, ALARMS, CPU_S = 0.95, 0.90, 1, 6.0
-POISONED = [f"{kind}:{seed}" for kind in ("badnets", "blended", "clean_label") for seed in range(100, 104)]
+POISONED = [f"{kind}:{seed}" for kind in ("badnets", "blended", "clean_label") for seed in range(200, 204)]
 
 
 def judged(flagged: Any, one: Case) -> dict[str, Any]:
@@ -112,7 +115,7 @@ def main() -> None:
     """Run all models and say whether the claim holds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--poisoned", default=",".join(POISONED))
-    parser.add_argument("--clean", default="100-119")
+    parser.add_argument("--clean", default="200-219")
     parser.add_argument("--peer", default="")
     parser.add_argument("--peers", type=int, default=3)
     parser.add_argument("--inversion", action="store_true")

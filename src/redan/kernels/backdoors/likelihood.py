@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 INDEX_BAR = 4.0
 """Index from which a class is called poisoned: the distance is 1.6 times that of the other classes where those agree.
 
-Fixed on models of seeds 0 to 4, of which clean ones reached 1.6 in layers that hold maps and poisoned ones 5.8 or more.
+Fixed on models of seeds 0 to 4 and poisoned ones of 100 and 101: clean classes reached 1.7, and
+3.6 with few rows; of the poisoned the weakest (its trigger turns 38 % of rows) reached 3.6 and is missed.
 """
 LEAST_ROWS = 200
 """Rows a class needs to be examined; among fewer, a dozen alike by nature look planted."""
@@ -26,10 +27,10 @@ LEAST_SPREAD = 0.12
 """Smallest spread of the log distances between clean classes that is believed; a few classes may agree by chance."""
 MOST_SHARE = 0.5
 """A component of more rows than this is the class itself."""
-_START_SHARE = 0.35
+_START_SHARES = (0.07, 0.15)
 _FEWEST_SHARE = 0.01
 _FEWEST = 5
-_DIRECTIONS = 8
+_DIRECTIONS = 4
 _REFINEMENTS = 8
 _RIDGE = 1e-3
 _ROWS_A_COLUMN = 4
@@ -160,15 +161,19 @@ def _splits(
     kept = kept or groups
     centres = [np.median(k, axis=0) for k in kept]
     scatter = [_scatter(k, centre) for k, centre in zip(kept, centres, strict=True)]
-    common = np.sum(scatter, axis=0) / sum(map(len, kept))
-    common[np.diag_indices_from(common)] += _RIDGE * np.trace(common) / len(common) + 1e-12
-    values, vectors = np.linalg.eigh(common)
-    whitening = vectors / np.sqrt(values)
+    total, rows = np.sum(scatter, axis=0), sum(map(len, kept))
     found = []
     for group, keep, centre, held in zip(groups, kept, centres, scatter, strict=True):
+        whitening = _whitening(total / rows)
         full = held if keep is group else _scatter(group, centre)
         found.append(_split((group - centre).astype(np.float32), full / len(group), whitening))
     return tuple(found), centres
+
+
+def _whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    covariance[np.diag_indices_from(covariance)] += _RIDGE * np.trace(covariance) / len(covariance) + 1e-12
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors / np.sqrt(values), np.float64)
 
 
 def _scatter(rows: NDArray[Any], centre: NDArray[Any]) -> NDArray[np.float64]:
@@ -177,11 +182,12 @@ def _scatter(rows: NDArray[Any], centre: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _split(rows: NDArray[Any], covariance: NDArray[np.float64], whitening: NDArray[np.float64]) -> Split:
-    """Split one class, given relative to its centre, by the best of a few starting directions."""
+    """Split one class, given relative to its centre, by the best of several starts: both tails of a few directions."""
     vectors = np.linalg.eigh(whitening.T @ covariance @ whitening)[1][:, : -_DIRECTIONS - 1 : -1]
     precision = whitening @ whitening.T
-    starts = rows @ (whitening @ vectors).astype(np.float32)
-    tried = [_refined(rows, _tail(starts[:, k]), precision) for k in range(starts.shape[1])]
+    total = rows.sum(axis=0, dtype=np.float64)
+    along = rows @ (whitening @ vectors).astype(np.float32)
+    tried = [_refined(rows, total, tail, precision) for k in range(along.shape[1]) for tail in _tails(along[:, k])]
     return max(tried, key=lambda split: split.distance)
 
 
@@ -190,24 +196,23 @@ def _fewest(n: int) -> int:
     return max(_FEWEST, round(_FEWEST_SHARE * n))
 
 
-def _tail(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Cut off the longer tail where the variance between the two parts is largest (Otsu), at most a third of all."""
-    n = len(values)
-    values = values * np.sign((values**3).mean() + 1e-12)
-    order = np.argsort(-values, kind="stable")
-    sums = np.cumsum(values[order], dtype=np.float64)
-    sizes = np.arange(1, n)
-    between = (sums[:-1] / sizes - (sums[-1] - sums[:-1]) / (n - sizes)) ** 2 * sizes * (n - sizes)
-    between[int(_START_SHARE * n) :] = -1
-    between[: _fewest(n) - 1] = -1
-    tail = np.zeros(n, bool)
-    tail[order[: int(between.argmax()) + 1]] = True
-    return tail
+def _tails(values: NDArray[Any]) -> list[NDArray[np.bool_]]:
+    """Return both tails of each size that a component may start from."""
+    n, order = len(values), np.argsort(values, kind="stable")
+    found = []
+    for share in _START_SHARES:
+        size = max(_fewest(n), round(share * n))
+        for rows in (order[:size], order[-size:]):
+            tail = np.zeros(n, bool)
+            tail[rows] = True
+            found.append(tail)
+    return found
 
 
-def _refined(rows: NDArray[Any], minority: NDArray[np.bool_], precision: NDArray[np.float64]) -> Split:
+def _refined(
+    rows: NDArray[Any], total: NDArray[np.float64], minority: NDArray[np.bool_], precision: NDArray[np.float64]
+) -> Split:
     """Alternate between two centres and the rows nearer to each, with the covariance of all classes."""
-    total = rows.sum(axis=0, dtype=np.float64)
     for _ in range(_REFINEMENTS):
         _, _, score = _discriminant(rows, total, minority, precision)
         nearer = score > 0

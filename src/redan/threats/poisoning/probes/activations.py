@@ -79,9 +79,8 @@ class ActivationLikelihood:
         The index counts robust spreads; shares of rows.
 
     Error of the estimate:
-        The null is the other classes of the same model: clean models of ten classes reached an index of 2 at most
-        (docs/backdoors.md has the figures). The share of rows has a Wilson 95 % interval, which does not cover rows
-        that were missed.
+        The null is the other classes of the same model; docs/backdoors.md says what clean models reached. The share of
+        rows has a Wilson 95 % interval, which does not cover rows that were missed.
 
     Cost:
         One forward pass over at most 60 000 rows and about a second of linear algebra.
