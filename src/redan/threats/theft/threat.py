@@ -18,8 +18,10 @@ THREAT = threat(
         scales=(
             Scale(
                 quantity="fidelity",
-                steps=((0.95, Severity.HIGH), (0.85, Severity.MEDIUM), (0.70, Severity.LOW)),
+                steps=((0.95, Severity.MEDIUM), (0.80, Severity.LOW)),
             ),
+            # that somebody else's model was made from one's own, or a text by one's own generator
+            Scale(quantity="p_value", steps=((1e-6, Severity.HIGH), (1e-3, Severity.MEDIUM))),
         ),
     ),
     module=__name__,

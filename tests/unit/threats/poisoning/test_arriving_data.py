@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from redan.core.errors import ShapeMismatch, UsageError
+from redan.core.errors import EvidenceError, ShapeMismatch, UsageError
 from redan.core.inputs import Dataset
 from redan.core.monitor import Event
 from redan.kernels.poisons.planting import Poisoned, badnets, label_flips
+from redan.subjects.detectors.opening import open_detector, save
+from redan.subjects.detectors.served import Served
 from redan.testing import MonitorCase, monitor_checks
 from redan.testing.promise import Check
 from redan.threats.poisoning.monitors.arriving_data import ArrivingData
@@ -32,7 +35,7 @@ def fitted() -> ArrivingData:
 
 
 def fresh() -> ArrivingData:
-    return ArrivingData(fitted().trusted, "digits", fitted().shape)
+    return ArrivingData(fitted().trusted, fitted().made)
 
 
 def events(x: Any, y: Any, source: str, hour: int = 0) -> list[Event]:
@@ -145,3 +148,14 @@ class Monitored:
 @pytest.mark.parametrize("check", monitor_checks(), ids=str)
 def test_it_keeps_the_promises_of_a_monitor(check: Check) -> None:
     check(MonitorCase(thing=Monitored(), make_events=poisoned_events))
+
+
+def test_a_monitor_survives_its_file_and_stands_before_one_model(tmp_path: Path) -> None:
+    ready = ArrivingData.fitted(data(slice(0, 600)), data(slice(600, 1200)), "net", "a" * 64)
+    path = save(ready, tmp_path / "arriving.npz")
+    again = open_detector(path, Served(name="net", digest="a" * 64))
+    x, y = drawn(1, 300)
+    batch = events(x, label_flips(x, y, 0.4, 1).y, "bad")
+    assert last(again, batch) == last(ready, batch)
+    with pytest.raises(EvidenceError, match="made for model"):
+        open_detector(path, Served(name="other", digest="b" * 64))

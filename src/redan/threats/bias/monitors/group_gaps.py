@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from redan.core.inputs import Dataset, Inputs
     from redan.core.subject import Subject
+    from redan.subjects.detectors.served import Asked, Served
 
 _CELLS = 8
 """Counts of a group: answers without a truth and those with one, each not chosen and chosen; then tn, fp, fn, tp."""
@@ -107,18 +108,34 @@ class GroupGaps:
         Raises:
             UsageError: no sensitive column was named, or a number that is no share.
         """
+        ref = subject.ref
+        return cls._watching(ref.name, ref.digest, data, inputs, favourable=favourable, allowed=allowed, level=level)
+
+    @classmethod
+    def _watching(
+        cls,
+        name: str,
+        digest: str,
+        data: Dataset,
+        inputs: Inputs,
+        *,
+        favourable: int = 1,
+        allowed: float = 0.05,
+        level: float = 0.05,
+    ) -> Self:
         groups_of(data, inputs)  # says what is missing
-        columns = {name: encode(data.groups[name]).levels for name in sensitive_columns(inputs)}
+        columns = {column: encode(data.groups[column]).levels for column in sensitive_columns(inputs)}
         return cls(
-            Watched(
-                subject=subject.ref.name,
-                model=subject.ref.digest,
-                columns=columns,
-                favourable=favourable,
-                allowed=allowed,
-                level=level,
-            )
+            Watched(subject=name, model=digest, columns=columns, favourable=favourable, allowed=allowed, level=level)
         )
+
+    @classmethod
+    def prepared(cls, served: Served, inputs: Inputs, asked: Asked) -> Self:
+        """Take the groups of the test rows; errors as in `fitted`.
+
+        The rate asked for is the probability of ever raising a false finding.
+        """
+        return cls._watching(served.name, served.digest, inputs.role("test"), inputs, level=asked.rate)
 
     @classmethod
     def opened(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], served: Any) -> Self:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from redan.core.catalogue import monitor
-from redan.core.errors import ShapeMismatch, UsageError
+from redan.core.errors import EvidenceError, ShapeMismatch, Unreadable, UsageError
 from redan.core.finding import Finding, Location, Quantity, Severity
 from redan.core.monitor import LONGEST_CLIENT, Event
 from redan.core.probe import Spec
 from redan.core.threat import Scale
 from redan.kernels.arriving.counts import Counts
 from redan.kernels.arriving.surprise import KINDS, Trusted, trust
+from redan.kernels.principal import Principal
 from redan.threats.poisoning.counted import rate
 
 if TYPE_CHECKING:
@@ -22,12 +24,54 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from redan.core.inputs import Dataset
+    from redan.core.inputs import Dataset, Inputs
+    from redan.subjects.detectors.served import Asked, Served
 
 SCALE = Scale(quantity="alarm_rate", steps=((0.3, Severity.HIGH), (0.1, Severity.MEDIUM)), otherwise=Severity.LOW)
 """A rise beyond chance is at least low; the share of rows that disagree says how much one source could do."""
 RATE = 0.02
 WORDS = {"label": "labels that trusted rows speak against", "place": "rows that lie far from their class"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arriving:
+    """What rows arrive for.
+
+    Attributes:
+        subject: what findings are about.
+        model: digest of the model that is to be trained with them.
+        shape: of one row.
+    """
+
+    subject: str
+    model: str
+    shape: tuple[int, ...]
+
+    def about(self, spec: Spec) -> dict[str, Any]:
+        """Return the words of the monitor's file."""
+        return {"rule": spec.id, "subject": self.subject, "model": self.model, "shape": list(self.shape)}
+
+    @classmethod
+    def restored(cls, about: Mapping[str, Any], spec: Spec, model: str) -> Arriving:
+        """Read back what `about` gave.
+
+        Raises:
+            EvidenceError: it was made for another model.
+            Unreadable: the file says something else.
+        """
+        try:
+            if about["rule"] != spec.id:
+                raise ValueError(f"it is {about['rule']}, not {spec.id}")
+            shape = tuple(int(side) for side in about["shape"])
+            found = cls(subject=str(about["subject"]), model=str(about["model"]), shape=shape)
+        except (KeyError, TypeError, ValueError, OverflowError) as err:
+            raise Unreadable(f"this is no {spec.name} monitor: {type(err).__name__} {err}") from err
+        if found.model != model:
+            raise EvidenceError(
+                f"the {spec.name} monitor was made for model {found.model[:16]}, and this is {model[:16]}",
+                hint="calibrate it for this model",
+            )
+        return found
 
 
 @monitor(
@@ -76,18 +120,19 @@ class ArrivingData:
 
     spec: ClassVar[Spec]
 
-    def __init__(self, trusted: Trusted, subject: str, shape: tuple[int, ...], counts: Counts | None = None) -> None:
-        self.trusted, self.subject, self.shape = trusted, subject, shape
+    def __init__(self, trusted: Trusted, made: Arriving, counts: Counts | None = None) -> None:
+        self.trusted, self.made = trusted, made
         self._counts = counts or Counts()
 
     @classmethod
-    def fitted(cls, trusted: Dataset, held: Dataset, subject: str = "training data") -> Self:
+    def fitted(cls, trusted: Dataset, held: Dataset, subject: str = "training data", model: str = "") -> Self:
         """Learn from trusted rows and set the thresholds by other trusted rows.
 
         Args:
             trusted: (n, …) finite numbers with (n,) classes.
             held: others of the same kind.
             subject: what findings are about.
+            model: digest of the model that is to be trained with the rows; events name it.
 
         Raises:
             ShapeMismatch: rows of another shape, or values that are no finite numbers.
@@ -103,7 +148,54 @@ class ArrivingData:
             found = trust(trusted.x, np.asarray(trusted.y), held.x, np.asarray(held.y), RATE)
         except ValueError as err:
             raise UsageError(f"thresholds cannot be set: {err}", hint="give more trusted rows of each class") from err
-        return cls(found, subject, tuple(trusted.x.shape[1:]))
+        return cls(found, Arriving(subject=subject, model=model, shape=tuple(trusted.x.shape[1:])))
+
+    @classmethod
+    def prepared(cls, served: Served, inputs: Inputs, asked: Asked) -> Self:
+        """Learn from the training rows, and set the thresholds by the reference rows or else the test rows.
+
+        Raises:
+            ShapeMismatch: rows of another shape, or values that are no finite numbers.
+            UsageError: too few rows of a class.
+        """
+        del asked  # a source's finding has a bar of its own, whatever the rate of single rows
+        held = inputs.reference if inputs.reference is not None else inputs.role("test")
+        return cls.fitted(inputs.role("train"), held, served.name, served.digest)
+
+    @classmethod
+    def opened(cls, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any], served: Served) -> Self:
+        """Return what a file holds, with nothing counted.
+
+        Raises:
+            EvidenceError: it was made for another model.
+            Unreadable: the file says something else.
+        """
+        made = Arriving.restored(about, cls.spec, served.digest)
+        label, place = (float(each) for each in arrays["allowed"])
+        trusted = Trusted(
+            axes=Principal(mean=arrays["mean"], scale=arrays["scale"], axes=arrays["axes"]),
+            weights=arrays["weights"],
+            centres=arrays["centres"],
+            whitening=arrays["whitening"],
+            thresholds=arrays["thresholds"],
+            allowed=(label, place),
+        )
+        return cls(trusted, made)
+
+    def kept(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return arrays and words of the file."""
+        found = self.trusted
+        arrays = {
+            "mean": found.axes.mean,
+            "scale": found.axes.scale,
+            "axes": found.axes.axes,
+            "weights": found.weights,
+            "centres": found.centres,
+            "whitening": found.whitening,
+            "thresholds": found.thresholds,
+            "allowed": np.array(found.allowed),
+        }
+        return arrays, self.made.about(self.spec)
 
     def observe(self, events: Sequence[Any]) -> Iterator[Finding]:
         """Count the alarms of arriving rows, and yield a finding for each source and kind that has too many.
@@ -127,13 +219,13 @@ class ArrivingData:
 
     def merge(self, other: Self) -> Self:
         """Return a monitor that has counted what both have."""
-        return type(self)(self.trusted, self.subject, self.shape, self._counts.merged(other._counts))
+        return type(self)(self.trusted, self.made, self._counts.merged(other._counts))
 
     def _is_row(self, event: Event) -> bool:
         if not event.source or event.label is None or not isinstance(event.x, np.ndarray):
             return False
         known = 0 <= event.label < len(self.trusted.centres)
-        numbers = event.x.shape == self.shape and event.x.dtype.kind in "biuf"
+        numbers = event.x.shape == self.made.shape and event.x.dtype.kind in "biuf"
         return known and numbers and bool(np.isfinite(event.x).all())
 
     def _finding(self, source: str, kind: str, alarms: int, n: int) -> Finding:
@@ -143,7 +235,7 @@ class ArrivingData:
         return Finding(
             rule=self.spec.id,
             threat=self.spec.threat,
-            subject=self.subject,
+            subject=self.made.subject,
             title=f"{measured.value:.1%} of {n} rows from {source!r}: {WORDS[kind]}; at most {most:.1%} should be",
             severity=SCALE.severity(measured),
             confidence="likely",
