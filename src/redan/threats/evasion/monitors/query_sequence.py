@@ -24,8 +24,8 @@ from redan.kernels.detectors.calibration import calibrate
 from redan.kernels.detectors.fingerprints import Fingerprints, earlier, fingerprints
 from redan.kernels.detectors.memory import Memory
 from redan.kernels.statistics import wilson
+from redan.kernels.streams.asked import as_row
 from redan.subjects.detectors.made import Made, digest_of, priced, restored
-from redan.threats.evasion.monitors.screening import as_row
 
 if TYPE_CHECKING:
     from redan.core.inputs import Dataset, Inputs

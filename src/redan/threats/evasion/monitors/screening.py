@@ -11,12 +11,11 @@ import numpy as np
 from redan.core.finding import Finding, Quantity
 from redan.core.guard import Decision
 from redan.core.monitor import Event
+from redan.kernels.streams.asked import as_row
 from redan.threats.evasion.monitors.tally import SCALE, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
     from redan.core.probe import Spec
     from redan.subjects.detectors.made import Made, Score
@@ -121,12 +120,3 @@ def rowwise(score: Score, shape: tuple[int, ...]) -> Judge:
         return found
 
     return judge
-
-
-def as_row(x: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """Return an input as float32, or None when it is no array of finite numbers of that shape."""
-    if not isinstance(x, np.ndarray) or x.shape != shape or x.dtype.kind not in "fiu":
-        return None
-    with np.errstate(over="ignore"):  # what no float32 holds is no input, and no warning
-        row = np.ascontiguousarray(x, dtype=np.float32)
-    return row if np.isfinite(row).all() else None

@@ -1,0 +1,197 @@
+"""The latest different queries of many clients in bounded room; replicas merge to what one would hold.
+
+What is known of a client is a function of the set of queries that are kept, in order of time, so merging is exact as
+long as nothing had to be forgotten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from redan.kernels.detectors.fingerprints import LENGTH, apart
+from redan.kernels.streams.suspicion import FAMILY
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NEAREST, _FAR, _RANK = range(3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Query:
+    """One query.
+
+    Attributes:
+        time_s: when.
+        digest: of the input.
+        fingerprint: (LENGTH,) of its look.
+        nearest: distance of the look to the nearest row of normal use.
+        far: whether it lies far from normal use.
+        rank: of its strangeness.
+    """
+
+    time_s: float
+    digest: bytes
+    fingerprint: NDArray[np.float32]
+    nearest: float
+    far: bool
+    rank: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What is known of a client: how many queries are kept, are far, and belong to a family; sums of ranks."""
+
+    n: int
+    far: int
+    ranks: float
+    squares: float
+    families: int
+
+
+class Trail:
+    """One client's latest queries.
+
+    Args:
+        most: queries that are kept.
+        kin: a change is small below this share of the distance to the nearest row of normal use.
+    """
+
+    __slots__ = ("_facts", "_known", "_order", "_prints", "_within", "kin", "most")
+
+    def __init__(self, most: int, kin: float) -> None:
+        self.most, self.kin = most, kin
+        self._order: list[tuple[float, bytes]] = []
+        self._known: set[bytes] = set()
+        self._prints = np.empty((0, LENGTH), np.float32)
+        self._facts = np.empty((0, 3), np.float32)
+        # for each query of how many earlier ones it is a small change
+        self._within = np.empty(0, np.int32)
+
+    @property
+    def last_s(self) -> float:
+        """When the last query was asked."""
+        return self._order[-1][0]
+
+    @property
+    def counts(self) -> Counts:
+        """What is known."""
+        ranks = self._facts[:, _RANK].astype(np.float64)
+        return Counts(
+            n=len(self._order),
+            far=int(self._facts[:, _FAR].sum()),
+            ranks=float(ranks.sum()),
+            squares=float((ranks * ranks).sum()),
+            families=int((self._within >= FAMILY).sum()),
+        )
+
+    def counts_with(self, query: Query) -> Counts:
+        """Return the same with one more query, without keeping it."""
+        now = self.counts
+        if query.digest in self._known:
+            return now
+        return Counts(
+            n=now.n + 1,
+            far=now.far + query.far,
+            ranks=now.ranks + query.rank,
+            squares=now.squares + query.rank**2,
+            families=now.families + (self._kin_of(query) >= FAMILY),
+        )
+
+    def add(self, query: Query) -> None:
+        """Keep one more query; equal inputs count once, at the earliest time."""
+        if query.digest in self._known:
+            if query.time_s < next(time_s for time_s, digest in self._order if digest == query.digest):
+                self._rebuild([query, *(kept for kept in self.queries() if kept.digest != query.digest)])
+            return
+        place = (query.time_s, query.digest)
+        if self._order and place < self._order[-1]:
+            self._rebuild([*self.queries(), query])
+            return
+        within = self._kin_of(query)
+        self._known.add(query.digest)
+        self._order.append(place)
+        self._prints = np.concatenate([self._prints, query.fingerprint[None]])
+        facts = np.array([[query.nearest, query.far, query.rank]], np.float32)
+        self._facts = np.concatenate([self._facts, facts])
+        self._within = np.append(self._within, np.int32(within))
+        if len(self._order) > self.most:
+            self._forget()
+
+    def queries(self) -> list[Query]:
+        """Return what is kept, in order of time."""
+        return [
+            Query(
+                time_s=time_s,
+                digest=digest,
+                fingerprint=self._prints[i],
+                nearest=float(self._facts[i, _NEAREST]),
+                far=bool(self._facts[i, _FAR]),
+                rank=float(self._facts[i, _RANK]),
+            )
+            for i, (time_s, digest) in enumerate(self._order)
+        ]
+
+    def merged(self, other: Trail) -> Trail:
+        """Return what both hold."""
+        both = Trail(self.most, self.kin)
+        both._rebuild([*self.queries(), *other.queries()])
+        return both
+
+    def _kin_of(self, query: Query) -> int:
+        return int((apart(self._prints, query.fingerprint) < self.kin * np.float32(query.nearest)).sum())
+
+    def _rebuild(self, queries: list[Query]) -> None:
+        self._order, self._known = [], set()
+        self._prints, self._facts, self._within = self._prints[:0], self._facts[:0], self._within[:0]
+        for query in sorted(queries, key=lambda one: (one.time_s, one.digest)):
+            self.add(query)
+
+    def _forget(self) -> None:
+        """Forget the oldest query, and that others were small changes of it."""
+        oldest, self._prints, self._facts = self._prints[0], self._prints[1:], self._facts[1:]
+        near = apart(self._prints, oldest) < self.kin * self._facts[:, _NEAREST]
+        self._within = self._within[1:] - near
+        self._known.discard(self._order.pop(0)[1])
+
+
+class Trails:
+    """Trails by client.
+
+    Args:
+        most_clients: those that asked last are kept.
+        most_queries: of each client.
+        kin: as of a trail.
+    """
+
+    __slots__ = ("_trails", "kin", "most_clients", "most_queries")
+
+    def __init__(self, most_clients: int, most_queries: int, kin: float) -> None:
+        self.most_clients, self.most_queries, self.kin = most_clients, most_queries, kin
+        self._trails: dict[str, Trail] = {}
+
+    def trail(self, client: str) -> Trail:
+        """Return the trail of a client, an empty one for somebody who is not known."""
+        return self._trails.get(client) or Trail(self.most_queries, self.kin)
+
+    def add(self, client: str, query: Query) -> None:
+        """Keep one more query."""
+        if client not in self._trails:
+            self._trails[client] = Trail(self.most_queries, self.kin)
+        self._trails[client].add(query)
+        self._forget()
+
+    def merged(self, other: Self) -> Self:
+        """Return what both hold."""
+        both = type(self)(self.most_clients, self.most_queries, self.kin)
+        for client in self._trails.keys() | other._trails.keys():
+            both._trails[client] = self.trail(client).merged(other.trail(client))
+        both._forget()
+        return both
+
+    def _forget(self) -> None:
+        while len(self._trails) > self.most_clients:
+            del self._trails[min(self._trails, key=lambda name: (self._trails[name].last_s, name))]
