@@ -7,7 +7,9 @@ Claim: over at least 10 poisoned models of 3 kinds (1 % of 30,000 Fashion-MNIST 
 precision >= .95 and recall >= .90 of rows over all poisoned models together, at most one clean alarm, at most 6 CPU
 seconds a model, features included. A first version, fixed on seeds 0 to 4, found 9 of 11 poisoned models of seeds 100
 to 103 (the lines of seeds from 100 on in results/backdoors.jsonl); its search was then mended, with those seeds in
-view. Seeds from 200 on were first looked at by this file, with the version that is kept.
+view. Seeds from 200 on were first looked at by this file, with the version that is kept. The first 13 clean models of
+them were scored without test data, and two alarmed; since then it runs as `redan attack` does, with the 8000 test images
+from 2000 on as rows that nobody planted anything in. What alarms without them is given beside it.
 
 The peer is ART 1.20 (ActivationDefence with its relative-size analysis, SpectralSignatureDefense), imported from --peer
 FOLDER, on the first --peers poisoned models and as many clean ones; it is told nothing of the target class either.
@@ -53,19 +55,23 @@ def judged(flagged: Any, one: Case) -> dict[str, Any]:
 
 def ours(one: Case) -> dict[str, Any]:
     """Find planted rows with Redan's detector, from images to verdict."""
-    from redan.kernels.backdoors.rows import planted
-    from redan.threats.poisoning.layers import layer_columns, readable
+    from redan.kernels.backdoors.likelihood import INDEX_BAR
+    from redan.threats.poisoning.probes.activations import planted_rows
 
     data = Dataset(x=one.x, y=one.y, name="train", sha256="", indices=np.arange(len(one.x)), bounds=(0.0, 1.0))
     subject = TorchSubject(one.net, options=Options(name="net", bounds=(0.0, 1.0)), sample=one.x[:2])
+    x, y = (values[2000:] for values in images("t10k"))
+    test = Dataset(x=x, y=y, name="test", sha256="", indices=np.arange(len(x)), bounds=(0.0, 1.0))
     started = time.process_time()
-    rows = readable(subject, data, least=200)
-    found = planted(layer_columns(subject, rows, Budget(), last=False), rows.y)
+    judged_rows = planted_rows(subject, data, Budget(), trusted=test)
     spent = time.process_time() - started
+    assert judged_rows is not None
+    _, found = judged_rows
     return {
         **judged(found.flagged, one),
         "index": round(found.highest, 2),
         "alarmed": found.alarmed.tolist(),
+        "above_bar_without_test_data": found.classes[found.index.max(axis=0) >= INDEX_BAR].tolist(),
         "cpu_s": round(spent, 2),
     }
 
@@ -156,6 +162,9 @@ def claim(done: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         "precision": round(precision, 4),
         "recall": round(recall, 4),
         "clean_alarms": alarms,
+        "clean_alarms_without_test_data": sum(
+            bool(line["redan"]["above_bar_without_test_data"]) for line in done["clean"]
+        ),
         "slowest_cpu_s": slowest,
         "holds": bool(holds and enough),
         "torch": torch.__version__,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INDEX_BAR = 5.0
-"""Index from which a trigger is called planted; clean models of seeds 0 to 4 stay below 4."""
+"""Index from which a trigger is called planted; the four clean models of seeds 0 to 3 reached 3.4 at most."""
 LEAST_SPREAD = 0.35
 """Smallest spread of the log sizes between clean classes that is believed; a few classes may agree by chance."""
 _START, _ROWS, _PATTERN = 0, 1, 2

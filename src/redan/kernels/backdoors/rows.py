@@ -38,7 +38,7 @@ class Planted:
 
     @property
     def highest(self) -> float:
-        """The index that the verdict rests on: of the classes whose component is not natural."""
+        """The index that the verdict rests on: of the classes whose component is not natural, 0 where all are."""
         return float(self.index[:, ~self.natural].max(initial=0.0))
 
     @property
