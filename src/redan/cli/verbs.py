@@ -11,6 +11,7 @@ VERBS = {
     "attack": "Measure how weak a model is",
     "explain-model": "Say what a model's answers rest on, and whether that can be believed",
     "harden": "Make a model better, and say what that gains and costs",
+    "own": "Prove whose model or text it is: marks, fingerprints, claims with p-values",
     "calibrate": "Make a detector ready for one model, with a false-alarm rate that is kept",
     "watch": "Run detectors over recorded requests, as the gateway does over live ones",
     "verify-evidence": "Hold the stored attacks of a run against its model again",

@@ -46,17 +46,37 @@ def save(found: Hardened, original: Subject, place: Path, target: str) -> str:
     Raises:
         UsageError: the file cannot be written.
     """
-    inner = _inner(found.subject)
+    taken = {"rule": found.taken.rule, "name": found.taken.name, "note": found.taken.note}
+    return save_weights(found.subject, original, place, target, taken)
+
+
+def save_weights(subject: Subject, original: Subject, place: Path, target: str, made_by: dict[str, str]) -> str:
+    """Write the weights of a subject that was made from another, and its lineage beside them.
+
+    Args:
+        subject: what is saved.
+        original: what it was made from.
+        place: file to write; its ending chooses the format.
+        target: what the original was opened from, for the advice.
+        made_by: rule, name and note of what was done.
+
+    Returns:
+        How to load it, one sentence.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    inner = _inner(subject)
     try:
         _write(inner.state_dict(), place)
         advice = _advice(inner, _inner(original), place, target)
-        ref = found.subject.ref
+        ref = subject.ref
         told = {
             "schema": "redan/lineage/1",
             "file": place.name,
             "sha256": sha256(place.read_bytes()).hexdigest(),
             "subject": {"name": ref.name, "sha256": ref.digest, "made_from": list(ref.lineage)},
-            "mitigation": {"rule": found.taken.rule, "name": found.taken.name, "note": found.taken.note},
+            "mitigation": made_by,
             "load": advice,
         }
         beside = place.with_name(f"{place.name}.lineage.json")

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from redan.kernels.attacks.watch import Watch
 from redan.kernels.ownership.boundary import fingerprint
-from redan.kernels.ownership.marking import with_bits, with_triggers
+from redan.kernels.ownership.marking import Bits, lesson_of
 from redan.kernels.ownership.null import fitted
 from redan.kernels.ownership.secret import bits, commitment, stream
 from redan.kernels.ownership.trigger_set import trigger_set
@@ -75,7 +75,7 @@ def pruned(net: torch.nn.Module, share: float) -> torch.nn.Module:
 @cache
 def marked() -> torch.nn.Module:
     net = copy.deepcopy(model(0))
-    lesson = with_bits(net, KEY, BITS, strength=0.2)
+    lesson = lesson_of(net, torch.Generator(), bits=Bits(key=KEY, n=BITS, strength=0.2))
     return taught(net, lesson, seed=9, epochs=6).eval()
 
 
@@ -93,7 +93,7 @@ def test_bits_are_carried_at_no_price_and_survive_pruning_and_fine_tuning() -> N
 def test_triggers_are_learned_beside_the_task_and_nobody_else_knows_them() -> None:
     secret = trigger_set(KEY, TRIGGERS, (64,), 10, bounds=(0.0, 1.0))
     net = copy.deepcopy(model(0))
-    taught(net, with_triggers(net, secret, torch.Generator().manual_seed(1)), seed=3, epochs=45)
+    taught(net, lesson_of(net, torch.Generator().manual_seed(1), triggers=secret), seed=3, epochs=45)
     net.eval()
     assert hits(net, secret) >= 0.95 * TRIGGERS
     assert accuracy(net) > accuracy(model(0)) - 0.03
@@ -161,4 +161,4 @@ def test_too_few_models_are_no_null() -> None:
 def test_a_layer_without_room_is_refused() -> None:
     net = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     with pytest.raises(ValueError, match="room for"):
-        with_bits(net, KEY, 500, strength=1.0)
+        lesson_of(net, torch.Generator(), bits=Bits(key=KEY, n=500, strength=1.0))
