@@ -8,8 +8,8 @@ precision >= .95 and recall >= .90 of rows over all poisoned models together, at
 seconds a model, features included. A first version, fixed on seeds 0 to 4, found 9 of 11 poisoned models of seeds 100
 to 103 (the lines of seeds from 100 on in results/backdoors.jsonl); its search was then mended, with those seeds in
 view. Seeds from 200 on were first looked at by this file, with the version that is kept. Twelve clean models of them
-were scored without test data, and two alarmed; since then it runs as `redan attack` does, with the 8000 test images from
-2000 on as rows that nobody planted anything in. What alarms without them is given beside it.
+were scored without test data, and two alarmed; since then it runs as `redan attack` does, with the 8000 test images
+from 2000 on as rows that nobody planted anything in. What alarms without them is given beside it.
 
 The peer is ART 1.20 (ActivationDefence with its relative-size analysis, SpectralSignatureDefense), imported from --peer
 FOLDER, on the first --peers poisoned models and as many clean ones; it is told nothing of the target class either.
