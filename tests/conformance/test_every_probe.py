@@ -225,7 +225,7 @@ def compared_with(entry: Entry, folder: Path) -> dict[str, str]:
     """Return what the probes that look at one table compare it with."""
     table = str(folder / "data" / "reference.csv")
     given = {"reference": table, "original": table, "control": table, "schema": str(folder / "data" / "schema.json")}
-    given["quasi"] = "age,city"
+    given |= {"quasi": "age,city", "prediction": "age"}
     return {name: value for name, value in given.items() if name in entry.params}
 
 
@@ -264,6 +264,7 @@ TABLES = {"attribute-inference", "data-minimisation", "attribution", "surrogate"
 """Probes that work on columns of few values."""
 PARAMS: dict[str, dict[str, Any]] = {
     "knockoff": {"queries": 20, "clone_epochs": 1},
+    "recorded-numbers": {"sensitive": "city", "least": 10},
     "jbda": {"queries": 12, "start": 6, "clone_epochs": 1},
 }
 """Probe → parameters that make it quick, where those of all would make it impossible."""

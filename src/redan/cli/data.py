@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from redan.cli import data_anonymity, data_ask, data_personal
+from redan.cli import data_anonymity, data_ask, data_fairness, data_personal
 from redan.cli.data_synthetic import command as synthetic
 from redan.cli.output import format_options, publish
 from redan.core.errors import UsageError
@@ -296,6 +296,7 @@ def croissant(manifest: Path, url: str, output: Path | None) -> int:
     return 3 if lacking else 0
 
 
+command.add_command(data_fairness.command)
 command.add_command(data_ask.allow)
 command.add_command(data_ask.ask)
 command.add_command(data_personal.personal)

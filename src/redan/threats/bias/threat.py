@@ -38,6 +38,8 @@ THREAT = threat(
             ),
             Scale(quantity="proxy_strength", steps=((0.80, Severity.MEDIUM), (0.50, Severity.LOW))),
             Scale(quantity="score_distance", steps=((0.50, Severity.MEDIUM), (0.30, Severity.LOW))),
+            Scale(quantity="error_gap", steps=((0.8, Severity.HIGH), (0.5, Severity.MEDIUM), (0.2, Severity.LOW))),
+            Scale(quantity="answer_gap", steps=((0.8, Severity.MEDIUM), (0.2, Severity.LOW))),
             Scale(quantity="exposure_ratio", steps=((0.50, Severity.HIGH), (0.80, Severity.MEDIUM))),
         ),
     ),
