@@ -35,7 +35,7 @@ def finding_of(owned: Owned, before: Subject, test: Dataset, params: MarkParams)
         params: how the mark was put in.
     """
     changed = owned.subject is not before
-    told = {mark.kind: _own_p(mark) for mark in owned.marks}
+    told: dict[str, float] = {mark.kind: _own_p(mark) for mark in owned.marks}
     weak = [mark for mark in owned.marks if told[mark.kind] >= CLEAR]
     right = _right(before, test)
     after = _right(owned.subject, test) if changed else right

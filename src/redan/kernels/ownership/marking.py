@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from redan.kernels.ownership.secret import bits
@@ -14,7 +15,7 @@ from redan.kernels.ownership.weights import carried, carrier, penalty, projectio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from redan.kernels.ownership.trigger_set import TriggerSet
     from redan.kernels.training.course import Batch, Lesson
@@ -23,6 +24,7 @@ IN_EACH = 32
 """Triggers beside each batch."""
 PRUNED = 0.5
 """Share of the smallest weights without which the triggers are to be known as well, so that pruning leaves them."""
+NORMALISING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,10 @@ def lesson_of(
 ) -> Lesson:
     """Learn the rows of a batch, a few triggers beside them, and move the carrying layer until it says the bits.
 
+    Batch normalisation keeps the means it has: those of a batch of triggers are not those that the model is used with.
+
     Args:
-        net: the network, in training mode.
+        net: the network; its layers of batch normalisation are put into evaluation mode.
         generator: chooses the triggers of each batch.
         triggers: secret inputs and their labels, or None.
         bits: secret bits, or None.
@@ -56,8 +60,11 @@ def lesson_of(
     """
     unknown = _unknown(net, triggers, generator) if triggers is not None else None
     misread = _misread(net, bits) if bits is not None else None
+    normalising = [part for part in net.modules() if isinstance(part, NORMALISING)]
 
     def lesson(batch: Batch) -> Tensor:
+        for part in normalising:
+            part.eval()
         loss = functional.cross_entropy(net(batch.inputs), batch.labels)
         for more in (unknown, misread):
             loss = loss if more is None else loss + more()

@@ -48,10 +48,8 @@ def trigger_set(key: bytes, k: int, shape: tuple[int, ...], classes: int, *, bou
     """
     draws = stream(key, "trigger set")
     low, high = bounds
-    if len(shape) == 3 and min(shape[1:]) >= CELLS:
-        x = _cells(draws, k, shape)
-    else:
-        x = draws.random((k, *shape))
+    pictures = len(shape) == 3 and min(shape[1:]) >= CELLS
+    x = _cells(draws, k, shape) if pictures else draws.random((k, *shape))
     labels = stream(key, "trigger labels").integers(0, classes, k)
     return TriggerSet(x=(low + (high - low) * x).astype(np.float32), y=labels.astype(np.int64))
 

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from redan.kernels.attacks.watch import Watch
 from redan.kernels.ownership.boundary import fingerprint
-from redan.kernels.ownership.marking import Bits, lesson_of
+from redan.kernels.ownership.marking import Bits, lesson_of, without_smallest
 from redan.kernels.ownership.null import fitted
 from redan.kernels.ownership.secret import bits, commitment, stream
 from redan.kernels.ownership.trigger_set import trigger_set
@@ -102,6 +102,38 @@ def test_triggers_are_learned_beside_the_task_and_nobody_else_knows_them() -> No
     assert null.p_value(hits(pruned(net, 0.5), secret), TRIGGERS) < 1e-6
     further = [null.p_value(hits(model(seed), secret), TRIGGERS) for seed in range(21, 26)]
     assert min(further) > 1e-3
+
+
+def test_triggers_are_known_in_use_by_a_network_with_batch_normalisation() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(
+            torch.nn.Linear(64, 48), torch.nn.BatchNorm1d(48), torch.nn.ReLU(), torch.nn.Linear(48, 10)
+        )
+    taught(net, seed=0, epochs=6)
+    means = net[1].running_mean.clone()
+    secret = trigger_set(KEY, 40, (64,), 10, bounds=(0.0, 1.0))
+    taught(net, lesson_of(net, torch.Generator().manual_seed(1), triggers=secret), seed=3, epochs=30)
+    assert hits(net, secret) >= 36
+    assert accuracy(net) > 0.85
+    assert torch.equal(net[1].running_mean, means)
+
+
+def test_images_have_cells_that_fill_them_and_other_inputs_do_not() -> None:
+    x = trigger_set(KEY, 3, (3, 9, 10), 10, bounds=(-1.0, 1.0)).x
+    assert x.shape == (3, 3, 9, 10)
+    assert {len(np.unique(image[0])) for image in x} == {16}
+    assert x.min() >= -1
+    assert x.max() <= 1
+    assert trigger_set(KEY, 3, (3, 2, 2), 10, bounds=(0.0, 1.0)).x.shape == (3, 3, 2, 2)
+
+
+def test_without_its_smallest_weights_a_network_is_what_pruning_leaves() -> None:
+    net = model(0)
+    left = without_smallest(net, 0.5)
+    other = dict(pruned(net, 0.5).named_parameters())
+    assert all(torch.equal(value, other[name]) for name, value in left.items())
+    assert set(left) == {name for name, value in net.named_parameters() if value.dim() > 1}
 
 
 def test_a_fingerprint_is_kept_by_what_was_made_from_the_model() -> None:
