@@ -2,9 +2,9 @@
 
 Three signs, each a share of the client's different queries: how many lie far from normal use; how strange they are on
 average among their own neighbours; and how many belong to a family, that is, are small changes of at least three
-earlier queries. A change is small when it moves the input less than half as far as the nearest row of normal use lies,
-so that the classes that lie dense are no families. Retries make families of two or three; a thief who grows his inputs
-(Papernot et al. 2017, AsiaCCS, algorithm 1) doubles every family each round.
+earlier queries. A change is small when it moves the input less than 0.7 times as far as the nearest row of normal use
+lies, so that the classes that lie dense are no families. Retries make families of two or three; a thief who grows his
+inputs (Papernot et al. 2017, AsiaCCS, algorithm 1) doubles every family each round.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Limits:
     far: float = 0.4
     rank: float = 0.85
     family: float = 0.33
-    kin: float = 0.5
+    kin: float = 0.7
 
     def signs(self, n: int, far: float, ranks: float, families: float) -> tuple[float, float, float]:
         """Return the three signs of n queries; nothing is suspicious before 50.

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from redan.core.inputs import Dataset, Inputs
     from redan.subjects.detectors.served import Asked, Served
 
-MOST_QUERIES = 512
-MOST_CLIENTS = 1024
+MOST_QUERIES = 1024
+MOST_CLIENTS = 512
 LEAST_ROWS = 2 * LEAST_QUERIES
 _READS = "inputs"
 _ARRAYS = ("directions", "kept", "mean", "ratios", "spread", "usual")
@@ -56,7 +56,7 @@ class ExtractionStream:
     """Sees copies being made from inputs of another kind, and from inputs grown from one another.
 
     What it sees:
-        For each client the last 512 different queries: how many lie far from rows of normal use, how strange they are
+        For each client the last 1024 different queries: how many lie far from rows of normal use, how strange they are
         among their neighbours there, and how many are small changes of at least three earlier ones.
 
     Why it matters:
@@ -75,7 +75,7 @@ class ExtractionStream:
         Suspicion: 1 where the worst sign reaches its limit; signs as shares of queries and as a mean rank.
 
     Cost:
-        Distances to 4096 kept rows a request; at most 1024 clients are remembered, up to 150 KiB each.
+        Distances to 4096 kept rows a request; at most 512 clients are remembered, up to 300 KiB each.
 
     Sources:
         Juuti, Szyller, Marchal & Asokan 2019, "PRADA: protecting against DNN model stealing attacks", for the setting;
