@@ -306,7 +306,9 @@ def _stolen(served: Served, inputs: Inputs, seed: int) -> tuple[Point, ...]:
     for copy in theft.copies:
         agrees = probabilities(copy.net, _tensor(judged)).argmax(dim=1).numpy() == truth
         low, high = wilson(int(agrees.sum()), len(agrees))
-        points.append(Point(queries=copy.queries, fidelity=float(agrees.mean()), low=low, high=high, n=len(agrees)))
+        points.append(
+            Point(queries=float(copy.queries), fidelity=float(agrees.mean()), low=low, high=high, n=len(agrees))
+        )
     return best_of(points)
 
 
