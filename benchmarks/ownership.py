@@ -45,7 +45,7 @@ OWNERS_ROWS, ROWS = 20_000, 10_000
 METHODS = ("triggers", "weights", "fingerprint")
 CLAIMED = ("as it is", "pruned 50 %", "fine-tuned 4 epochs", "int8")
 ACCUSED, DOUBTED = 1e-6, 1e-3
-PARAMS = MarkParams(batch_size=128)
+PARAMS = MarkParams(batch_size=128, epochs=5, steps=0)
 
 
 def subject(net: nn.Module) -> TorchSubject:

@@ -28,7 +28,7 @@ def net():
     )
 """
 DATA = ["--data", "test.npz", "--train", "train.npz", "--bounds", "0", "1", "--weights", "net.pt", "-q"]
-QUICK = ["--param", "epochs=60", "--param", "triggers=40", "--param", "bits=64", "--param", "points=60"]
+QUICK = ["--param", "steps=500", "--param", "triggers=40", "--param", "bits=64", "--param", "points=60"]
 
 
 @cache

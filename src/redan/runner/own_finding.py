@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CLEAR = 1e-6
 """p-value of the owner's own model above which nothing can be claimed with a mark."""
+LEARNED = 0.9
+"""Share of the secrets below which little is left after a thief's work."""
 BATCH = 256
 
 
@@ -37,6 +39,7 @@ def finding_of(owned: Owned, before: Subject, test: Dataset, params: MarkParams)
     changed = owned.subject is not before
     told: dict[str, float] = {mark.kind: _own_p(mark) for mark in owned.marks}
     weak = [mark for mark in owned.marks if told[mark.kind] >= CLEAR]
+    faint = [mark for mark in owned.marks if mark.matched < LEARNED * mark.n]
     right = _right(before, test)
     after = _right(owned.subject, test) if changed else right
     slow = latencies([before, owned.subject] if changed else [before], test.x)
@@ -44,7 +47,7 @@ def finding_of(owned: Owned, before: Subject, test: Dataset, params: MarkParams)
         *(_matched(mark) for mark in owned.marks),
         _accuracy("clean_accuracy_before", right),
         _accuracy("clean_accuracy", after),
-        *(_p(kind, value) for kind, value in told.items()),
+        *(_p(mark, told[mark.kind]) for mark in owned.marks),
         _exact("training_cpu_s", owned.training_cpu_s, "s"),
     )
     return Finding(
@@ -52,13 +55,13 @@ def finding_of(owned: Owned, before: Subject, test: Dataset, params: MarkParams)
         threat=RULE.threat,
         subject=owned.subject.ref.name,
         title=_title(owned, right, after),
-        severity=Severity.MEDIUM if weak else RULE.severity,
-        detail=_detail(owned, weak, right, after),
+        severity=Severity.MEDIUM if weak else Severity.LOW if faint else RULE.severity,
+        detail=_detail(owned, weak, faint, right, after),
         params=params.as_dict(),
         quantities=quantities,
         tables=(_before_after(owned, right, after, slow), _marks(owned, told)),
         locations=(Location(uri=test.name),),
-        remedies=("train longer: --param epochs=20",) if weak else (RULE.remedy,),
+        remedies=("train longer: --param steps=5000",) if weak or faint else (RULE.remedy,),
         references=RULE.references,
     )
 
@@ -77,7 +80,9 @@ def _title(owned: Owned, right: NDArray[np.bool_], after: NDArray[np.bool_]) -> 
     return f"{owned.subject.ref.name!r} gives {kept}; clean accuracy {right.mean():.1%} -> {after.mean():.1%}"
 
 
-def _detail(owned: Owned, weak: list[Mark], right: NDArray[np.bool_], after: NDArray[np.bool_]) -> str:
+def _detail(
+    owned: Owned, weak: list[Mark], faint: list[Mark], right: NDArray[np.bool_], after: NDArray[np.bool_]
+) -> str:
     p = mcnemar(right.tolist(), after.tolist())
     told = (
         f"Measured on the same {len(right)} test rows (McNemar p = {p:.2g}); {owned.note}. "
@@ -86,6 +91,9 @@ def _detail(owned: Owned, weak: list[Mark], right: NDArray[np.bool_], after: NDA
     if weak:
         names = " and ".join(mark.kind for mark in weak)
         return f"Nothing can be claimed with the {names}: strangers match as often. {told}"
+    if faint:
+        names = " and ".join(mark.kind for mark in faint)
+        return f"The model knows few of the {names}; fine-tuning or pruning will leave too few of them. {told}"
     return f"The owner's own model is told from independent ones at p < {CLEAR:g} by every mark. {told}"
 
 
@@ -101,8 +109,9 @@ def _accuracy(name: str, right: NDArray[np.bool_]) -> Quantity:
     return Quantity(name=name, value=hits / n, unit="fraction", n=n, low=low, high=high, better="higher")
 
 
-def _p(kind: str, value: float) -> Quantity:
-    return Quantity(name=f"{kind}_p_value", value=value, unit="probability", n=1, low=value, high=value, better="lower")
+def _p(mark: Mark, value: float) -> Quantity:
+    name = f"{mark.kind}_p_value"
+    return Quantity(name=name, value=value, unit="probability", n=mark.n, low=value, high=value, better="lower")
 
 
 def _exact(name: str, value: float, unit: str) -> Quantity:

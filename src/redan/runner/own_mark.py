@@ -38,7 +38,8 @@ class MarkParams(core_params.Params):
         bits: secret bits in the weights.
         points: inputs of a fingerprint.
         margin: logits by which the secret answer leads at a point of the fingerprint.
-        epochs: passes over the training data that put the mark in.
+        epochs: passes over the training data that put the mark in, at least.
+        steps: batches, at least: few rows are passed over more often.
         batch_size: rows in a batch.
         learning_rate: Adam's, at its highest.
         strength: weight of the bits in the loss.
@@ -49,9 +50,15 @@ class MarkParams(core_params.Params):
     points: int = 100
     margin: float = 2.0
     epochs: int = 5
+    steps: int = 1500
     batch_size: int = 64
     learning_rate: float = 2e-3
     strength: float = 0.5
+
+    def passes(self, rows: int) -> int:
+        """Return the passes over so many rows that make enough steps."""
+        batches = -(-rows // max(1, self.batch_size))
+        return max(self.epochs, -(-self.steps // max(1, batches)))
 
     def check(self) -> None:
         """Refuse numbers that nothing can be claimed with.
@@ -117,7 +124,8 @@ def marked(subject: Any, inputs: Inputs, key: bytes, method: Method, params: Mar
         )
     secret = _triggers(subject, inputs, key, params) if method in ("triggers", "both") else None
     bits = Bits(key=key, n=params.bits, strength=params.strength) if method in ("weights", "both") else None
-    course = course_of(epochs=params.epochs, batch_size=params.batch_size, learning_rate=params.learning_rate)
+    epochs = params.passes(len(inputs.role("train")))
+    course = course_of(epochs=epochs, batch_size=params.batch_size, learning_rate=params.learning_rate)
     begun = session.budget.cpu_s
     with lessons_of(subject, SPEC, session.seed):
         learner = pupil(subject, inputs.role("train"))
