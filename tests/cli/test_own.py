@@ -28,7 +28,7 @@ def net():
     )
 """
 DATA = ["--data", "test.npz", "--train", "train.npz", "--bounds", "0", "1", "--weights", "net.pt", "-q"]
-QUICK = ["--param", "steps=500", "--param", "triggers=40", "--param", "bits=64", "--param", "points=60"]
+QUICK = ["--param", "steps=700", "--param", "triggers=30", "--param", "bits=64", "--param", "points=60"]
 
 
 @cache
@@ -109,7 +109,7 @@ def test_the_report_of_a_mark_tells_its_price_before_and_after(folder: Path) -> 
     (finding,) = json.loads((folder / "mark.json").read_text())["findings"]
     told = {q["name"]: q for q in finding["quantities"]}
     assert told["weights_match_rate"]["value"] > 0.98
-    assert told["triggers_match_rate"]["value"] > 0.7
+    assert told["triggers_match_rate"]["value"] > 0.9
     assert told["clean_accuracy"]["value"] > told["clean_accuracy_before"]["value"] - 0.05
     assert told["training_cpu_s"]["value"] > 0
     table = next(t for t in finding["tables"] if t["name"] == "before_and_after")
@@ -146,7 +146,7 @@ def test_a_model_that_only_answers_is_asked_for_triggers_and_the_bits_are_said_t
     assert ended.return_value == 1
     rows = {row[0]: row for row in finding["tables"][0]["rows"]}
     assert "gives answers only" in rows["weights"][-1]
-    assert rows["triggers"][3] >= 30
+    assert rows["triggers"][3] >= 25
 
 
 def test_another_key_and_a_changed_file_are_refused(folder: Path) -> None:
