@@ -23,6 +23,7 @@ NEIGHBOURS = 10
 MOST_KEPT = 4096
 CHUNK_ROWS = 512
 FAR = 0.95
+NEAR = 0.7
 GRID = 512
 _TINY = 1e-6
 
@@ -34,7 +35,8 @@ class Told:
     Attributes:
         far: (n,) whether it lies farther than 95 % of calibration rows.
         rank: (n,) of the local ratio among calibration rows, 0 to 1.
-        nearest: (n,) distance to the nearest kept row.
+        nearest: (n,) distance to the nearest kept row, at most what is usual for calibration rows: inputs that are all
+            strange in one way lie nearer to one another than to anything that is kept.
     """
 
     far: NDArray[np.bool_]
@@ -50,6 +52,7 @@ class Strangeness:
         kept: (m, d) float32 looks.
         usual: (m,) distance of each kept row to its own tenth neighbour.
         limit: distance beyond which an input is far.
+        near: distance to the nearest kept row that 70 % of calibration rows stay below.
         ratios: (GRID,) quantiles of calibration rows' ratios, rising.
         squares: (m,) squared lengths of kept rows.
     """
@@ -57,6 +60,7 @@ class Strangeness:
     kept: NDArray[np.float32]
     usual: NDArray[np.float32]
     limit: float
+    near: float
     ratios: NDArray[np.float32]
     squares: NDArray[np.float32] = field(init=False)
 
@@ -72,7 +76,9 @@ class Strangeness:
         """
         nearest, tenth, ratio = _measured(looks, self.kept, self.squares, self.usual)
         rank = np.searchsorted(self.ratios, ratio) / len(self.ratios)
-        return Told(far=tenth > self.limit, rank=rank.astype(np.float32), nearest=nearest)
+        return Told(
+            far=tenth > self.limit, rank=rank.astype(np.float32), nearest=np.minimum(nearest, np.float32(self.near))
+        )
 
 
 def fit(looks: NDArray[np.float32], calibration: NDArray[np.float32], *, seed: int) -> Strangeness:
@@ -93,11 +99,12 @@ def fit(looks: NDArray[np.float32], calibration: NDArray[np.float32], *, seed: i
     squares = _squares(kept)
     parts = [_apart(kept[i : i + CHUNK_ROWS], kept, squares) for i in range(0, len(kept), CHUNK_ROWS)]
     usual = np.concatenate([np.partition(part, NEIGHBOURS, axis=1)[:, NEIGHBOURS] for part in parts])
-    _, tenth, ratio = _measured(calibration, kept, squares, usual)
+    nearest, tenth, ratio = _measured(calibration, kept, squares, usual)
     return Strangeness(
         kept=kept,
         usual=usual,
         limit=float(np.quantile(tenth, FAR)),
+        near=float(np.quantile(nearest, NEAR)),
         ratios=np.quantile(ratio, (np.arange(GRID) + 0.5) / GRID).astype(np.float32),
     )
 

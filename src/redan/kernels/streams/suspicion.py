@@ -3,8 +3,8 @@
 Three signs, each a share of the client's different queries: how many lie far from normal use; how strange they are on
 average among their own neighbours; and how many belong to a family, that is, are small changes of at least three
 earlier queries. A change is small when it moves the input less than 0.7 times as far as the nearest row of normal use
-lies, so that the classes that lie dense are no families. Retries make families of two or three; a thief who grows his
-inputs (Papernot et al. 2017, AsiaCCS, algorithm 1) doubles every family each round.
+lies, or usually lies where that is less, so that the classes that lie dense are no families. Retries make families of
+two or three; a thief who grows his inputs (Papernot et al. 2017, AsiaCCS, algorithm 1) doubles every family each round.
 """
 
 from __future__ import annotations

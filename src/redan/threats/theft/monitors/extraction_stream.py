@@ -166,7 +166,13 @@ class ExtractionStream:
             raise Unreadable(f"this is no {cls.spec.name} detector: its arrays do not fit together")
         return cls(
             Look(shape=made.shape, mean=mean, spread=spread),
-            Strangeness(kept=kept, usual=usual, limit=float(about["far_distance"]), ratios=ratios),
+            Strangeness(
+                kept=kept,
+                usual=usual,
+                limit=float(about["far_distance"]),
+                near=float(about["near_distance"]),
+                ratios=ratios,
+            ),
             Fingerprints(directions=directions),
             Limits(**{name: float(value) for name, value in about["limits"].items()}),
             made,
@@ -182,8 +188,8 @@ class ExtractionStream:
             "spread": self.look.spread,
             "usual": self.strangeness.usual,
         }
-        words = {"far_distance": self.strangeness.limit, "limits": asdict(self.limits)}
-        return arrays, {**self.made.about(self.spec), **words}
+        distances = {"far_distance": self.strangeness.limit, "near_distance": self.strangeness.near}
+        return arrays, {**self.made.about(self.spec), **distances, "limits": asdict(self.limits)}
 
     def decide(self, request: Event) -> Decision:
         """Deny a client whose remembered queries, with this one, look like a theft."""
