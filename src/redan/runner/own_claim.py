@@ -171,4 +171,3 @@ def _table(found: list[Matched]) -> Table:
     )
     columns = ("mark", "secrets", "owner's", "suspect", "independent", "99 % below %", "p-value")
     return Table(name="matches", columns=columns, rows=rows)
-

@@ -47,7 +47,7 @@ class MarkParams(core_params.Params):
 
     triggers: int = 100
     bits: int = 256
-    points: int = 100
+    points: int = 300
     margin: float = 2.0
     epochs: int = 5
     steps: int = 1500
