@@ -6,6 +6,7 @@ long as nothing had to be forgotten.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -65,7 +66,7 @@ class Trail:
     def __init__(self, most: int, kin: float) -> None:
         self.most, self.kin = most, kin
         self._order: list[tuple[float, bytes]] = []
-        self._known: set[bytes] = set()
+        self._known: dict[bytes, float] = {}
         self._prints = np.empty((0, LENGTH), np.float32)
         self._facts = np.empty((0, 3), np.float32)
         # for each query of how many earlier ones it is a small change
@@ -98,28 +99,26 @@ class Trail:
             far=now.far + query.far,
             ranks=now.ranks + query.rank,
             squares=now.squares + query.rank**2,
-            families=now.families + (self._kin_of(query) >= FAMILY),
+            families=now.families + (self._kin_of(query, now.n) >= FAMILY),
         )
 
     def add(self, query: Query) -> None:
-        """Keep one more query; equal inputs count once, at the earliest time."""
+        """Keep one more query at its place in time; equal inputs count once, at the earliest time."""
         if query.digest in self._known:
-            if query.time_s < next(time_s for time_s, digest in self._order if digest == query.digest):
-                self._rebuild([query, *(kept for kept in self.queries() if kept.digest != query.digest)])
-            return
-        place = (query.time_s, query.digest)
-        if self._order and place < self._order[-1]:
-            self._rebuild([*self.queries(), query])
-            return
-        within = self._kin_of(query)
-        self._known.add(query.digest)
-        self._order.append(place)
-        self._prints = np.concatenate([self._prints, query.fingerprint[None]])
-        facts = np.array([[query.nearest, query.far, query.rank]], np.float32)
-        self._facts = np.concatenate([self._facts, facts])
-        self._within = np.append(self._within, np.int32(within))
+            if query.time_s >= self._known[query.digest]:
+                return
+            self._drop(bisect_left(self._order, (self._known[query.digest], query.digest)))
+        order = (query.time_s, query.digest)
+        place = bisect_left(self._order, order)
+        within = self._kin_of(query, place)
+        self._within[place:] += self._kin_from(place, query.fingerprint)
+        self._order.insert(place, order)
+        self._known[query.digest] = query.time_s
+        self._prints = np.insert(self._prints, place, query.fingerprint, axis=0)
+        self._facts = np.insert(self._facts, place, (query.nearest, query.far, query.rank), axis=0)
+        self._within = np.insert(self._within, place, within)
         if len(self._order) > self.most:
-            self._forget()
+            self._drop(0)
 
     def queries(self) -> list[Query]:
         """Return what is kept, in order of time."""
@@ -138,24 +137,24 @@ class Trail:
     def merged(self, other: Trail) -> Trail:
         """Return what both hold."""
         both = Trail(self.most, self.kin)
-        both._rebuild([*self.queries(), *other.queries()])
+        for query in sorted([*self.queries(), *other.queries()], key=lambda one: (one.time_s, one.digest)):
+            both.add(query)
         return both
 
-    def _kin_of(self, query: Query) -> int:
-        return int((apart(self._prints, query.fingerprint) < self.kin * np.float32(query.nearest)).sum())
+    def _kin_of(self, query: Query, place: int) -> int:
+        """Return of how many queries before a place this one is a small change."""
+        return int((apart(self._prints[:place], query.fingerprint) < self.kin * np.float32(query.nearest)).sum())
 
-    def _rebuild(self, queries: list[Query]) -> None:
-        self._order, self._known = [], set()
-        self._prints, self._facts, self._within = self._prints[:0], self._facts[:0], self._within[:0]
-        for query in sorted(queries, key=lambda one: (one.time_s, one.digest)):
-            self.add(query)
+    def _kin_from(self, place: int, fingerprint: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which queries from a place on are small changes of one."""
+        return np.asarray(apart(self._prints[place:], fingerprint) < self.kin * self._facts[place:, _NEAREST])
 
-    def _forget(self) -> None:
-        """Forget the oldest query, and that others were small changes of it."""
-        oldest, self._prints, self._facts = self._prints[0], self._prints[1:], self._facts[1:]
-        near = apart(self._prints, oldest) < self.kin * self._facts[:, _NEAREST]
-        self._within = self._within[1:] - near
-        self._known.discard(self._order.pop(0)[1])
+    def _drop(self, place: int) -> None:
+        """Forget one query, and that others were small changes of it."""
+        self._within[place + 1 :] -= self._kin_from(place + 1, self._prints[place])
+        self._prints, self._facts = np.delete(self._prints, place, axis=0), np.delete(self._facts, place, axis=0)
+        self._within = np.delete(self._within, place)
+        del self._known[self._order.pop(place)[1]]
 
 
 class Trails:

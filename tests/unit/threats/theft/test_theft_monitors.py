@@ -219,6 +219,14 @@ def test_what_is_no_input_is_denied_by_the_stream_and_counted_by_the_budget() ->
     assert finding.quantity("distinct").value == 0
 
 
+def test_a_log_without_inputs_is_not_called_clean(tmp_path: Path) -> None:
+    log, path = tmp_path / "requests.jsonl", save(detector(ExtractionStream), tmp_path / "stream.npz")
+    log.write_bytes(b"".join(to_line(replace(event, x=None)) for event in traffic()))
+    (ran,) = watch(log, [path]).probes
+    assert ran.outcome == "failed"
+    assert "kept without theirs" in ran.why
+
+
 def test_too_few_rows_a_rate_beyond_reach_and_a_dear_monitor_are_refused() -> None:
     train, benign, _ = digits()
     with pytest.raises(UsageError, match="at least 100 rows, got 99"):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redan.core.catalogue import monitor
-from redan.core.errors import Unreadable, UsageError
+from redan.core.errors import CapabilityMissing, Unreadable, UsageError
 from redan.core.finding import Finding, Location, Quantity, Severity
 from redan.core.guard import Decision
 from redan.core.monitor import Event
@@ -203,8 +203,17 @@ class ExtractionStream:
         return Decision(verdict="allow")
 
     def observe(self, events: Sequence[Any]) -> Iterator[Finding]:
-        """Remember the queries of this model, and yield a finding for each client of the batch that steals."""
+        """Remember the queries of this model, and yield a finding for each client of the batch that steals.
+
+        Raises:
+            CapabilityMissing: the events were kept without their inputs.
+        """
         ours = [each for each in events if isinstance(each, Event) and each.model == self.made.model]
+        if ours and all(event.x is None for event in ours):
+            raise CapabilityMissing(
+                f"{self.spec.name} compares inputs, and {len(ours)} events were kept without theirs",
+                hint="let it watch in the gateway, or use query-budget over this log",
+            )
         suspects: dict[str, Counts] = {}
         for event, query in zip(ours, self._queries(ours), strict=True):
             if query is None:
