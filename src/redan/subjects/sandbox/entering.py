@@ -56,5 +56,7 @@ def enter(readable: Iterable[str]) -> tuple[str, ...]:
     paths = tuple(path for path in (*SYSTEM, sys.prefix, sys.base_prefix, *sys.path, *readable) if path)
     # libraries ask for the name of this folder while they are imported; nothing can be written there or anywhere
     tempfile.tempdir = "/nonexistent"
+    # Keras imports it where it is installed, it wants a folder to write to, and no model needs it
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]  # how an import is refused
     confine([Path(path) for path in paths], memory_bytes=MEMORY_BYTES, cpu_s=CPU_S)
     return paths

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from redan.core.errors import ShapeMismatch
+from redan.core.errors import BudgetSpent, ShapeMismatch, Skipped
 from redan.kernels.probabilities import probabilities_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,14 @@ class Asking:
         self._subject, self._budget, self._dtype = subject, budget, dtype
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """Return (n, k) probabilities of (n, …) inputs."""
+        """Return (n, k) probabilities of (n, …) inputs.
+
+        Raises:
+            BudgetSpent: fewer queries are left.
+        """
+        left = self._budget.left_queries()
+        if left is not None and left < len(x):
+            raise BudgetSpent(f"{left} queries are left, and {len(x)} are to be asked", hint="give a larger budget")
         self._budget.charge(queries=len(x))
         wide = x.astype(self._dtype, copy=False)
         parts = [
@@ -77,7 +84,7 @@ def rows_of(asking: Asking, inputs: Inputs, most: int) -> Rows:
     order = np.argsort(data.indices, kind="stable")
     n = min(most, MOST_VALUES // values, len(data))
     if n < 2:
-        raise ShapeMismatch(f"{data.name!r} has {len(data)} rows; an explanation is judged on at least 2")
+        raise Skipped(f"{data.name!r} has {len(data)} rows; an explanation is judged on at least 2")
     x: Any = np.asarray(data.x)
     if x.dtype.kind not in "biuf" or not np.isfinite(x).all():
         raise ShapeMismatch(f"{data.name!r} holds values that are no finite numbers")

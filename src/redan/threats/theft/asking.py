@@ -65,6 +65,11 @@ def field_of(subject: Asked, inputs: Inputs, budget: Budget, seed: int) -> Field
         )
     if reason := budget.stop():
         raise BudgetSpent(f"nothing was asked: {reason}", hint="give a larger budget")
+    if (left := budget.left_queries()) is not None and left <= len(judged):
+        raise BudgetSpent(
+            f"{left} queries are left, and {len(judged)} are needed to judge a copy before one is made",
+            hint="give a larger budget",
+        )
     budget.charge(queries=len(judged))
     truth = _labels(subject, judged.x)
     seen = max(int(truth.max()) + 1, len(subject.classes or test.classes), int(np.max(test.y)) + 1, 2)

@@ -10,7 +10,7 @@ import numpy as np
 
 from redan.core import params as core_params
 from redan.core.catalogue import probe
-from redan.core.errors import UsageError
+from redan.core.errors import BudgetSpent, UsageError
 from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Table
 from redan.core.probe import Spec
 from redan.core.seeds import derive
@@ -24,6 +24,8 @@ from redan.threats.opacity.rows import Asking, Rows, names_of, rows_of
 from redan.threats.opacity.threat import THREAT
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from redan.core.budget import Budget
     from redan.core.inputs import Inputs
     from redan.core.progress import Observer
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from redan.threats.opacity.rows import Scored
 
 SHOWN_COLUMNS = 20
+BY_GRADIENTS = frozenset({"integrated-gradients", "saliency", "grad-cam", "occlusion"})
 SHOWN_ROWS = 6
 PNG = "image/png"
 
@@ -141,20 +144,30 @@ class AttributionProbe:
             if reason := budget.stop():
                 observe.note(f"{method} was not tried: {reason}")
                 break
-            told = explained(method, work)
-            if method in ("integrated-gradients", "saliency", "grad-cam", "occlusion"):
-                budget.charge(queries=told.calls)
-            judged.append(
-                Judged(
-                    told=told,
-                    deleted=deletion(asking, rows.x, rows.answered, told.values, rows.baseline, random=random),
-                )
-            )
+            try:
+                judged.append(_judged(method, work, random, budget))
+            except BudgetSpent as err:
+                observe.note(f"{method} was not tried to its end: {err.message}")
+                break
             observe.advanced(self.spec.name, len(judged), len(methods), method)
         if not judged:
             return
         observe.finished(self.spec.name)
         yield _finding(self.spec, subject, params, rows, judged, partial=len(judged) < len(methods))
+
+
+def _judged(method: str, work: Explaining, random: NDArray[np.float64], budget: Budget) -> Judged:
+    rows, left = work.rows, budget.left_queries()
+    if method in BY_GRADIENTS:
+        if left is not None and left < len(rows.x):
+            raise BudgetSpent(f"{left} queries are left")
+        told = explained(method, work)
+        budget.charge(queries=told.calls)
+    else:
+        told = explained(method, work)
+    return Judged(
+        told=told, deleted=deletion(work.ask, rows.x, rows.answered, told.values, rows.baseline, random=random)
+    )
 
 
 def _finding(
@@ -169,7 +182,7 @@ def _finding(
     ordered = sorted(judged, key=lambda one: -one.deleted.faithfulness[0])
     best = ordered[0]
     held = _faithfulness("faithfulness", best.deleted, len(rows.x), partial=partial)
-    below = held.low <= 0
+    below = held.low < 0.001
     said = "says no more than chance" if below else f"is the most faithful: {held.value:.3f} beyond chance"
     return Finding(
         rule=spec.id,

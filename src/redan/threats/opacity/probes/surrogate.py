@@ -141,7 +141,7 @@ def _checked(data: Dataset) -> Dataset:
     if len(shape) != 1 or shape[0] > MOST_COLUMNS:
         raise Skipped(f"a readable model needs a table of at most {MOST_COLUMNS} columns; an input has shape {shape}")
     if len(data) < LEAST:
-        raise ShapeMismatch(f"{data.name!r} has {len(data)} rows; a surrogate needs at least {LEAST}")
+        raise Skipped(f"{data.name!r} has {len(data)} rows to use; a surrogate needs at least {LEAST}")
     if np.asarray(data.x).dtype.kind not in "biuf" or not np.isfinite(np.asarray(data.x)).all():
         raise ShapeMismatch(f"{data.name!r} holds values that are no finite numbers")
     return data.rows(np.argsort(data.indices, kind="stable")[:MOST_ROWS])
@@ -150,9 +150,9 @@ def _checked(data: Dataset) -> Dataset:
 def _answers(subject: Labelled, x: Any, budget: Budget) -> Any:
     parts = []
     for start in range(0, len(x), AT_ONCE):
-        if budget.stop():
+        part, left = x[start : start + AT_ONCE], budget.left_queries()
+        if budget.stop() or (left is not None and left < len(part)):
             break
-        part = x[start : start + AT_ONCE]
         budget.charge(queries=len(part))
         parts.append(np.asarray(subject.labels(part)))
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)

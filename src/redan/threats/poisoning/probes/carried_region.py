@@ -38,6 +38,8 @@ BY_CHANCE = 0.25
 """… where a region at random does so for at most this share."""
 AT_ONCE = 500
 SHOWN = 8
+QUERIES_EACH = 33 + 48
+"""Answers and gradients an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,8 @@ class CarriedRegion:
         data = _images(inputs, params)
         x: Any = np.asarray(data.x)
         size = max(2, round(params.size * min(x.shape[2:])))
-        if budget.stop():
+        left, needed = budget.left_queries(), QUERIES_EACH * len(x)
+        if budget.stop() or (left is not None and left < needed):
             return
         observe.started(self.spec.name, len(x))
         with needing(self.spec.name), answering(subject.ref.name, x.shape):
@@ -148,7 +151,7 @@ def _images(inputs: Inputs, params: CarriedRegionParams) -> Dataset:
     if not 0 < params.size <= 0.5:
         raise UsageError(f"size is {params.size:g}; expected a share of the image up to 0.5")
     if len(data) < LEAST or params.images < LEAST:
-        raise ShapeMismatch(f"{min(len(data), params.images)} images of {data.name!r}; expected at least {LEAST}")
+        raise Skipped(f"{min(len(data), params.images)} images of {data.name!r}; expected at least {LEAST}")
     if not np.isfinite(np.asarray(data.x)).all():
         raise ShapeMismatch(f"{data.name!r} holds values that are no finite numbers")
     return data.rows(np.argsort(data.indices, kind="stable")[: params.images])

@@ -132,7 +132,7 @@ def _table_of(inputs: Inputs, most: int) -> Dataset:
     if len(shape) != 1 or shape[0] > MOST_COLUMNS:
         raise Skipped(f"columns are looked at in tables of at most {MOST_COLUMNS}; an input has shape {shape}")
     if len(data) < LEAST:
-        raise ShapeMismatch(f"{data.name!r} has {len(data)} rows; expected at least {LEAST}")
+        raise Skipped(f"{data.name!r} has {len(data)} rows; expected at least {LEAST}")
     if np.asarray(data.x).dtype.kind not in "biuf" or not np.isfinite(np.asarray(data.x)).all():
         raise ShapeMismatch(f"{data.name!r} holds values that are no finite numbers")
     return data.rows(np.argsort(data.indices, kind="stable")[: max(LEAST, most)])
@@ -145,7 +145,8 @@ def _shuffled(
     keys = sample_keys(seed, key, data.indices)
     right: dict[int | None, int] = {}
     for column in (None, *columns):
-        if budget.stop():
+        left = budget.left_queries()
+        if budget.stop() or (left is not None and left < len(data)):
             break
         x: Any = np.array(data.x)
         if column is not None:

@@ -120,7 +120,11 @@ class Jbda:
         keys = sample_keys(seed, self.spec.id, field.pool.indices)
         first = np.argsort(uniform(keys, (1,), stream=0)[:, 0], kind="stable")[: params.start]
         low, high = subject.bounds or field.pool.bounds or (float(pool.min()), float(pool.max()))
-        observe.started(self.spec.name, params.queries)
+        left = budget.left_queries()
+        most = params.queries if left is None else min(params.queries, left)
+        if most < len(first):
+            return
+        observe.started(self.spec.name, most)
         with needing(self.spec.name):
             from redan.kernels.extraction.clone import Pace
             from redan.kernels.extraction.stealing import augmented
@@ -130,7 +134,7 @@ class Jbda:
             theft = augmented(
                 Victim(subject, "scores" if answers == "scores" else "labels", field.classes, budget),
                 pool[first],
-                params.queries,
+                most,
                 step=params.step * (high - low),
                 bounds=(low, high),
                 pace=Pace(epochs=params.clone_epochs),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 STEPS = (0.1, 0.3, 1.0)
 """Shares of the queries at which a copy is trained."""
 FAITHFUL = 0.9
+LEAST_QUERIES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ class Knockoff:
         observe: Observer,
     ) -> Iterator[Finding]:
         """Steal in each way and yield one finding."""
-        if params.queries < 10 or params.clone_epochs < 1:
+        if params.queries < LEAST_QUERIES or params.clone_epochs < 1:
             raise UsageError(
                 f"queries={params.queries}, clone_epochs={params.clone_epochs}; expected at least 10 and 1"
             )
@@ -173,8 +174,11 @@ def _stolen(
     from redan.kernels.extraction.stealing import knockoff
     from redan.threats.theft.copied import agreement
 
-    most = min(params.queries, len(field.pool))
-    sizes = tuple(sorted({max(10, round(share * most)) for share in STEPS}))
+    left = budget.left_queries()
+    most = min(params.queries, len(field.pool), params.queries if left is None else left)
+    if most < LEAST_QUERIES:
+        return Way(sampling=sampling, answers=answers, sizes=(), agrees=())
+    sizes = tuple(sorted({max(LEAST_QUERIES, round(share * most)) for share in STEPS}))
     if answers != "scores" and params.answers == "all" and "scores" in subject.capabilities:
         sizes = sizes[-1:]
     theft: Theft = knockoff(
