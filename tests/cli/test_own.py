@@ -194,3 +194,15 @@ def test_independent_models_are_trained_when_none_are_given(folder: Path) -> Non
     assert len(told.marks[0].independent) == 20
     assert len(set(told.marks[0].independent)) > 1, "other seeds, other models"
     assert "Redan's own course" in told.independent
+
+
+def test_a_mark_that_was_not_learned_is_a_finding_and_nothing_can_be_claimed_with_it(folder: Path) -> None:
+    strangers = [word for i in range(1, 21) for word in ("--independent-model", f"other{i}.pt")]
+    words = ["m.py:net", "--key", "owner.key", *DATA, "--independent", "0", *strangers, "--method", "triggers"]
+    done("mark", *words, "--param", "steps=1", "--param", "epochs=1", "--save", "weak.pt", "-o", "weak.json")
+    (finding,) = json.loads((folder / "weak.json").read_text())["findings"]
+    assert finding["severity"] == "medium"
+    assert "Nothing can be claimed" in finding["detail"]
+    code, claimed = claim("weak.pt.own.json", "weak.pt")
+    assert code == 0
+    assert claimed["title"].startswith("no sign")

@@ -25,6 +25,11 @@ CLEAR = 1e-6
 LEARNED = 0.9
 """Share of the secrets below which little is left after a thief's work."""
 BATCH = 256
+_MORE = {
+    "triggers": "train longer: --param steps=5000",
+    "weights": "train longer: --param steps=5000",
+    "fingerprint": "take more points: --param points=1000",
+}
 
 
 def finding_of(owned: Owned, before: Subject, test: Dataset, params: MarkParams) -> Finding:
@@ -61,7 +66,7 @@ def finding_of(owned: Owned, before: Subject, test: Dataset, params: MarkParams)
         quantities=quantities,
         tables=(_before_after(owned, right, after, slow), _marks(owned, told)),
         locations=(Location(uri=test.name),),
-        remedies=("train longer: --param steps=5000",) if weak or faint else (RULE.remedy,),
+        remedies=tuple(dict.fromkeys(_MORE[mark.kind] for mark in (*weak, *faint))) or (RULE.remedy,),
         references=RULE.references,
     )
 
