@@ -247,12 +247,11 @@ def test_the_guard_says_before_what_the_log_says_after(tmp_path: Path) -> None:
 
 
 def test_a_budget_comes_from_a_measured_theft_and_says_what_queries_buy() -> None:
-    _, benign, rest = digits()
-    whole = dataset(np.concatenate([benign.x, rest.x]), np.concatenate([benign.y, rest.y]))
+    _, benign, whole = digits()
     ready = QueryBudget.prepared(model(), Inputs(test=whole), Asked())
     curve = ready.made.curve
     assert len(curve) == 3
-    assert curve[-1].fidelity > 0.8
+    assert curve[-1].fidelity > 0.7
     assert curve[0].queries <= ready.made.distinct <= curve[-1].queries
     with pytest.raises(UsageError, match="100 test rows"):
         QueryBudget.prepared(model(), Inputs(test=benign.rows(np.arange(50))), Asked())
@@ -265,7 +264,7 @@ def test_the_knockoff_findings_curve_becomes_a_budget() -> None:
     net = LogisticRegression(max_iter=200).fit(digits()[0].x.reshape(700, -1), digits()[0].y)
     subject = redan.subject(net, data=(rest.x.reshape(len(rest), -1), rest.y), bounds=(0, 1))
     report = redan.attack(
-        subject, probes=["knockoff"], queries=200, clone_epochs=5, sampling="random", answers="labels"
+        subject, probes=["knockoff"], queries=200, clone_epochs=2, sampling="random", answers="labels"
     )
     made = QueryBudget.fitted(report.findings[0], model(), fidelity=0.9).made
     assert made.distinct <= 200
