@@ -87,7 +87,7 @@ def test_a_changed_blob_and_another_model_are_told_apart(cli: Cli, project: Path
     ("words", "code", "told"),
     [
         (("--budget", "0.001s"), 3, "could not be measured: not started"),
-        (("--against", "theft"), 2, "nothing hardens against 'theft'"),
+        (("--against", "opacity"), 2, "nothing hardens against 'opacity'"),
         (("--save", "better.onnx"), 2, "expected one of .safetensors, .pt, .pth"),
         (("--param", "epoch=3"), 2, "no parameter named 'epoch'"),
         (("--probe", "apgd"), 2, "No such option"),
