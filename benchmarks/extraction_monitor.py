@@ -44,8 +44,9 @@ from redan.threats.theft.monitors.extraction_stream import ExtractionStream
 
 LENGTH = 400
 QUERIES = 1000
-SEED = 3
-"""The first two runs, before the family sign was changed, had other seeds."""
+SEED = int(os.environ.get("RUN", "4"))
+"""Runs 1 and 2 came before the family sign was changed, 3 before its memory was made faster; 4 repeats with nothing
+changed."""
 SIDE = 28
 
 

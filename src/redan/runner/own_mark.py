@@ -93,16 +93,18 @@ class Owned:
 
 
 def bounds_of(subject: Subject, inputs: Inputs) -> tuple[float, float]:
-    """Return the lowest and highest legal input value: the model's, else those of the data.
+    """Return the lowest and highest legal input value: the model's, else those of the data, else its range.
 
     Raises:
-        UsageError: neither says.
+        UsageError: there are no data, or all their values are the same.
     """
     data = inputs.train or inputs.test
     found = subject.bounds or (data.bounds if data is not None else None)
-    if found is None:
+    if found is not None:
+        return found
+    if data is None or not float(data.x.min()) < float(data.x.max()):
         raise UsageError("secret inputs lie within legal values, and none are known", hint="--bounds LOW HIGH")
-    return found
+    return float(data.x.min()), float(data.x.max())
 
 
 def marked(subject: Any, inputs: Inputs, key: bytes, method: Method, params: MarkParams, session: Session) -> Owned:
