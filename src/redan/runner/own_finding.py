@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from redan.core.finding import Finding, Location, Quantity, Severity, Table
 from redan.kernels.ownership.null import fitted
 from redan.kernels.statistics import mcnemar, wilson
@@ -13,6 +11,7 @@ from redan.runner.harden_measuring import latencies
 from redan.threats.theft.rules.marked import RULE
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from redan.core.inputs import Dataset
@@ -76,6 +75,8 @@ def _own_p(mark: Mark) -> float:
 
 
 def _right(subject: Any, test: Dataset) -> NDArray[np.bool_]:
+    import numpy as np
+
     parts = [subject.labels(test.x[i : i + BATCH]) == test.y[i : i + BATCH] for i in range(0, len(test), BATCH)]
     return np.concatenate(parts)
 

@@ -6,15 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from redan.core import params as core_params
 from redan.core.errors import CapabilityMissing, UsageError
 from redan.core.probe import Spec
 from redan.core.seeds import derive
 from redan.evidence.ownership import MOST_SECRETS, Mark, Ownership
-from redan.kernels.ownership.trigger_set import trigger_set
-from redan.kernels.ownership.weights import carried, carrier
 from redan.runner.own_independent import Strangers, strangers
 from redan.runner.own_reading import Secrets, count, inner, packed
 
@@ -161,16 +157,20 @@ def _lesson(make: Any, net: Any, seed: int, secret: TriggerSet | None, bits: Any
 def _triggers(subject: Subject, inputs: Inputs, key: bytes, params: MarkParams) -> TriggerSet:
     data = inputs.role("train")
     shape = tuple(int(size) for size in data.x.shape[1:])
+    from redan.kernels.ownership.trigger_set import trigger_set
+
     return trigger_set(key, params.triggers, shape, classes_of(subject, inputs), bounds=bounds_of(subject, inputs))
 
 
 def classes_of(subject: Any, inputs: Inputs) -> int:
     """Return how many classes a model has, by its answer to one row."""
     data = inputs.train or inputs.role("test")
-    return int(np.asarray(subject.scores(data.x[:1])).shape[1])
+    return int(subject.scores(data.x[:1]).shape[1])
 
 
 def _marks(subject: Subject, secrets: Secrets, method: Method, params: MarkParams) -> tuple[Mark, ...]:
+    from redan.kernels.ownership.weights import carried, carrier
+
     marks: list[Mark] = []
     if secrets.triggers is not None:
         marks.append(Mark(kind="triggers", n=len(secrets.triggers.y), matched=0))

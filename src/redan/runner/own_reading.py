@@ -6,18 +6,15 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from redan.core.errors import CapabilityMissing, ShapeMismatch, Unreadable
 from redan.evidence.ownership import read_points
-from redan.kernels.ownership.trigger_set import TriggerSet, trigger_set
-from redan.kernels.ownership.weights import carried, carrier, matches
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from redan.core.subject import Subject
     from redan.evidence.ownership import Mark, Ownership
+    from redan.kernels.ownership.trigger_set import TriggerSet
 
 BATCH = 256
 
@@ -49,6 +46,8 @@ def secrets_of(told: Ownership, key: bytes, place: Path) -> Secrets:
         SignatureRefused: the key or the points do not fit.
         Unreadable: the points are missing or broken.
     """
+    from redan.kernels.ownership.trigger_set import trigger_set
+
     told.check(key)
     n = {mark.kind: mark.n for mark in told.marks}
     triggers = points = None
@@ -60,6 +59,10 @@ def secrets_of(told: Ownership, key: bytes, place: Path) -> Secrets:
 
 
 def _points(data: bytes, told: Ownership, n: int) -> TriggerSet:
+    import numpy as np
+
+    from redan.kernels.ownership.trigger_set import TriggerSet
+
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as held:
             x, y = held["x"], held["y"]
@@ -72,6 +75,8 @@ def _points(data: bytes, told: Ownership, n: int) -> TriggerSet:
 
 def packed(points: TriggerSet) -> bytes:
     """Return the bytes of the file that keeps a fingerprint."""
+    import numpy as np
+
     held = io.BytesIO()
     np.savez_compressed(held, x=points.x, y=points.y)
     return held.getvalue()
@@ -99,6 +104,8 @@ def answered(subject: Any, wanted: TriggerSet) -> int:
 
 
 def _bits(mark: Mark, secrets: Secrets, subject: Any) -> int:
+    from redan.kernels.ownership.weights import carried, carrier, matches
+
     if "weights" not in subject.capabilities or not hasattr(subject, "module"):
         raise CapabilityMissing(
             f"the bits lie in the weights, and {subject.ref.name!r} ({subject.ref.kind}) gives answers only",

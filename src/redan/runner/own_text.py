@@ -11,14 +11,13 @@ from redan.core.inputs import Inputs
 from redan.core.subject import Component, SubjectRef
 from redan.evidence.ownership import key_from
 from redan.kernels.statistics import wilson
-from redan.kernels.text_watermark.green_list import Mark, read
 from redan.runner.own_report import Clock, reported
 from redan.threats.theft.rules.text_mark import RULE
 from redan.threats.theft.threat import THREAT
 
 if TYPE_CHECKING:
     from redan.core.report import Report
-    from redan.kernels.text_watermark.green_list import Reading
+    from redan.kernels.text_watermark.green_list import Mark, Reading
     from redan.runner.run import Session
 
 LARGEST_TEXT_BYTES = 1 << 24
@@ -44,6 +43,8 @@ def text(place: Path, session: Session, *, key: str, tokenizer: Path, share: flo
         MissingDependency: transformers is not installed.
     """
     from hashlib import sha256
+
+    from redan.kernels.text_watermark.green_list import Mark, read
 
     since = Clock.now()
     data = _bytes(place)

@@ -213,7 +213,7 @@ def test_without_a_budget_only_what_runs_by_default_is_tried(register: Register)
 @pytest.mark.parametrize(
     ("wanted", "error", "words"),
     [
-        (replace(WANTED, against="theft"), UsageError, "nothing hardens against 'theft'"),
+        (replace(WANTED, against="opacity"), UsageError, "nothing hardens against 'opacity'"),
         (replace(WANTED, mitigations=("adversarial-trainin",)), UnknownName, "no mitigation"),
         (replace(WANTED, params={"epoch": 3}), UnknownName, "no parameter named 'epoch'"),
         (replace(WANTED, clean_loss=3.0), UsageError, "a fraction from 0 to 1"),
