@@ -136,14 +136,20 @@ def _tested(threat: str, config: Config, probes: tuple[str, ...], *, applies: bo
         return "NOT TESTED: this version has no probe for it"
     if not probes:
         return "NOT TESTED: no probe of it was chosen"
+    lacking = {name: _absent(name, config) for name in probes}
+    some = {name: roles for name, roles in lacking.items() if roles}
+    named = ", ".join(sorted({role for roles in some.values() for role in roles}))
+    if len(some) == len(probes):
+        return f"NOT TESTED unless {named} is given"
+    return f"will be tested, but for {', '.join(some)}: needs {named}" if some else "will be tested"
+
+
+def _absent(probe: str, config: Config) -> tuple[str, ...]:
+    """Return the data that a probe needs and the settings do not name."""
     settings = config.settings
-    roles = {role for name in probes for role in catalogue.entry("probe", name).data}
-    tables = {"recipe": settings.model}
-    absent = {role for role in roles if not getattr(tables.get(role, settings.data), role, "")}
-    if absent:
-        named = sorted(f"[{'model' if role in tables else 'data'}] {role}" for role in absent)
-        return f"NOT TESTED unless {', '.join(named)} is given"
-    return "will be tested"
+    tables = {"recipe": ("model", settings.model)}
+    found = {role: tables.get(role, ("data", settings.data)) for role in catalogue.entry("probe", probe).data}
+    return tuple(f"[{table}] {role}" for role, (table, part) in found.items() if not getattr(part, role, ""))
 
 
 def render(model: ThreatModel) -> str:
