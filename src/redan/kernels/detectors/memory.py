@@ -7,7 +7,7 @@ had to be forgotten.
 
 from __future__ import annotations
 
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,42 +94,3 @@ class Trail:
 
     def _close(self, prints: NDArray[np.float32], one: NDArray[np.float32]) -> NDArray[np.bool_]:
         return np.asarray(apart(prints, one) < self.radius)
-
-
-class Memory:
-    """Trails by client.
-
-    Args:
-        most_clients: those that asked last are kept.
-        most_queries: of each client.
-        radius: nearer than this is near.
-    """
-
-    __slots__ = ("_trails", "most_clients", "most_queries", "radius")
-
-    def __init__(self, most_clients: int, most_queries: int, radius: float) -> None:
-        self.most_clients, self.most_queries, self.radius = most_clients, most_queries, radius
-        self._trails: dict[str, Trail] = {}
-
-    def trail(self, client: str) -> Trail:
-        """Return the trail of a client, an empty one for somebody who is not known."""
-        return self._trails.get(client) or Trail(self.most_queries, self.radius)
-
-    def add(self, client: str, query: Query) -> None:
-        """Keep one more query."""
-        if client not in self._trails:
-            self._trails[client] = Trail(self.most_queries, self.radius)
-        self._trails[client].add(query)
-        self._forget()
-
-    def merged(self, other: Self) -> Self:
-        """Return what both hold."""
-        both = type(self)(self.most_clients, self.most_queries, self.radius)
-        for client in self._trails.keys() | other._trails.keys():
-            both._trails[client] = self.trail(client).merged(other.trail(client))
-        both._forget()
-        return both
-
-    def _forget(self) -> None:
-        while len(self._trails) > self.most_clients:
-            del self._trails[min(self._trails, key=lambda name: (self._trails[name].last_s, name))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -155,42 +155,3 @@ class Trail:
         self._prints, self._facts = np.delete(self._prints, place, axis=0), np.delete(self._facts, place, axis=0)
         self._within = np.delete(self._within, place)
         del self._known[self._order.pop(place)[1]]
-
-
-class Trails:
-    """Trails by client.
-
-    Args:
-        most_clients: those that asked last are kept.
-        most_queries: of each client.
-        kin: as of a trail.
-    """
-
-    __slots__ = ("_trails", "kin", "most_clients", "most_queries")
-
-    def __init__(self, most_clients: int, most_queries: int, kin: float) -> None:
-        self.most_clients, self.most_queries, self.kin = most_clients, most_queries, kin
-        self._trails: dict[str, Trail] = {}
-
-    def trail(self, client: str) -> Trail:
-        """Return the trail of a client, an empty one for somebody who is not known."""
-        return self._trails.get(client) or Trail(self.most_queries, self.kin)
-
-    def add(self, client: str, query: Query) -> None:
-        """Keep one more query."""
-        if client not in self._trails:
-            self._trails[client] = Trail(self.most_queries, self.kin)
-        self._trails[client].add(query)
-        self._forget()
-
-    def merged(self, other: Self) -> Self:
-        """Return what both hold."""
-        both = type(self)(self.most_clients, self.most_queries, self.kin)
-        for client in self._trails.keys() | other._trails.keys():
-            both._trails[client] = self.trail(client).merged(other.trail(client))
-        both._forget()
-        return both
-
-    def _forget(self) -> None:
-        while len(self._trails) > self.most_clients:
-            del self._trails[min(self._trails, key=lambda name: (self._trails[name].last_s, name))]

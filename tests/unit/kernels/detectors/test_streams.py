@@ -6,6 +6,7 @@ import io
 import json
 import math
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from redan.core.errors import Unreadable
 from redan.kernels.detectors import kept
 from redan.kernels.detectors.alarms import log_change, log_evidence
+from redan.kernels.detectors.by_client import ByClient
 from redan.kernels.detectors.fingerprints import LENGTH, earlier, fingerprints
-from redan.kernels.detectors.memory import Memory, Trail
+from redan.kernels.detectors.memory import Trail
 
 
 def test_evidence_is_a_mixture_whose_mean_is_at_most_one() -> None:
@@ -84,7 +86,7 @@ def test_a_trail_depends_on_the_set_alone(items: list[tuple[int, int]], most: in
 
 
 def test_the_clients_that_asked_last_are_kept() -> None:
-    memory = Memory(2, 5, 0.5)
+    memory = ByClient(2, partial(Trail, 5, 0.5))
     for i, client in enumerate("abacd"):
         memory.add(client, query(i, i))
     assert memory.trail("d").near == (0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from redan.core.errors import ShapeMismatch
+from redan.kernels.detectors.by_client import ByClient
 from redan.kernels.detectors.fingerprints import LENGTH, fingerprints
 from redan.kernels.streams.clients import CLIENTS, KINDS, LONGEST, clients_of, pool_of
 from redan.kernels.streams.distinct import KEPT, Distinct
@@ -18,7 +20,7 @@ from redan.kernels.streams.look import SIDE, look_of, pooled
 from redan.kernels.streams.nuisances import disturbed
 from redan.kernels.streams.strangeness import Told, fit
 from redan.kernels.streams.suspicion import LEAST_QUERIES, Limits, kin, peak
-from redan.kernels.streams.trail import Query, Trail, Trails
+from redan.kernels.streams.trail import Query, Trail
 
 LIMITS = Limits()
 
@@ -180,7 +182,7 @@ def test_a_trail_forgets_the_oldest_and_counts_what_would_come() -> None:
 
 
 def test_the_client_that_asked_longest_ago_is_forgotten() -> None:
-    trails = Trails(2, 10, 0.5)
+    trails = ByClient(2, partial(Trail, 10, 0.5))
     for i, name in enumerate("abcb"):
         trails.add(name, query(i, i))
     assert [trails.trail(name).counts.n for name in "abc"] == [0, 2, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -20,9 +21,10 @@ from redan.core.monitor import Event
 from redan.core.probe import Spec
 from redan.kernels import draws
 from redan.kernels.detectors.alarms import log_evidence
+from redan.kernels.detectors.by_client import ByClient
 from redan.kernels.detectors.calibration import calibrate
 from redan.kernels.detectors.fingerprints import Fingerprints, earlier, fingerprints
-from redan.kernels.detectors.memory import Memory
+from redan.kernels.detectors.memory import Trail
 from redan.kernels.statistics import wilson
 from redan.kernels.streams.asked import as_row
 from redan.subjects.detectors.made import Made, digest_of, priced, restored
@@ -87,7 +89,9 @@ class QuerySequence:
 
     def __init__(self, detector: Fingerprints, seed: int, made: Made) -> None:
         self.detector, self.seed, self.made = detector, seed, made
-        self._memory = Memory(MOST_CLIENTS, MOST_QUERIES, -made.calibration.threshold)
+        self._memory: ByClient[Trail] = ByClient(
+            MOST_CLIENTS, partial(Trail, MOST_QUERIES, -made.calibration.threshold)
+        )
 
     @classmethod
     def fitted(cls, benign: Dataset, served: Served, asked: Asked) -> Self:
@@ -158,7 +162,7 @@ class QuerySequence:
         return type(self)._remembering(self, self._memory.merged(other._memory))
 
     @classmethod
-    def _remembering(cls, one: Self, memory: Memory) -> Self:
+    def _remembering(cls, one: Self, memory: ByClient[Trail]) -> Self:
         both = object.__new__(cls)
         both.__dict__.update(one.__dict__)
         both._memory = memory

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -18,6 +19,7 @@ from redan.core.finding import Finding, Location, Quantity, Severity
 from redan.core.guard import Decision
 from redan.core.monitor import Event
 from redan.core.probe import Spec
+from redan.kernels.detectors.by_client import ByClient
 from redan.kernels.detectors.calibration import calibrate, judge, least_rate, rows_needed
 from redan.kernels.detectors.fingerprints import Fingerprints, fingerprints
 from redan.kernels.statistics import wilson
@@ -27,7 +29,7 @@ from redan.kernels.streams.look import Look, look_of
 from redan.kernels.streams.nuisances import disturbed
 from redan.kernels.streams.strangeness import MOST_KEPT, Strangeness, Told, fit
 from redan.kernels.streams.suspicion import LEAST_QUERIES, Limits, peak
-from redan.kernels.streams.trail import Counts, Query, Trails
+from redan.kernels.streams.trail import Counts, Query, Trail
 from redan.subjects.detectors.made import Made, digest_of, priced, restored
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class ExtractionStream:
             limits,
             made,
         )
-        self._trails = Trails(MOST_CLIENTS, MOST_QUERIES, limits.kin)
+        self._trails: ByClient[Trail] = ByClient(MOST_CLIENTS, partial(Trail, MOST_QUERIES, limits.kin))
 
     @classmethod
     def fitted(cls, train: Dataset, benign: Dataset, served: Served, asked: Asked) -> Self:
