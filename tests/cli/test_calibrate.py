@@ -53,6 +53,17 @@ def test_a_detector_is_made_and_watches_traffic_of_its_model(folder: Path, monit
     assert seen.return_value in (0, 1)
 
 
+def test_a_log_without_inputs_is_not_clean(folder: Path) -> None:
+    words = ["query-sequence", "m.py:line", "--data", "test.npz", "--rate", "0.05", "-o", "made.npz", "--json"]
+    told = json.loads(CliRunner().invoke(command, words, standalone_mode=False).stdout)
+    lines = [to_line(Event(client="c", time_s=float(i), model=told["model"], label=1)) for i in range(30)]
+    (folder / "log.jsonl").write_bytes(b"".join(lines))
+    seen = CliRunner().invoke(watch, ["log.jsonl", "--detector", "made.npz"], standalone_mode=False)
+    assert seen.exception is None, seen.output
+    assert seen.return_value == 3
+    assert "without theirs" in " ".join(seen.stdout.split())
+
+
 def test_squeezing_without_bounds_is_refused_and_nothing_is_written(folder: Path) -> None:
     words = ["feature-squeezing", "m.py:line", "--data", "test.npz", "--rate", "0.05", "-o", "made.npz"]
     ended = CliRunner().invoke(command, words, standalone_mode=False)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redan.core.catalogue import monitor
-from redan.core.errors import UsageError
+from redan.core.errors import CapabilityMissing, UsageError
 from redan.core.finding import Finding, Location, Quantity, Severity
 from redan.core.guard import Decision
 from redan.core.monitor import Event
@@ -144,14 +144,23 @@ class QuerySequence:
         return Decision(verdict="allow")
 
     def observe(self, events: Sequence[Any]) -> Iterator[Finding]:
-        """Remember the queries of this model, and yield a finding for each client of the batch that searches."""
+        """Remember the queries of this model, and yield a finding for each client of the batch that searches.
+
+        Raises:
+            CapabilityMissing: the events were kept without their inputs.
+        """
+        ours = [each for each in events if isinstance(each, Event) and each.model == self.made.model]
+        if ours and all(event.x is None for event in ours):
+            raise CapabilityMissing(
+                f"{self.spec.name} compares inputs, and {len(ours)} events were kept without theirs",
+                hint="let it watch in the gateway",
+            )
         clients = set()
-        for event in events:
-            if isinstance(event, Event) and event.model == self.made.model:
-                query = self._query(event)
-                if query is not None:
-                    self._memory.add(event.client, query)
-                    clients.add(event.client)
+        for event in ours:
+            query = self._query(event)
+            if query is not None:
+                self._memory.add(event.client, query)
+                clients.add(event.client)
         for client in sorted(clients):
             near, n = self._memory.trail(client).near
             if self._is_search(near, n):
