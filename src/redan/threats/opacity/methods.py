@@ -90,6 +90,7 @@ def explained(method: str, work: Explaining) -> Attribution:
     """Explain the class that the model answers for each row.
 
     Raises:
+        Skipped: the library of the method does not know such a model.
         MissingDependency: the library of the method is not installed.
         SubjectFailed: the model raised.
     """
@@ -153,7 +154,10 @@ def _occlusion(work: Explaining) -> Attribution:
 def _tree_shap(work: Explaining) -> Attribution:
     from redan.kernels.explain.tables import tree_shap
 
-    return tree_shap(_trees(work.subject), work.rows.x, work.rows.answered)
+    try:
+        return tree_shap(_trees(work.subject), work.rows.x, work.rows.answered)
+    except ValueError as err:  # its trees are of a kind that shap does not read
+        raise Skipped(str(err)) from err
 
 
 def _permutation(work: Explaining) -> Attribution:

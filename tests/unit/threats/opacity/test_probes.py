@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_breast_cancer, load_digits
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
 import redan
 from redan.core.errors import UnknownName
@@ -81,6 +81,18 @@ def test_trees_explain_themselves_and_the_columns_are_ranked() -> None:
     found = redan.attack(cancer(), probes=["attribution"], method="tree-shap", rows=20).findings[0]
     assert found.quantities[0].low > 0
     assert len(found.curve("importance").x) == 20
+
+
+def test_trees_that_shap_cannot_read_leave_the_other_explanations() -> None:
+    x, y = load_wine(return_X_y=True)
+    model = GradientBoostingClassifier(n_estimators=5, random_state=0).fit(x, y)
+    net = redan.subject(model, data=(x, y))
+    found = redan.attack(net, probes=["attribution"], rows=6).findings[0]
+    assert {row[0] for row in found.tables[0].rows} == {"permutation-shap", "lime"}
+    assert not found.quantities[0].partial
+    named = redan.attack(net, probes=["attribution"], rows=6, method="tree-shap")
+    assert named.probes[0].outcome == "skipped"
+    assert "GradientBoosting" in named.probes[0].why
 
 
 def test_a_method_nobody_knows_is_refused_with_the_nearest() -> None:

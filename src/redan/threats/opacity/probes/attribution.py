@@ -10,7 +10,7 @@ import numpy as np
 
 from redan.core import params as core_params
 from redan.core.catalogue import probe
-from redan.core.errors import BudgetSpent, UsageError
+from redan.core.errors import BudgetSpent, Skipped, UsageError
 from redan.core.finding import Evidence, Finding, Location, Quantity, Series, Table
 from redan.core.probe import Spec
 from redan.core.seeds import derive
@@ -140,6 +140,7 @@ class AttributionProbe:
         random = left_at_random(asking, rows.x, rows.answered, rows.baseline, keys=keys)
         work = Explaining(subject=subject, rows=rows, ask=asking, seed=derive(seed, self.spec.id) % 2**31)
         judged: list[Judged] = []
+        unfit = 0
         for method in methods:
             if reason := budget.stop():
                 observe.note(f"{method} was not tried: {reason}")
@@ -149,11 +150,17 @@ class AttributionProbe:
             except BudgetSpent as err:
                 observe.note(f"{method} was not tried to its end: {err.message}")
                 break
+            except Skipped as err:
+                if params.method != "auto":
+                    raise
+                observe.note(f"{method} was left out: {err.message}")
+                unfit += 1
+                continue
             observe.advanced(self.spec.name, len(judged), len(methods), method)
         if not judged:
             return
         observe.finished(self.spec.name)
-        yield _finding(self.spec, subject, params, rows, judged, partial=len(judged) < len(methods))
+        yield _finding(self.spec, subject, params, rows, judged, partial=len(judged) + unfit < len(methods))
 
 
 def _judged(method: str, work: Explaining, random: NDArray[np.float64], budget: Budget) -> Judged:
