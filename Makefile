@@ -15,7 +15,7 @@ setup: .venv/ready .venv/dev
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --upgrade pip
 	$(BIN)/python scripts/install_torch.py $(TORCH_INDEX)
-	$(PIP) --editable '.[torch,keras,hf,sklearn,onnx,data,store,bom,datasets,code,privacy,fairness,labels,explain]' --group boosters
+	$(PIP) --editable '.[torch,keras,hf,sklearn,onnx,data,store,serve,bom,datasets,code,privacy,fairness,labels,explain]' --group boosters
 	$(BIN)/python -m compileall -q src
 	touch $@
 

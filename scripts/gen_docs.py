@@ -124,7 +124,7 @@ def configuration_page() -> str:
         lines += [f"## `{heading}`\n", f"{(record.__doc__ or '').splitlines()[0]}\n"]
         lines += ["| Key | Kind | Default | Meaning |", "|---|---|---|---|"]
         helps = attribute_docs(record)
-        for item in fields(record):
+        for item in (item for item in fields(record) if not is_dataclass(hints_of(record)[item.name])):
             kind, default = _kind(hints_of(record)[item.name]), _default(item)
             meaning = item.metadata.get("help") or helps[item.name][:1].upper() + helps[item.name][1:]
             lines.append(f"| `{item.name}` | {_cell(kind)} | {_cell(default)} | {_cell(meaning)} |")

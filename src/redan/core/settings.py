@@ -14,6 +14,7 @@ from redan.core.errors import ConfigError
 from redan.core.finding import Severity
 from redan.core.policy import Ignore
 from redan.core.record import dataclass
+from redan.core.settings_service import Alerts, Audit, Identity, Incidents, RegistrySettings, Serve
 
 
 def _help(text: str) -> dict[str, str]:
@@ -297,5 +298,11 @@ class Settings:
     admission: Admission = field(default_factory=Admission)
     run: RunSettings = field(default_factory=RunSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    serve: Serve = field(default_factory=Serve)
+    identity: Identity = field(default_factory=Identity)
+    audit: Audit = field(default_factory=Audit)
+    alerts: Alerts = field(default_factory=Alerts)
+    incidents: Incidents = field(default_factory=Incidents)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
     plugins: Plugins = field(default_factory=Plugins)
     ignore: tuple[Ignore, ...] = ()

@@ -1,0 +1,203 @@
+"""The settings of `redan.toml` for what runs: gateway, identity, audit, alerts, incidents, registry."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Literal
+
+from redan.core.errors import ConfigError
+from redan.core.finding import Severity
+from redan.core.record import dataclass
+
+
+def _help(text: str) -> dict[str, str]:
+    return {"help": text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """HTTPS."""
+
+    certificate: str = field(default="", metadata=_help("PEM file with the server's certificate chain; HTTP if empty."))
+    key: str = field(default="", metadata=_help("PEM file with its private key."))
+    client_ca: str = field(
+        default="", metadata=_help("PEM file of authorities; clients must then show a certificate of theirs.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one connection, request or process may take."""
+
+    header_bytes: int = field(default=16_384, metadata=_help("Most bytes of a request's line and headers together."))
+    body_bytes: int = field(default=8 << 20, metadata=_help("Most bytes of a request's body."))
+    header_s: float = field(default=5.0, metadata=_help("Seconds until a request's headers are complete."))
+    body_s: float = field(default=20.0, metadata=_help("Seconds until a request's body is complete."))
+    idle_s: float = field(default=30.0, metadata=_help("Seconds that a connection may lie idle."))
+    connections: int = field(default=4096, metadata=_help("Most connections at once."))
+    connections_per_address: int = field(default=1024, metadata=_help("Most connections of one network address."))
+    waiting: int = field(default=2048, metadata=_help("Most requests that wait for a model; 503 beyond."))
+    rows: int = field(default=4096, metadata=_help("Most rows in one request."))
+    json_depth: int = field(default=16, metadata=_help("Most arrays and objects inside each other in a body."))
+    drain_s: float = field(default=20.0, metadata=_help("Seconds for what is under way when the server is stopped."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """What stands in the way of each request, beside authentication, which is always on unless told otherwise."""
+
+    authentication: bool = field(default=True, metadata=_help("Whether clients must say who they are."))
+    rate_per_s: float = field(default=100.0, metadata=_help("Requests a second for each client; 0 without limit."))
+    burst: int = field(default=200, metadata=_help("Requests that a client may send at once."))
+    rows_per_day: int = field(default=0, metadata=_help("Rows that a client may ask in 24 hours; 0 without limit."))
+    validation: bool = field(default=True, metadata=_help("Whether rows are held against the model's data schema."))
+    monitors: bool = field(default=True, metadata=_help("Whether the model's detectors watch and may deny."))
+    round_digits: int = field(default=-1, metadata=_help("Digits that scores are rounded to; -1 leaves them."))
+    top: int = field(default=0, metadata=_help("How many of the highest scores an answer shows; 0 shows all."))
+    labels_only: bool = field(default=False, metadata=_help("Whether answers hold labels without scores."))
+    explanations: bool = field(default=False, metadata=_help("Whether clients may ask why."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batching:
+    """How requests for one model are put together."""
+
+    rows: int = field(default=64, metadata=_help("Most rows in one batch."))
+    wait_ms: float = field(default=0.0, metadata=_help("How long the first row may wait for others; 0: none does."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """One version of one model behind the gateway."""
+
+    name: str = field(metadata=_help("What clients call the model."))
+    target: str = field(metadata=_help("Model file or folder, or registry:NAME@VERSION."))
+    version: str = field(default="1", metadata=_help("What clients call this version."))
+    role: Literal["live", "canary", "shadow", "standby"] = field(
+        default="live", metadata=_help("live answers, canary answers its share, shadow answers nobody, standby waits.")
+    )
+    share: float = field(default=0.05, metadata=_help("Share of clients that a canary answers."))
+    kind: str = field(default="auto", metadata=_help("As [model] kind."))
+    weights: str = field(default="", metadata=_help("As [model] weights."))
+    classes: tuple[str, ...] = field(default=(), metadata=_help("Class names in the order of the outputs."))
+    sample: str = field(
+        default="", metadata=_help("Rows that tell the shape of inputs and warm the model: npz or CSV.")
+    )
+    schema: str = field(default="", metadata=_help("Data schema that rows must fit (redan data schema)."))
+    statements: tuple[str, ...] = field(default=(), metadata=_help("Bundles of statements; the one beside the model."))
+    detectors: tuple[str, ...] = field(default=(), metadata=_help("Files of calibrated detectors (redan calibrate)."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serve:
+    """The gateway."""
+
+    address: str = field(default="127.0.0.1:8080", metadata=_help("Host and port to listen on."))
+    name: str = field(default="", metadata=_help("This replica's name; the host's name and the port when empty."))
+    workers: int = field(default=0, metadata=_help("Processes that compute predictions; 0 computes in the server's."))
+    folder: str = field(default=".redan/service", metadata=_help("Where the gateway keeps its own files."))
+    database: str = field(
+        default=".redan/service/service.db",
+        metadata=_help("Identities, incidents, registry: SQLite file or postgresql:// URL shared by replicas."),
+    )
+    redis: str = field(default="", metadata=_help("redis:// URL shared by replicas; empty keeps counters in memory."))
+    models: tuple[ServedModel, ...] = field(default=(), metadata=_help("What is served, one table each."))
+    admission: Literal["required", "open"] = field(
+        default="required", metadata=_help("open serves models that nobody vouched for: never outside a laboratory.")
+    )
+    recheck: str = field(default="1h", metadata=_help("How often statements are judged again: 30m, 12h."))
+    watch: tuple[str, ...] = field(
+        default=("drift", "access"), metadata=_help("Watchers beside detectors: drift, performance, access.")
+    )
+    tls: Tls = field(default_factory=Tls)
+    limits: Limits = field(default_factory=Limits)
+    guards: Guards = field(default_factory=Guards)
+    batching: Batching = field(default_factory=Batching)
+
+    def __post_init__(self) -> None:
+        names = [(model.name, model.version) for model in self.models]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ConfigError(f"[[serve.models]] names {twice[0]} version {twice[1]} twice", hint="give one a version")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oidc:
+    """Login at an OpenID provider."""
+
+    issuer: str = field(default="", metadata=_help("Address of the provider; no such login when empty."))
+    client_id: str = field(default="", metadata=_help("What the provider calls this gateway."))
+    secret_env: str = field(default="REDAN_OIDC_SECRET", metadata=_help("Environment variable with the secret."))
+    roles_claim: str = field(default="groups", metadata=_help("Claim that lists groups."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who may do what."""
+
+    issuer: str = field(default="redan", metadata=_help("Name of this gateway in tokens and second factors."))
+    token_key: str = field(
+        default=".redan/service/token.key", metadata=_help("Private Ed25519 key that signs tokens (redan key new).")
+    )
+    token_ttl: str = field(default="15m", metadata=_help("How long a token is good: 15m, 1h."))
+    session_ttl: str = field(default="8h", metadata=_help("How long a login at the console is good."))
+    step_up: str = field(default="5m", metadata=_help("How fresh a second factor must be for dangerous actions."))
+    stale: str = field(default="90d", metadata=_help("After how long without use a review calls access stale."))
+    origin: str = field(
+        default="", metadata=_help("Public address, such as https://gateway.example.com; for passkeys.")
+    )
+    oidc: Oidc = field(default_factory=Oidc)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The record of every decision."""
+
+    log: str = field(default=".redan/service/audit", metadata=_help("Folder of this replica's transparency log."))
+    key: str = field(default=".redan/service/audit.key", metadata=_help("Private Ed25519 key of the log."))
+    origin: str = field(default="", metadata=_help("Name of the log; redan/REPLICA when empty."))
+    mode: Literal["durable", "async"] = field(
+        default="durable", metadata=_help("durable answers after the record is on disk; async may lose `most_lost`.")
+    )
+    most_lost: int = field(default=4096, metadata=_help("Records that a crash may lose in async mode, at most."))
+    keep: Literal["digests", "labels", "answers", "inputs"] = field(
+        default="digests", metadata=_help("What a record holds of a request beside who, what, when and the verdict.")
+    )
+    redact: tuple[str, ...] = field(
+        default=(), metadata=_help("What is stored under a keyed pseudonym: client, address.")
+    )
+    retention: str = field(default="", metadata=_help("How long records are kept: 26w; for ever when empty."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """Where findings are sent."""
+
+    level: Severity = field(default=Severity.HIGH, metadata=_help("Severity from which a finding is sent."))
+    webhook: str = field(default="", metadata=_help("Address that gets JSON, signed with REDAN_WEBHOOK_SECRET."))
+    email: tuple[str, ...] = field(default=(), metadata=_help("Addresses to write to."))
+    sender: str = field(default="redan@localhost", metadata=_help("Whom the mail is from."))
+    smtp: str = field(default="localhost:25", metadata=_help("Mail server, host:port."))
+    syslog: str = field(default="", metadata=_help("udp://HOST:PORT, tcp://HOST:PORT or a local socket's path."))
+    traces: str = field(default="", metadata=_help("OTLP over HTTP address for traces; none when empty."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incidents:
+    """What happens when something is found."""
+
+    level: Severity = field(default=Severity.HIGH, metadata=_help("Severity from which a finding opens an incident."))
+    playbooks: tuple[str, ...] = field(default=(), metadata=_help("TOML files of playbooks, beside the built-in ones."))
+    automatic: tuple[str, ...] = field(default=(), metadata=_help("Playbooks that run by themselves."))
+    controller: str = field(default="", metadata=_help("Who answers for the data, for notifications (GDPR art. 33)."))
+    contact: str = field(default="", metadata=_help("Data protection officer or other contact."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """Where models, data manifests and configuration lie between being made and being served."""
+
+    store: str = field(default=".redan/registry", metadata=_help("Folder of the registry."))
+    keys: tuple[str, ...] = field(default=(), metadata=_help("Keys of its encryption, as [store] keys."))
+    signing_key: str = field(default="", metadata=_help("Private key that signs transitions."))
+    keep_versions: int = field(default=10, metadata=_help("Versions of a model that retention keeps."))

@@ -1,0 +1,1 @@
+"""What runs: the gateway that admits only sealed models, and everything that guards, records and answers for it."""

@@ -1,0 +1,1 @@
+"""The record of every decision: a transparency log, searched, exported, kept and redacted."""

@@ -1,0 +1,3 @@
+"""Tables of audit."""
+
+from __future__ import annotations

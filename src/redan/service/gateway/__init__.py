@@ -1,0 +1,1 @@
+"""The path of a request for predictions: HTTP, decoding, batching, answering."""

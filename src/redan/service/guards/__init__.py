@@ -1,0 +1,1 @@
+"""What each request must pass: rates, budgets, schemas, detectors, output policies."""

@@ -1,0 +1,1 @@
+"""Who asks and what they may do: keys, tokens, logins, second factors, roles, reviews."""

@@ -1,0 +1,3 @@
+"""Tables of identity."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tables of incidents."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What is served: admission by statements, loading, versions, canary, shadow, rollback."""

@@ -1,0 +1,1 @@
+"""What is measured while it runs: metrics, traces, health, alerts."""

@@ -1,0 +1,1 @@
+"""Models between being made and being served: versions, transitions, pipelines."""

@@ -1,0 +1,3 @@
+"""Tables of registry."""
+
+from __future__ import annotations

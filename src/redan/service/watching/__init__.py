@@ -1,0 +1,1 @@
+"""What live traffic tells: detectors, drift, performance, abnormal access."""
