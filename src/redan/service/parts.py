@@ -30,6 +30,9 @@ class Authority(Protocol):
     async def from_session(self, cookie: str, addr: str) -> Principal | None:
         """Judge a console's session cookie."""
 
+    async def confirmed(self, token: str, principal: Principal, action: str, resource: str) -> bool:
+        """Use up a one-time confirmation (header ``Redan-Confirmation``) of a dangerous action on one resource."""
+
 
 class Limiter(Protocol):
     """Rates and budgets of clients (guards)."""
