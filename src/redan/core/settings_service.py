@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
@@ -109,6 +110,9 @@ class Serve:
     watch: tuple[str, ...] = field(
         default=("drift", "access"), metadata=_help("Watchers beside detectors: drift, performance, access.")
     )
+    metrics_from: tuple[str, ...] = field(
+        default=("127.0.0.1", "::1"), metadata=_help("Addresses or networks that may read /metrics without a login.")
+    )
     tls: Tls = field(default_factory=Tls)
     limits: Limits = field(default_factory=Limits)
     guards: Guards = field(default_factory=Guards)
@@ -129,6 +133,9 @@ class Oidc:
     client_id: str = field(default="", metadata=_help("What the provider calls this gateway."))
     secret_env: str = field(default="REDAN_OIDC_SECRET", metadata=_help("Environment variable with the secret."))
     roles_claim: str = field(default="groups", metadata=_help("Claim that lists groups."))
+    roles: Mapping[str, str] = field(
+        default_factory=dict, metadata=_help("Role of each group; who is in none of them is nobody here.")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +152,10 @@ class Identity:
     stale: str = field(default="90d", metadata=_help("After how long without use a review calls access stale."))
     origin: str = field(
         default="", metadata=_help("Public address, such as https://gateway.example.com; for passkeys.")
+    )
+    factor_key: str = field(
+        default="file:.redan/service/factors.key",
+        metadata=_help("Key that seals second factors at rest, as [store] keys; a file is made when missing."),
     )
     oidc: Oidc = field(default_factory=Oidc)
 
@@ -179,7 +190,10 @@ class Alerts:
     sender: str = field(default="redan@localhost", metadata=_help("Whom the mail is from."))
     smtp: str = field(default="localhost:25", metadata=_help("Mail server, host:port."))
     syslog: str = field(default="", metadata=_help("udp://HOST:PORT, tcp://HOST:PORT or a local socket's path."))
+    repeat: str = field(default="4h", metadata=_help("After how long a finding that lasts is sent again: 30m, 4h."))
+    resolved: str = field(default="30m", metadata=_help("After how long without it a finding is called resolved."))
     traces: str = field(default="", metadata=_help("OTLP over HTTP address for traces; none when empty."))
+    trace_share: float = field(default=0.01, metadata=_help("Share of requests that are traced, 0 to 1."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,11 +34,12 @@ class Call:
         labels: (n,) answered classes, once they are known.
         scores: (n, k) answered scores after the output guards, or None.
         reply: body of the answer.
+        trace: what `redan.service.monitoring.tracing.Tracing.begin` gave for it; None: it is not traced.
     """
 
     __slots__ = (
         "addr", "began_s", "body", "done", "id", "labels", "principal", "refusal", "reply", "scores", "served",
-        "suspicion", "write", "x",
+        "suspicion", "trace", "write", "x",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +62,7 @@ class Call:
         self.labels: NDArray[Any] | None = None
         self.scores: NDArray[Any] | None = None
         self.reply = b""
+        self.trace: tuple[int, int] | None = None
 
 
 class Batch:
@@ -73,9 +75,10 @@ class Batch:
         owner: (n,) index into ``calls`` of each row.
         labels: (n,) once answered.
         scores: (n, k) once answered, or None.
+        steps: (name, began, ended) of what was done, `time.perf_counter`; None unless a call of it is traced.
     """
 
-    __slots__ = ("calls", "labels", "owner", "scores", "served", "x")
+    __slots__ = ("calls", "labels", "owner", "scores", "served", "steps", "x")
 
     def __init__(self, served: Served, calls: Sequence[Call]) -> None:
         self.served, self.calls = served, calls
@@ -83,6 +86,7 @@ class Batch:
         self.owner = np.repeat(np.arange(len(calls)), [len(call.x) for call in calls])
         self.labels: NDArray[Any] | None = None
         self.scores: NDArray[Any] | None = None
+        self.steps: list[tuple[str, float, float]] | None = None
 
     def refuse(self, rows: NDArray[np.bool_], refusal: Refusal) -> None:
         """Refuse every call that owns one of these rows, (n,) bool, unless it is refused already."""
