@@ -1,0 +1,1 @@
+"""Login of people: passwords, second factors, OpenID providers, sessions, step-up."""

@@ -1,0 +1,134 @@
+"""Passwords: how they are hashed, which are taken, and how a flood of guesses is kept from stopping the gateway.
+
+Argon2id (RFC 9106) with 46 MiB, two passes, one lane: twice the work of the first choice in OWASP's cheat sheet on
+password storage. Length counts, composition rules do not (NIST SP 800-63B, section 3.1.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection, select
+
+from redan.core.errors import UsageError
+from redan.evidence.store.database import insert_new
+from redan.service.gateway.refusal import OVERLOADED
+from redan.service.identity.login.common_passwords import is_common
+from redan.service.identity.login.tables import passwords
+from redan.service.web.errors import Refused
+
+Answer = TypeVar("Answer")
+SHORTEST, LONGEST = 12, 256
+MEMORY_KIB, PASSES, LANES = 47_104, 2, 1
+AT_ONCE = 2
+WAITING = 32
+
+
+def hasher() -> PasswordHasher:
+    """Return Argon2id with the parameters in force."""
+    return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
+
+
+def normal(password: str) -> str:
+    """Return a password as it is hashed: composed the same way on every keyboard (NFKC)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def check_new(password: str, *own: str) -> None:
+    """Judge a password that somebody chose.
+
+    Raises:
+        UsageError: too short, too long or too common.
+    """
+    if len(normal(password)) < SHORTEST:
+        raise UsageError(f"a password needs {SHORTEST} characters", hint="several unrelated words are easy to keep")
+    if len(password) > LONGEST:
+        raise UsageError(f"a password has at most {LONGEST} characters")
+    if is_common(normal(password), *own):
+        raise UsageError("this password is among the first that are guessed", hint="take several unrelated words")
+
+
+def store_password(connection: Connection, person: str, password: str) -> None:
+    """Hash a judged password and keep the hash. Takes about a tenth of a second."""
+    _keep(connection, person, hasher().hash(normal(password)))
+
+
+def _keep(connection: Connection, person: str, hashed: str) -> None:
+    row = {"hash": hashed, "changed_s": time.time()}
+    if not insert_new(connection, passwords, [{"person": person, **row}]):
+        connection.execute(passwords.update().where(passwords.c.person == person).values(**row))
+
+
+def hash_of(connection: Connection, person: str) -> str | None:
+    """Return the hash of somebody's password, or None for a person without one or nobody."""
+    return connection.execute(select(passwords.c.hash).where(passwords.c.person == person)).scalar_one_or_none()
+
+
+class Verifier:
+    """Compares passwords in threads of its own: two at a time, a bounded queue, refusal beyond.
+
+    So a flood of guesses costs at most two cores' share and 92 MiB, and other work keeps its threads.
+    """
+
+    def __init__(self) -> None:
+        self._hasher = hasher()
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
+        self._inside = 0
+        # somebody who does not exist costs the same work: a hash that nobody knows the password of
+        self._nobody = self._hasher.hash(secrets.token_hex())
+
+    async def fits(self, hashed: str | None, password: str) -> bool:
+        """Return whether a password fits a hash; without one the same work is done and the answer is no.
+
+        Raises:
+            Refused: too many are being compared.
+        """
+        return await self._in_thread(lambda: self._fits(hashed, password))
+
+    async def rehashed(self, hashed: str, password: str) -> str | None:
+        """Return a new hash where the old one has other parameters than are in force, or None.
+
+        Raises:
+            Refused: too many are being compared.
+        """
+        if not self._hasher.check_needs_rehash(hashed):
+            return None
+        return await self._in_thread(lambda: self._hasher.hash(normal(password)))
+
+    def stop(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
+        if self._inside >= AT_ONCE + WAITING:
+            raise Refused(replace(OVERLOADED, retry_s=5))
+        self._inside += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._inside -= 1
+
+    def _fits(self, hashed: str | None, password: str) -> bool:
+        if len(password) > LONGEST:
+            password = ""
+        try:
+            self._hasher.verify(hashed or self._nobody, normal(password))
+        except (VerificationError, InvalidHashError):
+            return False
+        return hashed is not None
+
+
+def keep_hash(connection: Connection, person: str, old: str, new: str) -> None:
+    """Replace a hash by one of the same password, unless the password was changed meanwhile."""
+    connection.execute(
+        passwords.update().where(passwords.c.person == person, passwords.c.hash == old).values(hash=new)
+    )

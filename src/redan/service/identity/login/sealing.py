@@ -1,0 +1,110 @@
+"""Seals what must be read again: second factors at rest, and tickets that a browser carries for us.
+
+One random data key lies in the database, wrapped by the key that ``identity.factor_key`` names, so that replicas share
+it, a stolen database alone opens nothing, and a key in Vault or the environment works as a file does. AES-256-GCM,
+whose associated data name the purpose: what was sealed for one use opens for no other (NIST SP 800-38D).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, delete, select
+
+from redan.core.errors import SignatureRefused
+from redan.evidence.encryption.sources import key_from, make_key
+from redan.evidence.encryption.wrapping import holder
+from redan.evidence.store.database import insert_new
+from redan.service.identity.login.tables import data_keys, spent
+
+if TYPE_CHECKING:
+    from redan.evidence.store.database import Database
+
+_NAME = "factors"
+_NONCE_BYTES = 12
+LONGEST_TICKET = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sealer:
+    """Seals and opens under the service's data key."""
+
+    _cipher: AESGCM = field(repr=False)
+
+    def seal(self, data: bytes, purpose: str) -> str:
+        """Return data encrypted and authenticated, as text."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, data, purpose.encode())).decode().rstrip("=")
+
+    def open(self, sealed: str, purpose: str) -> bytes:
+        """Return what was sealed for this purpose.
+
+        Raises:
+            SignatureRefused: changed, sealed for another purpose, or by another key.
+        """
+        try:
+            data = urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], purpose.encode())
+        except (InvalidTag, ValueError):
+            raise SignatureRefused("something sealed was changed, or is of another key or purpose") from None
+
+    def ticket(self, content: dict[str, Any], purpose: str, *, ttl_s: float) -> str:
+        """Return facts that a browser may carry but neither read nor change, good for some seconds."""
+        return self.seal(msgspec.json.encode({"until_s": time.time() + ttl_s, "facts": content}), purpose)
+
+    def facts(self, ticket: str, purpose: str) -> tuple[dict[str, Any], float]:
+        """Return a ticket's facts and when it ends.
+
+        Raises:
+            SignatureRefused: it is none of ours, was made for another purpose, or is too old.
+        """
+        if len(ticket) > LONGEST_TICKET:
+            raise SignatureRefused("a ticket is longer than any that was given out")
+        found = msgspec.json.decode(self.open(ticket, purpose))
+        if found["until_s"] < time.time():
+            raise SignatureRefused("a ticket is too old")
+        return found["facts"], found["until_s"]
+
+
+def open_sealer(source: str, database: Database, *, root: Path) -> Sealer:
+    """Open the service's data key, and make it where there is none yet. Blocks.
+
+    Args:
+        source: where the key that wraps it lies, as ``[store] keys``.
+        database: the service's.
+        root: folder that a relative path starts from.
+
+    Raises:
+        ConfigError: the source is none.
+        Unreadable: no key is there, or others can read it.
+        EvidenceError: the data key was wrapped by another key.
+    """
+    if source.startswith("file:"):
+        (root / source.removeprefix("file:")).parent.mkdir(parents=True, exist_ok=True)
+    make_key(source, root=root)
+    wrapping = key_from(source, root=root)
+    with database.writing() as connection:
+        fresh = wrapping.wrap(AESGCM.generate_key(256), _NAME)
+        # two replicas may start at once: one row stays, and both read it
+        insert_new(connection, data_keys, [{"name": _NAME, "key_id": wrapping.key_id, "wrapped": fresh}])
+        row = connection.execute(select(data_keys).where(data_keys.c.name == _NAME)).one()
+    return Sealer(AESGCM(holder([wrapping], row.key_id).unwrap(row.wrapped, _NAME)))
+
+
+def spend(connection: Connection, token: str, until_s: float) -> bool:
+    """Use something that is good once; return whether this was the first time.
+
+    What is remembered is bounded by what succeeded in its life: only after everything else about a token was found
+    right is it spent, and what ended is forgotten.
+    """
+    connection.execute(delete(spent).where(spent.c.until_s < time.time()))
+    return insert_new(connection, spent, [{"sha256": sha256(token.encode()).hexdigest(), "until_s": until_s}]) == 1
