@@ -9,7 +9,7 @@ import errno
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from redan.core.errors import EvidenceError, RedanError
 from redan.evidence.log.wal import GROUP_BYTES, MOST_IN_GROUP, Wal
@@ -40,6 +40,15 @@ class Group:
         """Add an entry at the end."""
         self.entries.append(entry)
         self.n_bytes += len(entry)
+
+    def fits(self, count: int, n_bytes: int) -> bool:
+        """Whether so many more entries still belong into this group, all of them."""
+        return len(self.entries) + count <= MOST_IN_GROUP and self.n_bytes + n_bytes <= GROUP_BYTES
+
+    def put_all(self, entries: Sequence[bytes], n_bytes: int) -> None:
+        """Add entries at the end."""
+        self.entries += entries
+        self.n_bytes += n_bytes
 
     def wait(self) -> None:
         """Return when the group is durable.
@@ -94,6 +103,11 @@ class Ticket:
         """Call back once, from the writing thread, when `index` would no longer wait; it must be quick."""
         self._group.then(callback)
 
+    @property
+    def error(self) -> RedanError | None:
+        """Why the entry is not in the log, once `index` would no longer wait; None: it is, or nobody knows yet."""
+        return self._group.error
+
 
 class Committer:
     """The queue and its one writing thread.
@@ -103,6 +117,7 @@ class Committer:
         most_pending: entries that may wait; whoever hands in more waits with them.
         room: is asked before each group is written; it may wait, and gives the error when there can be no room.
         committed: is told, in order, what became durable.
+        linger_s: how long the first entry of a group waits for others, so that fewer syncs are made.
     """
 
     def __init__(
@@ -111,9 +126,12 @@ class Committer:
         most_pending: int,
         room: Callable[[], RedanError | None],
         committed: Callable[[list[bytes]], None],
+        *,
+        linger_s: float = 0.0,
     ) -> None:
         self._wal = wal
         self._most = most_pending
+        self._linger_s = linger_s
         self._ready = room
         self._committed = committed
         self._state = threading.Condition()
@@ -144,6 +162,33 @@ class Committer:
             if self._idle:
                 self._state.notify_all()
             return Ticket(group, len(group.entries) - 1)
+
+    def add_group(self, entries: Sequence[bytes]) -> Ticket:
+        """Hand in entries that become durable together or not at all; never waits.
+
+        Raises:
+            EvidenceError: too many wait already, the log is closed, or a failed sync ended it.
+        """
+        count, n_bytes = len(entries), sum(map(len, entries))
+        with self._state:
+            if self._ended is not None:
+                raise type(self._ended)(self._ended.message, hint=self._ended.hint)
+            if self._pending + count > self._most:
+                raise EvidenceError(
+                    f"{self._pending} entries wait to be recorded and {count} more were handed in; the log lets "
+                    f"{self._most} wait",
+                    hint="hand them in again when the disk has caught up",
+                )
+            group = self._groups[-1] if self._groups else None
+            if group is None or not group.fits(count, n_bytes):
+                group = Group()
+                self._groups.append(group)
+            place = len(group.entries)
+            group.put_all(entries, n_bytes)
+            self._pending += count
+            if self._idle:
+                self._state.notify_all()
+        return Ticket(group, place)
 
     def add_all(self, entries: list[bytes]) -> list[tuple[Group, int, int]]:
         """Hand in entries in this order; between those of two groups others' entries may stand.
@@ -198,7 +243,13 @@ class Committer:
                 self._idle = True
                 self._state.wait()
                 self._idle = False
+            if self._linger_s and len(self._groups) == 1 and self._ended is None:
+                # nobody notifies before a group is full or somebody waits for room, so this is one wait, not a loop
+                self._state.wait_for(self._enough, timeout=self._linger_s)
             return self._groups.popleft() if self._groups else None
+
+    def _enough(self) -> bool:
+        return len(self._groups) > 1 or self._waiting > 0 or self._ended is not None
 
     def _commit(self, group: Group) -> RedanError | None:
         if isinstance(self._ended, _Lost):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -64,7 +64,15 @@ class Log:
     """A log open for writing; one at a time. Every method may be called from any thread. Made by `open_log`."""
 
     def __init__(
-        self, folder: Path, signer: Signer, lock: int, *, disk: Disk, most_pending: int, every_s: float
+        self,
+        folder: Path,
+        signer: Signer,
+        lock: int,
+        *,
+        disk: Disk,
+        most_pending: int,
+        every_s: float,
+        linger_s: float = 0.0,
     ) -> None:
         self.folder = folder
         self._signer = signer
@@ -81,7 +89,7 @@ class Log:
         self._files: dict[str, bytes] = {}
         self._wal = wal.Wal(folder / WAL, disk, self._base + len(self._fresh), old)
         self.checkpoint()
-        self._committer = Committer(self._wal, most_pending, self._room, self._committed)
+        self._committer = Committer(self._wal, most_pending, self._room, self._committed, linger_s=linger_s)
         self._thread = threading.Thread(target=self._publish_now_and_then, name="redan-log-publisher", daemon=True)
         self._thread.start()
 
@@ -117,6 +125,24 @@ class Log:
         """
         _fits(entry)
         return self._committer.add(entry)
+
+    def append_group(self, entries: Sequence[bytes]) -> Ticket:
+        """Hand in entries that become durable together or not at all, side by side; the ticket is the first one's.
+
+        Unlike `append_async` this never waits, so that an event loop may call it.
+
+        Raises:
+            UsageError: one is larger than 65 535 bytes, there is none, or together they are more than one group holds.
+            EvidenceError: as many as may wait do already, or the log is closed.
+        """
+        if not 0 < len(entries) <= wal.MOST_IN_GROUP or sum(map(len, entries)) > wal.GROUP_BYTES:
+            raise UsageError(
+                f"{len(entries)} entries of {sum(map(len, entries))} bytes are no group",
+                hint=f"1 to {wal.MOST_IN_GROUP} entries of at most {wal.GROUP_BYTES} bytes together",
+            )
+        if len(max(entries, key=len)) > tiles.LARGEST_ENTRY_BYTES:
+            _fits(max(entries, key=len))
+        return self._committer.add_group(entries)
 
     def append_many(self, entries: Iterable[bytes]) -> list[int]:
         """Record entries in their order and return their indexes when all are durable.
@@ -299,6 +325,7 @@ def open_log(
     *,
     most_pending: int = MOST_PENDING,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+    linger_s: float = 0.0,
     disk: Disk | None = None,
 ) -> Log:
     """Open a log for writing; what a crash left half-written is put right.
@@ -308,6 +335,7 @@ def open_log(
         signer: the key that signed its checkpoints.
         most_pending: entries that may wait to become durable: the most that a crash can lose of asynchronous appends.
         checkpoint_every_s: how long a durable entry may wait for a signed checkpoint while the log is open.
+        linger_s: how long the first entry of a group waits for others before they are synced together; 0 syncs at once.
         disk: the file system; tests record its calls.
 
     Raises:
@@ -319,7 +347,13 @@ def open_log(
     lock = _locked(folder)
     try:
         return Log(
-            folder, signer, lock, disk=disk or Disk(), most_pending=max(1, most_pending), every_s=checkpoint_every_s
+            folder,
+            signer,
+            lock,
+            disk=disk or Disk(),
+            most_pending=max(1, most_pending),
+            every_s=checkpoint_every_s,
+            linger_s=linger_s,
         )
     except OSError as err:
         os.close(lock)

@@ -35,11 +35,15 @@ def work(log: Log, disk: RecordingDisk, rng: random.Random, start: int, n: int) 
     done = start
     while done < start + n:
         size = rng.choice([1, 1, 2, 7, 40, 300])
-        if rng.random() < 0.5:
+        way = rng.random()
+        if way < 0.4:
             tickets = [log.append_async(entry) for entry in some(size, done)]
             for ticket in tickets:
                 ticket.then(lambda ticket=ticket: disk.trace.append((ACK, ticket.index() + 1)))
             tickets[-1].index()
+        elif way < 0.7:
+            log.append_group(some(size, done)).index()
+            disk.trace.append((ACK, done + size))
         else:
             log.append_many(some(size, done))
             disk.trace.append((ACK, done + size))

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -395,3 +396,30 @@ def test_an_event_loop_can_wait_for_many_entries_at_once(make: Make, signer: Sig
     with open_log(make([]), signer) as log:
         assert asyncio.run(all_of_them(log)) == list(range(2000))
         assert list(log.entries()) == some(2000)
+
+
+def test_a_group_is_recorded_side_by_side_and_never_waits(make: Make, signer: Signer) -> None:
+    with open_log(make([b"before"]), signer, most_pending=10, linger_s=60.0) as log:
+        first = log.append_group([b"a", b"b"])
+        second = log.append_group([b"c"])
+        with pytest.raises(EvidenceError, match="3 entries wait"):
+            log.append_group([b"x"] * 8)
+        with pytest.raises(UsageError, match="no group"):
+            log.append_group([])
+        with pytest.raises(UsageError, match="65535"):
+            log.append_group([bytes(65_536)])
+        assert (log.pending, log.size) == (3, 1), "the group waits for others while it lingers"
+    assert (first.index(), second.index(), first.error) == (1, 3, None)
+    assert list(LogReader(log.folder).entries()) == [b"before", b"a", b"b", b"c"]
+
+
+def test_groups_of_many_threads_stay_whole(make: Make, signer: Signer) -> None:
+    with open_log(make([]), signer) as log, ThreadPoolExecutor(8) as pool:
+
+        def hand_in(i: int) -> int:
+            return log.append_group([b"%d.%d" % (i, j) for j in range(37)]).index()
+
+        places = list(pool.map(hand_in, range(100)))
+    found = list(LogReader(log.folder).entries())
+    assert len(found) == 3700
+    assert all(found[at : at + 37] == [b"%d.%d" % (i, j) for j in range(37)] for i, at in enumerate(places))
