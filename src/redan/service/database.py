@@ -1,4 +1,4 @@
-"""The service's own database: identities, incidents, registry, index of the audit log.
+"""The service's own database: identities, incidents, index of the audit log.
 
 It is a SQLite file, or one PostgreSQL for all replicas. Every room keeps its tables in its own ``tables.py``
 on the one `metadata` here and is named in `_ROOMS`. Calls block: from the event loop go through ``asyncio.to_thread``.
@@ -17,7 +17,7 @@ from redan.evidence.store.database import Database, connect
 
 VERSION = 1
 metadata = MetaData()
-_ROOMS = ("identity", "audit", "incidents", "registry", "identity.login")
+_ROOMS = ("identity", "audit", "incidents", "identity.login")
 
 about = Table("service", metadata, Column("key", Text, primary_key=True), Column("value", BigInteger, nullable=False))
 

@@ -1,3 +1,0 @@
-"""Tables of registry."""
-
-from __future__ import annotations
