@@ -15,6 +15,7 @@ from redan.evidence.keys import Verifier, load_verifier
 from redan.evidence.signing import signature_path
 from redan.evidence.signing import verify as verify_signature
 from redan.evidence.signing.certificates import load_certificates
+from redan.evidence.signing.verification import MemoryFor
 from redan.evidence.statements import Bundle, beside, describe, read
 from redan.evidence.statements.admission import ModelSignature, admission
 from redan.evidence.statements.decision import Decision
@@ -66,7 +67,7 @@ def verify(
     memory = _OneReading() if cache is None else DigestCache(Path(cache), path)
     about = describe(path, memory=memory)
     file = signature_path(path) if signature is None else Path(signature)
-    found = _model_signature(path, file, rules, memory, moment)
+    found = model_signature(path, file, rules, _whole_files(memory), moment)
     if isinstance(memory, DigestCache):
         memory.save()
         lines = (*lines, f"what was read earlier and has kept its time and place was not read again ({memory.path})")
@@ -86,7 +87,22 @@ class _OneReading:
         self._known[entry.facts] = digests
 
 
-def _model_signature(model: Path, path: Path, policy: AdmissionPolicy, memory: Memory, at: datetime) -> ModelSignature:
+def _whole_files(memory: Memory) -> MemoryFor:
+    return lambda algorithm, shard: memory if (algorithm, shard) == ("sha256", None) else _OneReading()
+
+
+def model_signature(
+    model: Path, path: Path, policy: AdmissionPolicy, memory_for: MemoryFor, at: datetime
+) -> ModelSignature:
+    """Look at a model's own signature.
+
+    Args:
+        model: file or folder.
+        path: the signature.
+        policy: whose signatures count.
+        memory_for: makes a memory of digests for an algorithm and a shard length.
+        at: time to check certificates at.
+    """
     if policy.signature == "ignored" or not path.exists():
         return ModelSignature()
     if not policy.verifiers and not policy.authorities:
@@ -99,7 +115,7 @@ def _model_signature(model: Path, path: Path, policy: AdmissionPolicy, memory: M
             authorities=policy.authorities,
             identity=policy.identity,
             at=at,
-            memory_for=lambda algorithm, shard: memory if (algorithm, shard) == ("sha256", None) else _OneReading(),
+            memory_for=memory_for,
         )
     except (EvidenceError, SubjectError) as err:
         return ModelSignature(state="refused", why=err.message)

@@ -92,6 +92,11 @@ class BoosterSubject(Answering):
         """What the objective says."""
         return self._kind or "logits"
 
+    @property
+    def booster(self) -> Any:
+        """The booster itself, not to be changed; None where it was not given."""
+        return self._booster
+
     def labels(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict classes of (n, …) inputs as (n,) int64."""
         return self._form.labels(self._answer(x), len(x))

@@ -50,12 +50,17 @@ def admit(path: Path, *, trust: bool, role: str = "weights") -> Admitted:
         Unreadable: missing, empty or without permission.
         UnsafeArtifact: not safe and not trusted, with the scanner's reasons.
     """
-    from redan.kernels.artifacts import inspect_bytes
-
     try:
         data = path.read_bytes()
     except OSError as err:
         raise Unreadable(f"cannot read {uri(path)!r}: {err.strerror}") from err
+    return admit_bytes(data, path, trust=trust, role=role)
+
+
+def admit_bytes(data: bytes, path: Path, *, trust: bool = False, role: str = "weights") -> Admitted:
+    """Scan bytes that were read already; ``path`` names them, and is not read. Arguments and errors as in `admit`."""
+    from redan.kernels.artifacts import inspect_bytes
+
     if not data:
         raise Unreadable(f"{uri(path)!r} is empty")
     reading = inspect_bytes(data, path.name)

@@ -78,6 +78,11 @@ class OnnxSubject(Answering):
         """Labels; scores where an output holds them."""
         return frozenset({"labels", "scores"} if self._scores_at else {"labels"})
 
+    @property
+    def session(self) -> Any:
+        """The session itself; not to be changed."""
+        return self._session
+
     def labels(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict classes of (n, …) inputs as (n,) int64; of scores the highest column."""
         output = self._scores_at or self._labels_at
