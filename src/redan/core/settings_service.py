@@ -139,6 +139,15 @@ class Oidc:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomRole:
+    """A role of one's own, beside the built-in ones."""
+
+    name: str = field(metadata=_help("What assignments call it."))
+    actions: tuple[str, ...] = field(metadata=_help("What it allows, as redan identity role list shows."))
+    title: str = field(default="", metadata=_help("Whom it is for."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Who may do what."""
 
@@ -157,6 +166,13 @@ class Identity:
         default="file:.redan/service/factors.key",
         metadata=_help("Key that seals second factors at rest, as [store] keys; a file is made when missing."),
     )
+    staleness: str = field(
+        default="5m", metadata=_help("How long known credentials are believed while the database does not answer.")
+    )
+    separation: Literal["refused", "warned"] = field(
+        default="refused", metadata=_help("What happens when roles in one hand break the separation of duties.")
+    )
+    roles: tuple[CustomRole, ...] = field(default=(), metadata=_help("Further roles, one table each."))
     oidc: Oidc = field(default_factory=Oidc)
 
 
@@ -213,5 +229,7 @@ class RegistrySettings:
 
     store: str = field(default=".redan/registry", metadata=_help("Folder of the registry."))
     keys: tuple[str, ...] = field(default=(), metadata=_help("Keys of its encryption, as [store] keys."))
-    signing_key: str = field(default="", metadata=_help("Private key that signs transitions."))
+    url: str = field(default="", metadata=_help("postgresql:// URL; a SQLite file in the folder when empty."))
+    signing_key: str = field(default="", metadata=_help("Private key that signs transitions (redan key new)."))
+    trusted: tuple[str, ...] = field(default=(), metadata=_help("Public keys of others whose transitions count."))
     keep_versions: int = field(default=10, metadata=_help("Versions of a model that retention keeps."))
