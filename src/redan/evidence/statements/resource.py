@@ -19,7 +19,7 @@ FILE_DIGEST = "sha256"
 FOLDER_DIGEST = "dirHash"
 ACCEPTED = (FILE_DIGEST, FOLDER_DIGEST)
 """Digests by which resources are compared; others may stand beside them and decide nothing."""
-_LEFT_OUT = frozenset({".git", ".redan", "model.sig"})
+LEFT_OUT = frozenset({".git", ".redan", "model.sig"})
 """At the top of a model's folder, what changes without the model changing; all else that lies there is the model."""
 
 
@@ -66,15 +66,29 @@ def describe(path: Path, *, memory: Memory | None = None) -> Model:
     root = path.resolve()
     if not root.exists():
         raise Unreadable(f"there is no model at {str(path)!r}", hint="check the path; it is relative to this folder")
-    ignored = _LEFT_OUT if root.is_dir() else frozenset()
+    ignored = LEFT_OUT if root.is_dir() else frozenset()
     files = {each.name: each.digest for each in tree(root, ignored=ignored, memory=memory)}
-    if root.is_file():
-        return Model(name=root.name, digest={FILE_DIGEST: files[root.name]}, files=files)
+    return described(root.name, files, folder=not root.is_file())
+
+
+def described(name: str, files: Mapping[str, str], *, folder: bool) -> Model:
+    """Describe a file or folder whose files were digested already.
+
+    Args:
+        name: of the file or folder.
+        files: path inside the folder (the name of a single file) → SHA-256, in the order of the paths.
+        folder: whether it is one.
+
+    Raises:
+        Unreadable: a folder without files, or a name with a line break.
+    """
+    if not folder:
+        return Model(name=name, digest={FILE_DIGEST: files[name]}, files=files)
     if not files:
-        raise Unreadable(f"{root.name!r} holds no files, so there is nothing to make a statement about")
-    if odd := next((name for name in files if "\n" in name), None):
+        raise Unreadable(f"{name!r} holds no files, so there is nothing to make a statement about")
+    if odd := next((each for each in files if "\n" in each), None):
         raise Unreadable(
             f"the name {odd!r} has a line break, so a folder with it has no digest", hint="rename the file"
         )
-    lines = "".join(f"{digest}  {name}\n" for name, digest in files.items())
-    return Model(name=root.name, digest={FOLDER_DIGEST: sha256(lines.encode()).hexdigest()}, files=files)
+    lines = "".join(f"{digest}  {each}\n" for each, digest in files.items())
+    return Model(name=name, digest={FOLDER_DIGEST: sha256(lines.encode()).hexdigest()}, files=files)
