@@ -219,6 +219,10 @@ class Incidents:
     level: Severity = field(default=Severity.HIGH, metadata=_help("Severity from which a finding opens an incident."))
     playbooks: tuple[str, ...] = field(default=(), metadata=_help("TOML files of playbooks, beside the built-in ones."))
     automatic: tuple[str, ...] = field(default=(), metadata=_help("Playbooks that run by themselves."))
+    most_clients: int = field(default=20, metadata=_help("Clients held back without a person's word at once, at most."))
+    most_share: float = field(
+        default=0.2, metadata=_help("Share of all clients held back without a person's word, at most; one always may.")
+    )
     controller: str = field(default="", metadata=_help("Who answers for the data, for notifications (GDPR art. 33)."))
     contact: str = field(default="", metadata=_help("Data protection officer or other contact."))
 
