@@ -93,7 +93,7 @@ def add(connection: Connection, id: str, *, title: str = "", by: str, at_us: int
         raise UsageError(f"the title is longer than {MOST_TITLE} characters, or has some that cannot be printed")
     change(connection, id)
     at_us = now_us() if at_us is None else at_us
-    row = {
+    row: dict[str, Any] = {
         "id": id, "title": title, "disabled": False, "created_us": at_us, "created_by": by, "used_us": None,
         "tokens_from_us": 0,
     }  # fmt: skip
