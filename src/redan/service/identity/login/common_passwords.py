@@ -14,7 +14,7 @@ _WORDS = frozenset(
     password passwort passwd motdepasse contrasena contraseña senha parola haslo wachtwoord geheim secret
     admin administrator root user guest test demo default changeme letmein welcome willkommen login access master
     superuser system server gateway redan machine learning model company office internet computer
-    qwerty qwertz azerty asdf asdfgh asdfghjkl zxcvbn zxcvbnm qwertyuiop qazwsx abc abcd abcdef abcdefg
+    qwerty qwertz azerty asdf asdfgh asdfghjkl zxcvbn zxcvbnm qwertyuiop qazwsx qazwsxedc abc abcd abcdef abcdefg
     iloveyou love sunshine princess dragon monkey football baseball soccer superman batman shadow michael jennifer
     jordan hunter ranger buster killer charlie thomas daniel jessica ashley nicole hello hallo freedom whatever trustno
     starwars pokemon matrix ninja mustang harley cookie flower summer sommer winter spring autumn herbst
@@ -36,9 +36,9 @@ def is_common(password: str, *own: str) -> bool:
     """
     plain = password.casefold()
     words = _WORDS | {word.casefold() for word in own if len(word) >= 3}
-    shapes = {plain, plain.translate(_LEET)}
-    shapes |= {re.sub(r"^[\W\d_]+|[\W\d_]+$", "", shape) for shape in (plain, plain.translate(_LEET))}
-    shapes |= {re.sub(r"[\W\d_]+", "", shape) for shape in [*shapes]}
+    shapes = {plain, re.sub(r"^[\W\d_]+|[\W\d_]+$", "", plain)}
+    shapes |= {shape.translate(_LEET) for shape in shapes}
+    shapes |= {re.sub(r"[\W\d_]+", "", shape) for shape in shapes}
     return any(not shape or _repeats(shape, words) for shape in shapes) or len(set(plain)) <= 4 or _row(plain)
 
 

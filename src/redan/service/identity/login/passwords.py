@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 import time
 import unicodedata
 from collections.abc import Callable
@@ -82,7 +83,7 @@ class Verifier:
     def __init__(self) -> None:
         self._hasher = hasher()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
-        self._inside = 0
+        self._places = threading.BoundedSemaphore(AT_ONCE + WAITING)
         # somebody who does not exist costs the same work: a hash that nobody knows the password of
         self._nobody = self._hasher.hash(secrets.token_hex())
 
@@ -109,13 +110,12 @@ class Verifier:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
-        if self._inside >= AT_ONCE + WAITING:
+        if not self._places.acquire(blocking=False):
             raise Refused(replace(OVERLOADED, retry_s=5))
-        self._inside += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._inside -= 1
+        running = self._threads.submit(work)
+        # a place is free when the work ended, not when the client went away
+        running.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(running)
 
     def _fits(self, hashed: str | None, password: str) -> bool:
         if len(password) > LONGEST:
@@ -129,6 +129,4 @@ class Verifier:
 
 def keep_hash(connection: Connection, person: str, old: str, new: str) -> None:
     """Replace a hash by one of the same password, unless the password was changed meanwhile."""
-    connection.execute(
-        passwords.update().where(passwords.c.person == person, passwords.c.hash == old).values(hash=new)
-    )
+    connection.execute(passwords.update().where(passwords.c.person == person, passwords.c.hash == old).values(hash=new))

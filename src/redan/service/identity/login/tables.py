@@ -37,7 +37,7 @@ totps = Table(
     metadata,
     Column("person", Text, primary_key=True),
     Column("sealed", Text, nullable=False),
-    Column("confirmed_s", Float),
+    Column("created_s", Float, nullable=False),
     Column("last_step", BigInteger, nullable=False),
 )
 

@@ -1,0 +1,194 @@
+"""How people come in: password, second factor, passkey; and how they prove once more that it is they (step-up)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from redan.core.errors import SignatureRefused
+from redan.service.gateway.refusal import Refusal
+from redan.service.identity import directory
+from redan.service.identity.login import passkeys, passwords, recovery, sessions, totp
+from redan.service.web.errors import Refused
+
+if TYPE_CHECKING:
+    from redan.service.identity.login.desk import Logins
+    from redan.service.identity.login.sessions import Session, State
+
+WRONG = Refusal(401, "login", "name or password is wrong")
+WRONG_FACTOR = Refusal(401, "second-factor", "this second factor does not fit")
+_LONGEST_NAME = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class From:
+    """Where somebody comes from: network address, and what the browser calls itself."""
+
+    addr: str
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """A session that was made.
+
+    Attributes:
+        person: whose.
+        secret: for the cookie.
+        state: half when a second factor is still to be shown.
+        how: word for the audit record: password, totp, recovery, passkey, oidc.
+    """
+
+    person: str
+    secret: str
+    state: State
+    how: str
+
+    def __repr__(self) -> str:
+        """Tell everything but the secret."""
+        return f"Entered(person={self.person!r}, state={self.state!r}, how={self.how!r})"
+
+
+async def with_password(logins: Logins, name: str, password: str, source: From) -> Entered:
+    """Judge a name and a password. Who does not exist costs the same work and gets the same words.
+
+    Raises:
+        Refused: wrong, or the address must wait, or too many log in at once.
+    """
+    person = f"user:{name[:_LONGEST_NAME]}"
+    logins.check_attempts(source.addr, person)
+    hashed, active = await logins.read(lambda connection: _known(connection, person))
+    fits = await logins.verifier.fits(hashed, password)
+    if not (fits and active and hashed):
+        logins.attempts.failed(source.addr, person)
+        raise Refused(WRONG)
+    fresh = await logins.verifier.rehashed(hashed, password)
+
+    def enter(connection: Connection) -> Entered:
+        if fresh is not None:
+            passwords.keep_hash(connection, person, hashed, fresh)
+        return begin(connection, logins, person, "password", source)
+
+    entered = await logins.write(enter)
+    logins.attempts.passed(source.addr, person)
+    return entered
+
+
+def begin(connection: Connection, logins: Logins, person: str, method: str, source: From) -> Entered:
+    """Begin a session after the first factor: a half one where there is a second."""
+    state: State = "half" if has_second(connection, person) else "full"
+    secret = sessions.begin(
+        connection, person, state=state, method=method, ttl_s=logins.ttl_s, addr=source.addr, agent=source.agent
+    )
+    return Entered(person=person, secret=secret, state=state, how=method)
+
+
+async def with_code(logins: Logins, session: Session, code: str, source: From) -> Entered:
+    """Judge a code of the app, or in a half session a recovery code; the session becomes full under a new cookie.
+
+    Raises:
+        Refused: it does not fit, was shown before, or there were too many attempts.
+    """
+
+    def judge(connection: Connection) -> str:
+        if totp.take(connection, logins.sealer, session.person, code):
+            return "totp"
+        # what brings back who lost the factor does not confirm dangerous acts
+        if session.state == "half" and recovery.take_code(connection, session.person, code):
+            return "recovery"
+        return ""
+
+    return await _second(logins, session, source, judge)
+
+
+async def with_passkey_second(
+    logins: Logins, session: Session, ticket: str, answer: dict[str, Any], source: From
+) -> Entered:
+    """Judge a passkey shown in a session that is there already.
+
+    Raises:
+        Refused: it does not fit, or there were too many attempts.
+    """
+    site = logins.the_site()
+
+    def judge(connection: Connection) -> str:
+        try:
+            passkeys.show(
+                connection,
+                logins.sealer,
+                site,
+                person=session.person,
+                bound=session.id,
+                ticket=ticket,
+                answer=answer,
+            )
+        except SignatureRefused:
+            return ""
+        return "passkey"
+
+    return await _second(logins, session, source, judge)
+
+
+async def with_passkey(logins: Logins, ticket: str, answer: dict[str, Any], source: From) -> Entered:
+    """Judge a passkey shown instead of a name: it holds both factors, since the authenticator verifies its owner.
+
+    Raises:
+        Refused: it does not fit, or the address must wait.
+    """
+    logins.check_attempts(source.addr, "passkey")
+    site = logins.the_site()
+
+    def enter(connection: Connection) -> Entered | None:
+        try:
+            person = passkeys.show(connection, logins.sealer, site, person="", bound="", ticket=ticket, answer=answer)
+        except SignatureRefused:
+            return None
+        found = directory.find(connection, person)
+        if found is None or found.disabled:
+            return None
+        secret = sessions.begin(
+            connection, person, state="half", method="passkey", ttl_s=logins.ttl_s, addr=source.addr, agent=source.agent
+        )
+        half = sessions.find(connection, secret)
+        full = sessions.rotate(connection, half, ttl_s=logins.ttl_s, mfa=True) if half else None
+        return Entered(person=person, secret=full, state="full", how="passkey") if full else None
+
+    entered = await logins.write(enter)
+    if entered is None:
+        logins.attempts.failed(source.addr, "passkey")
+        raise Refused(WRONG_FACTOR)
+    return entered
+
+
+def has_second(connection: Connection, person: str) -> bool:
+    """Return whether somebody has a second factor."""
+    return totp.has_totp(connection, person) or bool(passkeys.of_person(connection, person))
+
+
+async def _second(logins: Logins, session: Session, source: From, judge: Callable[[Connection], str]) -> Entered:
+    """Count the attempt first, in a transaction of its own, so that no failure un-counts it."""
+    name = f"{session.person} second factor"
+    logins.check_attempts(source.addr, name)
+    if not await logins.write(lambda connection: sessions.count_try(connection, session)):
+        logins.attempts.failed(source.addr, name)
+        raise Refused(WRONG_FACTOR)
+
+    def step(connection: Connection) -> Entered | None:
+        how = judge(connection)
+        secret = sessions.rotate(connection, session, ttl_s=logins.ttl_s, mfa=True) if how else None
+        return Entered(person=session.person, secret=secret, state="full", how=how) if secret else None
+
+    entered = await logins.write(step)
+    if entered is None:
+        logins.attempts.failed(source.addr, name)
+        raise Refused(WRONG_FACTOR)
+    logins.attempts.passed(source.addr, name)
+    return entered
+
+
+def _known(connection: Connection, person: str) -> tuple[str | None, bool]:
+    found = directory.find(connection, person)
+    return passwords.hash_of(connection, person), found is not None and not found.disabled
