@@ -1,0 +1,205 @@
+"""Requests a second for each client over all replicas: leased from Redis in blocks, never asked for one by one.
+
+Every `TICK_S` one script settles and leases for all clients that asked since. Between ticks a replica spends what it
+leased. Whom it does not know yet it lends its share of the burst, one part in as many as there are replicas, and charges
+that afterwards whether or not it was there: a client that tries all R replicas at once gets at most 2 - 1/R bursts, and
+in the long run exactly its rate. While Redis does not answer, each replica allows that share of rate and burst and no
+more; when it answers again, what was spent is charged. Time is the clock of Redis there and a monotonic clock here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from importlib.resources import files
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from redan.service.guards.rates import MOST_CLIENTS, Rates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TICK_S = 0.05
+RETRY_S = 0.5
+TIMEOUT_S = 0.5
+EXPECTED_REPLICAS = 4
+"""Among so many a limit is shared by a replica that has never reached Redis."""
+_RETURNED_AFTER = 20
+"""Ticks without a request after which a lease goes back."""
+_SWEPT = 64
+_STRANGERS = ""
+
+
+class _Lease:
+    """What one client may still spend here.
+
+    Attributes:
+        left: requests that are leased, or lent while the client is not settled.
+        uncharged: spent and not told to Redis yet.
+        spent: in this tick.
+        refused: in this tick.
+        settled: whether Redis has answered about this client.
+        full_at_s: monotonic time at which the bucket is full again, as Redis last said.
+        idle: ticks without a request.
+    """
+
+    __slots__ = ("full_at_s", "idle", "left", "refused", "settled", "spent", "uncharged")
+
+    def __init__(self, lent: int) -> None:
+        self.left, self.uncharged, self.spent, self.refused, self.idle = lent, 0, 0, 0, 0
+        self.settled, self.full_at_s = False, 0.0
+
+
+class SharedRates:
+    """Token buckets of clients in Redis, spent from leases.
+
+    Args:
+        rate_per_s: requests a second over all replicas, above 0.
+        burst: requests at once.
+        url: of Redis.
+        replica: name of this one.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, rate_per_s: float, burst: int, *, url: str, replica: str, clock: Callable[[], float]) -> None:
+        from redis import asyncio as redis
+
+        self.rate_per_s, self.burst, self.replica, self._clock = rate_per_s, max(1, burst), replica, clock
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=None, retry_on_timeout=False
+        )
+        self._script = self._redis.register_script(files(__package__).joinpath("leases.lua").read_bytes())
+        self._leases: dict[str, _Lease] = {}
+        self._live: set[str] = set()
+        self._alone: Rates | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.n_replicas = EXPECTED_REPLICAS
+        self.connected = False
+        """Whether Redis answered last; without it each replica keeps to its share."""
+        self.n_outages = 0
+        self._cut_off()
+
+    async def start(self) -> None:
+        """Reach Redis if it is there, and go on in the background."""
+        await self._tick()
+        self._task = asyncio.create_task(self._forever(), name="redan-leases")
+
+    async def stop(self) -> None:
+        """Give leases back and close."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        for name, lease in self._leases.items():
+            lease.spent, lease.refused, lease.idle = 0, 0, _RETURNED_AFTER
+            self._live.add(name)
+        if self.connected:
+            await self._tick()
+        await self._redis.aclose()
+
+    def take(self, client: str, now_s: float) -> bool:
+        """Take one request; False: there is none left here, and the next tick asks for more."""
+        if self._alone is not None:
+            taken = self._alone.take(client, now_s)
+            if taken:
+                self._known(client).uncharged += 1
+            return taken
+        lease = self._leases.get(client) or self._known(client)
+        self._live.add(client)
+        if lease.left <= 0:
+            lease.refused += 1
+            return False
+        lease.left -= 1
+        lease.spent += 1
+        if not lease.settled:
+            lease.uncharged += 1
+        return True
+
+    def forgive(self, client: str) -> None:
+        """Forget what this replica holds of a client."""
+        self._leases.pop(client, None)
+
+    def retry_s(self, client: str, now_s: float) -> int:
+        """Return whole seconds until it is worth asking again."""
+        del client, now_s
+        return 1
+
+    @property
+    def share(self) -> int:
+        """Requests that this replica lends to whom it does not know."""
+        return max(1, self.burst // max(1, self.n_replicas))
+
+    def _known(self, client: str) -> _Lease:
+        if client not in self._leases and len(self._leases) >= MOST_CLIENTS:
+            client = _STRANGERS
+        self._live.add(client)
+        return self._leases.setdefault(client, _Lease(self.share))
+
+    async def _forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S if self.connected else RETRY_S)
+            await self._tick()
+
+    async def _tick(self) -> None:
+        from redis.exceptions import RedisError
+
+        # while nobody answers there is nothing to lease, and what was spent stays uncharged until somebody does
+        asked = self._asked() if self.connected else {}
+        flat = [item for name, each in asked.items() for item in (name, *each)]
+        told = msgspec.msgpack.encode([self.replica, 1e6 / self.rate_per_s, self.burst, flat])
+        try:
+            answer = await self._script(keys=["redan:replicas", "redan:rate:"], args=[told])
+        except (RedisError, OSError, TimeoutError):
+            for name, (charge, _, _) in asked.items():
+                self._leases[name].uncharged += max(0, charge)
+            if self.connected:
+                self._cut_off()
+            return
+        self.n_replicas, gave = msgspec.msgpack.decode(answer)
+        self._settle(list(asked), gave)
+        self.connected, self._alone = True, None
+
+    def _asked(self) -> dict[str, tuple[int, int, int]]:
+        """Return charge, wish and what is known of the bucket in microseconds, for each client that has a reason."""
+        now_s, found = self._clock(), {}
+        for name in list(self._live):
+            lease = self._leases.get(name)
+            if lease is None:
+                self._live.discard(name)
+                continue
+            want = min(self.burst, 2 * lease.spent + lease.refused) - (lease.left if lease.settled else 0)
+            lease.idle = 0 if lease.spent or lease.refused else lease.idle + 1
+            charge = min(lease.uncharged, self.burst)
+            if lease.idle >= _RETURNED_AFTER:
+                self._live.discard(name)
+                charge, lease.left = charge - (lease.left if lease.settled else 0), 0
+            if charge or want > 0 or not lease.settled:
+                found[name] = (charge, max(0, want), max(0, int((lease.full_at_s - now_s) * 1e6)))
+            lease.uncharged = lease.spent = lease.refused = 0
+        self._sweep(now_s)
+        return found
+
+    def _sweep(self, now_s: float) -> None:
+        """Forget some of those whose bucket is full again and who hold no lease; the others go to the back."""
+        for name in list(islice(self._leases, _SWEPT)):
+            lease = self._leases.pop(name)
+            if name in self._live or lease.full_at_s > now_s:
+                self._leases[name] = lease
+
+    def _settle(self, names: list[str], gave: list[int]) -> None:
+        now_s = self._clock()
+        for i, name in enumerate(names):
+            lease = self._leases.get(name)
+            if lease is not None:
+                lease.left = gave[2 * i] + (lease.left if lease.settled else 0)
+                lease.settled = True
+                lease.full_at_s = now_s + gave[2 * i + 1] / 1e6
+
+    def _cut_off(self) -> None:
+        """Keep to this replica's share until Redis answers."""
+        self.n_outages += self.connected
+        self.connected = False
+        self._alone = Rates(self.rate_per_s / max(1, self.n_replicas), self.share)

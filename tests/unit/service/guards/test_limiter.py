@@ -1,0 +1,182 @@
+"""The limiter: refusals, throttles, what outlives a restart, and rates shared through a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.unit.service.guards.conftest import RedisServer
+
+from redan.core.settings_service import Guards
+from redan.service.database import open_database
+from redan.service.gateway.refusal import BUDGET, SUSPENDED
+from redan.service.guards.limiter import ClientLimiter, open_limiter
+from redan.service.guards.shared_rates import SharedRates
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.01)  # the other end is a server of another program
+
+
+def test_refusals_say_rate_or_budget_and_when_to_ask_again() -> None:
+    clock = Clock()
+    limiter = open_limiter(Guards(rate_per_s=0.1, burst=2, rows_per_day=5), redis_url="", replica="a", clock=clock)
+    assert limiter.take("c", 1) is None
+    assert limiter.take("c", 5) is BUDGET
+    refusal = limiter.take("c", 1)
+    assert refusal is not None
+    assert (refusal.status, refusal.why, refusal.retry_s) == (429, "rate", 10)
+    assert limiter.rows_left("c") == 4
+    assert open_limiter(Guards(rate_per_s=0), redis_url="", replica="a").take("c", 10**9) is None
+
+
+def test_a_jump_of_the_wall_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    limiter = open_limiter(Guards(rate_per_s=1, burst=1, rows_per_day=2), redis_url="", replica="a", clock=clock)
+    assert limiter.take("c", 2) is None
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert limiter.take("c", 1) is not None
+    clock.now_s += 5
+    assert limiter.take("c", 1) is BUDGET
+
+
+async def _throttles(root: Path) -> None:
+    clock = Clock()
+    database = open_database("service.db", root=root)
+    guards = Guards(rate_per_s=100, burst=100)
+    one = open_limiter(guards, redis_url="", replica="a", database=database, clock=clock)
+    other = open_limiter(guards, redis_url="", replica="b", database=database, clock=clock)
+    await one.start()
+    await one.throttle("eve", rate_per_s=0, until_s=time.time() + 60)
+    await one.throttle("slow", rate_per_s=2, until_s=time.time() + 60)
+    assert one.take("eve", 1) is SUSPENDED
+    assert sum(one.take("slow", 1) is None for _ in range(10)) == 2
+    await other.start()
+    assert other.take("eve", 1) is SUSPENDED
+    assert set(other.throttled()) == {"eve", "slow"}
+    await other.throttle("eve", rate_per_s=None, until_s=0)
+    assert other.take("eve", 1) is None
+    await until(lambda: one.take("eve", 1) is None)
+    clock.now_s += 61
+    assert one.throttled() == {}
+    assert one.take("slow", 1) is None
+    await one.stop()
+    await other.stop()
+    database.close()
+
+
+def test_a_suspension_holds_at_once_reaches_other_replicas_and_ends(tmp_path: Path) -> None:
+    asyncio.run(_throttles(tmp_path))
+
+
+async def _restart(root: Path) -> None:
+    guards = Guards(rate_per_s=0, rows_per_day=10)
+    database = open_database("service.db", root=root)
+    first = open_limiter(guards, redis_url="", replica="a", database=database)
+    await first.start()
+    assert first.take("c", 6) is None
+    await first.stop()
+    again = open_limiter(guards, redis_url="", replica="a", database=database)
+    await again.start()
+    assert again.take("c", 5) is BUDGET
+    assert again.take("c", 3) is None
+    await again.stop()
+    other = open_limiter(guards, redis_url="", replica="b", database=database)
+    await other.start()
+    assert other.take("c", 2) is BUDGET
+    assert other.take("c", 1) is None
+    await other.stop()
+    database.close()
+
+
+def test_a_restart_or_another_replica_gives_no_fresh_budget(tmp_path: Path) -> None:
+    asyncio.run(_restart(tmp_path))
+
+
+def _shared(limiter: ClientLimiter) -> SharedRates:
+    assert isinstance(limiter._rates, SharedRates)
+    return limiter._rates
+
+
+async def _two(server: RedisServer, work: Callable[[ClientLimiter, ClientLimiter], Awaitable[None]]) -> None:
+    guards = Guards(rate_per_s=50, burst=100)
+    pair = [open_limiter(guards, redis_url=server.url, replica=name) for name in "ab"]
+    for each in pair:
+        await each.start()
+    for each in pair:
+        await _shared(each)._tick()  # both know that they are two
+    await work(*pair)
+    for each in pair:
+        await each.stop()
+
+
+def test_two_replicas_give_one_client_one_rate_within_the_stated_bound(redis_server: RedisServer) -> None:
+    async def work(one: ClientLimiter, other: ClientLimiter) -> None:
+        assert _shared(one).share == 50
+        start, taken = time.monotonic(), 0
+        while time.monotonic() - start < 1.5:
+            taken += (one.take("c", 1) is None) + (other.take("c", 1) is None)
+            await asyncio.sleep(0.001)
+        spent_s = time.monotonic() - start
+        allowed = 100 + 50 * spent_s
+        assert taken <= allowed + 100 * (1 - 1 / 2), (taken, allowed)
+        assert taken >= 0.8 * allowed, (taken, allowed)
+
+    asyncio.run(_two(redis_server, work))
+
+
+def test_what_one_replica_spent_the_other_does_not_give_again(redis_server: RedisServer) -> None:
+    async def work(one: ClientLimiter, other: ClientLimiter) -> None:
+        taken = 0
+        while taken < 100:
+            taken += one.take("c", 1) is None
+            await asyncio.sleep(0.001)
+        lent = sum(other.take("c", 1) is None for _ in range(200))
+        assert lent == 50
+        await _shared(other)._tick()
+        # that was charged: nobody gets anything until it is paid back
+        assert sum(other.take("c", 1) is None for _ in range(200)) == 0
+
+    asyncio.run(_two(redis_server, work))
+
+
+def test_without_redis_each_replica_keeps_to_its_share_and_recovers(redis_server: RedisServer) -> None:
+    async def work(one: ClientLimiter, other: ClientLimiter) -> None:
+        redis_server.stop()
+        for each in (one, other):
+            await until(lambda each=each: not _shared(each).connected)
+            assert sum(each.take("fresh", 1) is None for _ in range(300)) in (50, 51)
+        redis_server.start()
+        for each in (one, other):
+            await until(lambda each=each: _shared(each).connected)
+            assert _shared(each).n_outages == 1
+        await asyncio.sleep(0.15)
+        # what was spent meanwhile is charged, though Redis forgot everything
+        assert one.take("fresh", 1) is not None or other.take("fresh", 1) is not None
+        assert sum(one.take("another", 1) is None for _ in range(300)) >= 25
+
+    asyncio.run(_two(redis_server, work))
+
+
+async def _never() -> None:
+    limiter = open_limiter(Guards(rate_per_s=50, burst=100), redis_url="redis://127.0.0.1:1/0", replica="a")
+    await limiter.start()
+    assert sum(limiter.take("c", 1) is None for _ in range(300)) == 25
+    await limiter.stop()
+
+
+def test_a_redis_that_was_never_there_means_a_share_and_not_everything() -> None:
+    asyncio.run(_never())
