@@ -347,6 +347,7 @@ def _document(found: Verified) -> dict[str, object]:
         "origin": found.checkpoint.origin,
         "size": found.checkpoint.size,
         "root": b64encode(found.checkpoint.root).decode(),
+        "pruned": found.pruned,
         "unsigned": found.unsigned,
         "problems": [{"kind": p.kind, "index": p.index, "message": p.message} for p in found.problems],
     }
@@ -361,6 +362,8 @@ def _table(found: Verified, compared: int) -> None:
     else:
         outside = f", as {compared} checkpoint(s) kept elsewhere say" if compared else ""
         sys.stdout.write(f"{head.origin}: {head.size} entries are as they were signed{outside}\n")
+    if found.pruned:
+        sys.stdout.write(f"the first {found.pruned} entries were pruned: their hashes are kept, their text is not\n")
     if found.unsigned:
         sys.stdout.write(f"{found.unsigned} later entries are durable and not signed yet\n")
     if not compared:

@@ -2,7 +2,8 @@
 
 from redan.evidence.log.commit import Ticket
 from redan.evidence.log.notes import Checkpoint, NoteKey
+from redan.evidence.log.opening import LogBusy
 from redan.evidence.log.reading import LogReader
 from redan.evidence.log.writing import Log, create_log, open_log
 
-__all__ = ["Checkpoint", "Log", "LogReader", "NoteKey", "Ticket", "create_log", "open_log"]
+__all__ = ["Checkpoint", "Log", "LogBusy", "LogReader", "NoteKey", "Ticket", "create_log", "open_log"]

@@ -148,6 +148,11 @@ class Committer:
         """Entries handed in and not durable yet: what a crash now would lose."""
         return self._pending
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._ended is not None
+
     def add(self, entry: bytes) -> Ticket:
         """Hand in one entry; waits only when too many wait already.
 

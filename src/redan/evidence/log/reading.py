@@ -17,9 +17,14 @@ CHECKPOINT = "checkpoint"
 KEY = "log.vkey"
 LOCK = "lock"
 WAL = "wal"
+PRUNED = "pruned"
 _KEPT_TILES = 64
 _LARGEST_BUNDLE_BYTES = tiles.WIDTH * (tiles.LARGEST_ENTRY_BYTES + 2)
 _TRIES = 3
+
+
+class Pruned(EvidenceError):
+    """An entry was let go on purpose; its hash is kept, so that proofs still hold."""
 
 
 def read_bounded(path: Path, most_bytes: int) -> bytes:
@@ -54,6 +59,14 @@ def _in_folder(path: Path) -> Path:
     return path
 
 
+def _said_to_be_pruned(path: Path) -> int:
+    """Return how many entries a note says are gone; one that cannot be read excuses no missing entry."""
+    try:
+        return read_checkpoint(path).size if path.is_file() else 0
+    except Unreadable:
+        return 0
+
+
 def own_key(folder: Path) -> NoteKey:
     """Read the key that a log's folder itself names: good against accidents, worth nothing against its operator.
 
@@ -70,15 +83,20 @@ class LogReader:
         folder: the log.
         checkpoint: the tree to read; None takes the folder's own, without checking its signature.
 
+    Attributes:
+        pruned: how many of the first entries are hashes only, as the folder says; the signature of that is checked by
+            verifying.
+
     Raises:
         Unreadable: there is no log.
     """
 
-    __slots__ = ("_cache", "checkpoint", "folder", "nodes")
+    __slots__ = ("_cache", "checkpoint", "folder", "nodes", "pruned")
 
     def __init__(self, folder: Path, checkpoint: Checkpoint | None = None) -> None:
         self.folder = folder
         self.checkpoint = read_checkpoint(_in_folder(folder / CHECKPOINT)) if checkpoint is None else checkpoint
+        self.pruned = _said_to_be_pruned(_in_folder(folder / PRUNED))
         self._cache: OrderedDict[tuple[int | str, int], bytes] = OrderedDict()
         self.nodes = tiles.nodes(self.tile)
 
@@ -108,6 +126,7 @@ class LogReader:
         """Return what the file of bundle n holds, be it more or fewer entries than the checkpoint promises.
 
         Raises:
+            Pruned: its entries were let go.
             EvidenceError: it is missing or cut off.
         """
         try:
@@ -145,6 +164,11 @@ class LogReader:
                     self._cache.popitem(last=False)
                 return data
             time.sleep(0)  # a writer may be between putting the full tile there and removing the partial one
+        if level == tiles.ENTRIES and n * tiles.WIDTH < self.pruned:
+            raise Pruned(
+                f"the first {self.pruned} entries were pruned; only their hashes are kept",
+                hint="proofs of them still verify with the bytes that somebody kept",
+            )
         raise EvidenceError(f"{names[-1]} is missing", hint=_DAMAGED)
 
     def names(self, level: int | str, n: int) -> list[str]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from redan.core.errors import EvidenceError, SignatureRefused
-from redan.evidence.log import notes, wal
+from redan.core.errors import EvidenceError, SignatureRefused, Unreadable
+from redan.evidence.log import notes, pruning, wal
 from redan.evidence.log.notes import Checkpoint, NoteKey
-from redan.evidence.log.reading import WAL, LogReader, read_bounded
+from redan.evidence.log.reading import WAL, LogReader, Pruned, read_bounded
 from redan.kernels.merkle import tiles
 from redan.kernels.merkle.hashes import EMPTY_ROOT, leaves, root
 
@@ -44,12 +44,14 @@ class Verified:
     Attributes:
         checkpoint: the signed head that was verified.
         root: computed from the entries; None when they could not all be read.
+        pruned: how many entries are hashes only, as the log's key signed.
         unsigned: durable entries after the checkpoint, which no signature covers yet.
         problems: at most `MOST_PROBLEMS`; none means that every entry is as it was signed.
     """
 
     checkpoint: Checkpoint
     root: bytes | None
+    pruned: int
     unsigned: int
     problems: tuple[Problem, ...]
 
@@ -74,16 +76,42 @@ def verify(folder: Path, key: NoteKey, *, against: Sequence[Checkpoint] = ()) ->
         notes.signed_by(head, key)
     except SignatureRefused as err:
         problems.append(Problem(kind="signature", index=None, message=f"checkpoint: {err.message}"))
-    computed, roots = _walk(reader, sorted({c.size for c in against}), problems)
+    note = _pruned(reader, key, problems)
+    noted = [note] if note is not None else []
+    computed, roots = _walk(reader, sorted({c.size for c in (*against, *noted)}), problems)
     if computed is not None and computed != head.root and not problems:
         said = f"the {head.size} entries and their hashes fit each other but not the signed root: they were rewritten"
         problems.append(Problem(kind="fork", index=None, message=said))
+    for other in noted:
+        _compare(other, head, roots, problems)
     for other in against:
         notes.signed_by(other, key)
         _compare(other, head, roots, problems)
     problems += _partials(reader)
     unsigned = _tail(folder, reader, problems)
-    return Verified(checkpoint=head, root=computed, unsigned=unsigned, problems=tuple(problems[:MOST_PROBLEMS]))
+    return Verified(
+        checkpoint=head,
+        root=computed,
+        pruned=min(reader.pruned, reader.size),
+        unsigned=unsigned,
+        problems=tuple(problems[:MOST_PROBLEMS]),
+    )
+
+
+def _pruned(reader: LogReader, key: NoteKey, problems: list[Problem]) -> Checkpoint | None:
+    """Read which entries the log's key says were let go; what it did not sign excuses nothing."""
+    try:
+        note = pruning.read_note(reader.folder, key)
+    except (SignatureRefused, Unreadable) as err:
+        problems.append(
+            Problem(kind="signature", index=0, message=f"what says that entries were pruned: {err.message}")
+        )
+        reader.pruned = 0
+        return None
+    if note is not None and note.size > reader.size:
+        said = f"{note.size} entries were pruned, this log has {reader.size}: it was rolled back"
+        problems.append(Problem(kind="rollback", index=reader.size, message=said))
+    return note
 
 
 class _Tree:
@@ -150,6 +178,8 @@ def _bundle(reader: LogReader, n: int, problems: list[Problem]) -> list[bytes] |
     start, width = n * tiles.WIDTH, reader.width(0, n)
     try:
         entries = reader.stored(n)
+    except Pruned:
+        return _kept_hashes(reader, n, problems)
     except EvidenceError as err:
         problems.append(Problem(kind="missing", index=start, message=f"entries from {start} on: {err.message}"))
         return None
@@ -163,6 +193,17 @@ def _bundle(reader: LogReader, n: int, problems: list[Problem]) -> list[bytes] |
     if hashes != stored:
         problems.append(_culprit(reader, n, hashes, stored))
     return hashes
+
+
+def _kept_hashes(reader: LogReader, n: int, problems: list[Problem]) -> list[bytes] | None:
+    """Read the hashes that stand for entries which were let go."""
+    try:
+        return tiles.hashes(reader.tile(0, n))
+    except EvidenceError as err:
+        start = n * tiles.WIDTH
+        said = f"hashes of the pruned entries from {start} on: {err.message}"
+        problems.append(Problem(kind="hashes", index=start, message=said))
+        return None
 
 
 def _culprit(reader: LogReader, n: int, hashes: list[bytes], stored: list[bytes]) -> Problem:

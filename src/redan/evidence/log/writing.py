@@ -7,29 +7,27 @@ a second or so later, or when `Log.checkpoint` is called.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from redan.core.errors import EvidenceError, SignatureRefused, Unreadable, UsageError
+from redan.core.errors import EvidenceError, UsageError
 from redan.evidence.keys import Signer
-from redan.evidence.log import notes, wal
+from redan.evidence.log import notes, pruning, wal
 from redan.evidence.log.commit import Committer, Ticket
 from redan.evidence.log.disk import Disk
-from redan.evidence.log.growing import Edge
 from redan.evidence.log.notes import Checkpoint
-from redan.evidence.log.reading import CHECKPOINT, KEY, LOCK, WAL, LogReader, read_checkpoint
+from redan.evidence.log.opening import locked, opened
+from redan.evidence.log.reading import CHECKPOINT, KEY, LOCK, PRUNED, WAL, LogReader
 from redan.kernels.merkle import tiles
-from redan.kernels.merkle.hashes import EMPTY_ROOT, leaves
+from redan.kernels.merkle.hashes import EMPTY_ROOT
 
 MOST_PENDING = 16_384
 CHECKPOINT_EVERY_S = 1.0
 MOST_UNPUBLISHED = 65_536
 MOST_UNPUBLISHED_BYTES = 64 << 20
-_DAMAGED = "redan log verify says what is left; restore the folder from a backup"
 
 
 def create_log(folder: Path, signer: Signer, origin: str, *, disk: Disk | None = None) -> Checkpoint:
@@ -83,7 +81,7 @@ class Log:
         self._state = threading.Condition()
         self._trouble: EvidenceError | None = None
         self._closed = False
-        self._checkpoint, self._edge, self._fresh, old = _opened(folder, signer, disk)
+        self._checkpoint, self._edge, self._fresh, old = opened(folder, signer, disk)
         self._base = self._checkpoint.size
         self._fresh_bytes = sum(map(len, self._fresh))
         self._files: dict[str, bytes] = {}
@@ -103,6 +101,11 @@ class Log:
     def pending(self) -> int:
         """Entries handed in and not yet durable: what a crash now would lose, at most the log's ``most_pending``."""
         return self._committer.pending
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing can be recorded until the log is closed and opened again."""
+        return self._committer.ended
 
     def append(self, entry: bytes) -> int:
         """Record an entry and return its index when it is durable.
@@ -223,6 +226,27 @@ class Log:
             self._trouble = None
             return signed
 
+    def prune(self, size: int) -> int:
+        """Let go of the first ``size`` entries, as far as they fill whole bundles; hashes, proofs and root stay.
+
+        Returns:
+            How many of the first entries are hashes only now; never fewer than before.
+
+        Raises:
+            EvidenceError: the files cannot be changed; asking again goes on.
+        """
+        head = self.checkpoint()
+        reader = self.reader()
+        wanted = max(reader.pruned, min(size, head.size) // tiles.WIDTH * tiles.WIDTH)
+        try:
+            if wanted > reader.pruned:
+                note = pruning.note_of(reader, wanted, self._signer)
+                self._disk.publish({self.folder / PRUNED: note.text().encode()})
+            pruning.remove_bundles(self.folder, wanted, self._disk)
+        except OSError as err:
+            raise EvidenceError(f"cannot prune the log: {err.strerror}", hint="prune again") from err
+        return wanted
+
     def _publish(self, signed: Checkpoint) -> None:
         """Write tiles, then the checkpoint that promises them, then let go of what nobody needs any more."""
         files = self._files | self._edge.partial()
@@ -340,11 +364,12 @@ def open_log(
 
     Raises:
         Unreadable: there is no log.
-        UsageError: somebody else writes to it, or it may not be written to.
+        LogBusy: somebody else writes to it.
+        UsageError: it may not be written to.
         SignatureRefused: its checkpoint is not of this key.
         EvidenceError: it was damaged or tampered with.
     """
-    lock = _locked(folder)
+    lock = locked(folder)
     try:
         return Log(
             folder,
@@ -361,56 +386,3 @@ def open_log(
     except BaseException:
         os.close(lock)
         raise
-
-
-def _locked(folder: Path) -> int:
-    if not (folder / CHECKPOINT).is_file():
-        raise Unreadable(f"there is no log in {str(folder)!r}", hint="redan log init FOLDER --key KEY --origin NAME")
-    try:
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT, 0o644)
-    except OSError as err:
-        raise UsageError(f"the log {str(folder)!r} may not be written to: {err.strerror}") from err
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as err:
-        os.close(handle)
-        raise UsageError(
-            f"another process writes to the log {str(folder)!r}", hint="one at a time; hand it the entries, or wait"
-        ) from err
-    return handle
-
-
-def _opened(folder: Path, signer: Signer, disk: Disk) -> tuple[Checkpoint, Edge, list[bytes], list[wal.Segment]]:
-    """Read the state that the last writer left: checkpoint, right edge there, durable entries after it, segments."""
-    checkpoint = read_checkpoint(folder / CHECKPOINT)
-    try:
-        notes.signed_by(checkpoint, notes.key_of(checkpoint.origin, signer.verifier))
-    except SignatureRefused as err:
-        raise SignatureRefused(f"the log's checkpoint was not signed by this key: {err.message}") from err
-    disk.make_folder(folder / WAL)
-    found = wal.recover(folder / WAL, disk)
-    if found and found[0].first > checkpoint.size:
-        raise EvidenceError(
-            f"entries {checkpoint.size} to {found[0].first - 1} are gone from the write-ahead log", hint=_DAMAGED
-        )
-    edge = _edge(LogReader(folder, checkpoint))
-    if edge.root() != checkpoint.root:
-        raise EvidenceError("the log's last tiles are not those that its checkpoint was signed over", hint=_DAMAGED)
-    fresh: list[bytes] = []
-    for segment in found:
-        entries = [entry for group in segment.groups for entry in group]
-        fresh += entries[max(0, checkpoint.size - segment.first) :]
-    return checkpoint, edge, fresh, found
-
-
-def _edge(reader: LogReader) -> Edge:
-    size = reader.size
-    hashes = []
-    for level in tiles.levels(size):
-        full, rest = tiles.extent(size, level)
-        hashes.append(tiles.hashes(reader.tile(level, full)) if rest else [])
-    full, rest = tiles.extent(size, 0)
-    entries = reader.bundle(full) if rest else []
-    if rest and leaves(entries) != hashes[0]:
-        raise EvidenceError("the log's last entries are not those that its checkpoint was signed over", hint=_DAMAGED)
-    return Edge(size, hashes, entries)
