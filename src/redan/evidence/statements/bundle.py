@@ -86,9 +86,19 @@ def read(path: Path) -> Bundle:
         return Bundle()
     except OSError as err:
         raise Unreadable(f"cannot read the statements in {path.name!r}: {err.strerror}") from err
+    return parsed(data, path.name)
+
+
+def parsed(data: bytes, name: str) -> Bundle:
+    """Read the bytes of a bundle; errors as in `read`.
+
+    Args:
+        data: JSON lines.
+        name: what messages call it.
+    """
     if len(data) > LARGEST_BUNDLE_BYTES or data.count(b"\n") > MOST_LINES:
         raise Unreadable(
-            f"{path.name!r} has more than {LARGEST_BUNDLE_BYTES} bytes or {MOST_LINES} lines",
+            f"{name!r} has more than {LARGEST_BUNDLE_BYTES} bytes or {MOST_LINES} lines",
             hint="begin a new file with the newest statements",
         )
     envelopes, ignored = [], []
