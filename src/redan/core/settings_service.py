@@ -132,6 +132,7 @@ class Oidc:
     issuer: str = field(default="", metadata=_help("Address of the provider; no such login when empty."))
     client_id: str = field(default="", metadata=_help("What the provider calls this gateway."))
     secret_env: str = field(default="REDAN_OIDC_SECRET", metadata=_help("Environment variable with the secret."))
+    scope: str = field(default="openid profile", metadata=_help("What the provider is asked for."))
     roles_claim: str = field(default="groups", metadata=_help("Claim that lists groups."))
     roles: Mapping[str, str] = field(
         default_factory=dict, metadata=_help("Role of each group; who is in none of them is nobody here.")

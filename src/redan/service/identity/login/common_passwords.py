@@ -8,21 +8,21 @@ the list is ours, short, and no substitute for a second factor.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-_WORDS = frozenset(
-    """
-    password passwort passwd motdepasse contrasena contraseña senha parola haslo wachtwoord geheim secret
-    admin administrator root user guest test demo default changeme letmein welcome willkommen login access master
-    superuser system server gateway redan machine learning model company office internet computer
-    qwerty qwertz azerty asdf asdfgh asdfghjkl zxcvbn zxcvbnm qwertyuiop qazwsx qazwsxedc abc abcd abcdef abcdefg
-    iloveyou love sunshine princess dragon monkey football baseball soccer superman batman shadow michael jennifer
-    jordan hunter ranger buster killer charlie thomas daniel jessica ashley nicole hello hallo freedom whatever trustno
-    starwars pokemon matrix ninja mustang harley cookie flower summer sommer winter spring autumn herbst
-    january february march april june july august september october november december
-    monday tuesday wednesday thursday friday saturday sunday berlin london paris madrid moscow newyork
-    liverpool chelsea arsenal barcelona correcthorsebatterystaple
-    """.split()
-)
+_TEXT = """
+password passwort passwd motdepasse contrasena contraseña senha parola haslo wachtwoord geheim secret
+admin administrator root user guest test demo default changeme letmein welcome willkommen login access master
+superuser system server gateway redan machine learning model company office internet computer
+qwerty qwertz azerty asdf asdfgh asdfghjkl zxcvbn zxcvbnm qwertyuiop qazwsx qazwsxedc abc abcd abcdef abcdefg
+iloveyou love sunshine princess dragon monkey football baseball soccer superman batman shadow michael jennifer
+jordan hunter ranger buster killer charlie thomas daniel jessica ashley nicole hello hallo freedom whatever trustno
+starwars pokemon matrix ninja mustang harley cookie flower summer sommer winter spring autumn herbst
+january february march april june july august september october november december
+monday tuesday wednesday thursday friday saturday sunday berlin london paris madrid moscow newyork
+liverpool chelsea arsenal barcelona correcthorsebatterystaple
+"""
+_WORDS = frozenset(_TEXT.split())
 _LEET = str.maketrans("013457@$!", "oieastasi")
 _ROWS = ("1234567890", "0987654321", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop")
 
@@ -56,5 +56,5 @@ def _repeats(shape: str, words: frozenset[str] | set[str]) -> bool:
 
 def _row(plain: str) -> bool:
     """Return whether it walks along keys or the alphabet, at once or again and again."""
-    steps = sum(any(pair in row for row in _ROWS) for pair in map("".join, zip(plain, plain[1:], strict=False)))
+    steps = sum(any(pair in row for row in _ROWS) for pair in map("".join, pairwise(plain)))
     return steps >= 0.8 * (len(plain) - 1)

@@ -14,9 +14,8 @@ from sqlalchemy import Connection, delete
 from redan.core.errors import UsageError
 from redan.service.gateway.refusal import STEP_UP
 from redan.service.identity import directory
-from redan.service.identity.login import passkeys, passwords, recovery, sessions, totp
+from redan.service.identity.login import passkeys, passwords, recovery, sessions, tables, totp
 from redan.service.identity.login.entering import has_second
-from redan.service.identity.login.tables import links
 from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def factors_of(connection: Connection, person: str) -> Factors:
         totp=totp.has_totp(connection, person),
         recovery_left=recovery.codes_left(connection, person),
         passkeys=tuple(passkeys.of_person(connection, person)),
-        linked=connection.execute(links.select().where(links.c.person == person)).first() is not None,
+        linked=connection.execute(tables.links.select().where(tables.links.c.person == person)).first() is not None,
     )
 
 
@@ -105,8 +104,8 @@ def reset_factors(connection: Connection, person: str) -> None:
 def forget_person(connection: Connection, person: str) -> None:
     """Take everything away that somebody could log in with."""
     reset_factors(connection, person)
-    connection.execute(delete(passwords.passwords).where(passwords.passwords.c.person == person))
-    connection.execute(delete(links).where(links.c.person == person))
+    connection.execute(delete(tables.passwords).where(tables.passwords.c.person == person))
+    connection.execute(delete(tables.links).where(tables.links.c.person == person))
 
 
 def check_fresh(connection: Connection, session: Session, within_s: float) -> None:
