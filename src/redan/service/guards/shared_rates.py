@@ -1,15 +1,17 @@
 """Requests a second for each client over all replicas: leased from Redis in blocks, never asked for one by one.
 
 Every `TICK_S` one script settles and leases for all clients that asked since. Between ticks a replica spends what it
-leased. Whom it does not know yet it lends its share of the burst, one part in as many as there are replicas, and charges
-that afterwards whether or not it was there: a client that tries all R replicas at once gets at most 2 - 1/R bursts, and
-in the long run exactly its rate. While Redis does not answer, each replica allows that share of rate and burst and no
-more; when it answers again, what was spent is charged. Time is the clock of Redis there and a monotonic clock here.
+leased. Whom it does not know yet it lends its share of the burst, one part in as many as there are replicas, and
+charges it afterwards whether or not it was there: a client that tries all R replicas at once gets at most 2 - 1/R
+bursts, and in the long run exactly its rate. While Redis does not answer, each replica allows that share of rate and
+burst and no more; when it answers again, what was spent is charged. Time is the clock of Redis there and a monotonic
+clock here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from importlib.resources import files
 from itertools import islice
@@ -27,8 +29,10 @@ RETRY_S = 0.5
 TIMEOUT_S = 0.5
 EXPECTED_REPLICAS = 4
 """Among so many a limit is shared by a replica that has never reached Redis."""
-_RETURNED_AFTER = 20
-"""Ticks without a request after which a lease goes back."""
+RETURNED_AFTER_S = 1.0
+"""Without a request for so long, a lease goes back."""
+HERE_EVERY_S = 1.0
+"""So often at least a replica says that it is there."""
 _SWEPT = 64
 _STRANGERS = ""
 
@@ -43,14 +47,14 @@ class _Lease:
         refused: in this tick.
         settled: whether Redis has answered about this client.
         full_at_s: monotonic time at which the bucket is full again, as Redis last said.
-        idle: ticks without a request.
+        asked_s: monotonic time at which it was last found to have asked.
     """
 
-    __slots__ = ("full_at_s", "idle", "left", "refused", "settled", "spent", "uncharged")
+    __slots__ = ("asked_s", "full_at_s", "left", "refused", "settled", "spent", "uncharged")
 
     def __init__(self, lent: int) -> None:
-        self.left, self.uncharged, self.spent, self.refused, self.idle = lent, 0, 0, 0, 0
-        self.settled, self.full_at_s = False, 0.0
+        self.left, self.uncharged, self.spent, self.refused = lent, 0, 0, 0
+        self.settled, self.full_at_s, self.asked_s = False, 0.0, math.inf
 
 
 class SharedRates:
@@ -73,7 +77,9 @@ class SharedRates:
         )
         self._script = self._redis.register_script(files(__package__).joinpath("leases.lua").read_bytes())
         self._leases: dict[str, _Lease] = {}
-        self._live: set[str] = set()
+        self._active: set[str] = set()
+        self._block = max(1, round(2 * TICK_S * rate_per_s))
+        self._told_s = -math.inf
         self._alone: Rates | None = None
         self._task: asyncio.Task[None] | None = None
         self.n_replicas = EXPECTED_REPLICAS
@@ -93,11 +99,8 @@ class SharedRates:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        for name, lease in self._leases.items():
-            lease.spent, lease.refused, lease.idle = 0, 0, _RETURNED_AFTER
-            self._live.add(name)
         if self.connected:
-            await self._tick()
+            await self._tick(returned=True)
         await self._redis.aclose()
 
     def take(self, client: str, now_s: float) -> bool:
@@ -108,7 +111,7 @@ class SharedRates:
                 self._known(client).uncharged += 1
             return taken
         lease = self._leases.get(client) or self._known(client)
-        self._live.add(client)
+        self._active.add(client)
         if lease.left <= 0:
             lease.refused += 1
             return False
@@ -117,10 +120,6 @@ class SharedRates:
         if not lease.settled:
             lease.uncharged += 1
         return True
-
-    def forgive(self, client: str) -> None:
-        """Forget what this replica holds of a client."""
-        self._leases.pop(client, None)
 
     def retry_s(self, client: str, now_s: float) -> int:
         """Return whole seconds until it is worth asking again."""
@@ -135,7 +134,7 @@ class SharedRates:
     def _known(self, client: str) -> _Lease:
         if client not in self._leases and len(self._leases) >= MOST_CLIENTS:
             client = _STRANGERS
-        self._live.add(client)
+        self._active.add(client)
         return self._leases.setdefault(client, _Lease(self.share))
 
     async def _forever(self) -> None:
@@ -143,51 +142,61 @@ class SharedRates:
             await asyncio.sleep(TICK_S if self.connected else RETRY_S)
             await self._tick()
 
-    async def _tick(self) -> None:
+    async def _tick(self, *, returned: bool = False) -> None:
         from redis.exceptions import RedisError
 
         # while nobody answers there is nothing to lease, and what was spent stays uncharged until somebody does
         asked = self._asked() if self.connected else {}
+        if returned:
+            held = {name: lease for name, lease in self._leases.items() if lease.settled and lease.left}
+            asked = {name: (-lease.left, 0, 0) for name, lease in held.items()}
+        now_s = self._clock()
+        if self.connected and not asked and now_s - self._told_s < HERE_EVERY_S:
+            return
         flat = [item for name, each in asked.items() for item in (name, *each)]
         told = msgspec.msgpack.encode([self.replica, 1e6 / self.rate_per_s, self.burst, flat])
         try:
             answer = await self._script(keys=["redan:replicas", "redan:rate:"], args=[told])
         except (RedisError, OSError, TimeoutError):
             for name, (charge, _, _) in asked.items():
-                self._leases[name].uncharged += max(0, charge)
+                if (lease := self._leases.get(name)) is not None:
+                    lease.uncharged += max(0, charge)
             if self.connected:
                 self._cut_off()
             return
         self.n_replicas, gave = msgspec.msgpack.decode(answer)
         self._settle(list(asked), gave)
-        self.connected, self._alone = True, None
+        self.connected, self._alone, self._told_s = True, None, now_s
 
     def _asked(self) -> dict[str, tuple[int, int, int]]:
         """Return charge, wish and what is known of the bucket in microseconds, for each client that has a reason."""
         now_s, found = self._clock(), {}
-        for name in list(self._live):
+        for name in self._active:
             lease = self._leases.get(name)
             if lease is None:
-                self._live.discard(name)
                 continue
-            want = min(self.burst, 2 * lease.spent + lease.refused) - (lease.left if lease.settled else 0)
-            lease.idle = 0 if lease.spent or lease.refused else lease.idle + 1
+            need, have = 2 * lease.spent + lease.refused, lease.left if lease.settled else 0
+            want = min(self.burst, max(need, self._block)) - have if have < need or not lease.settled else 0
             charge = min(lease.uncharged, self.burst)
-            if lease.idle >= _RETURNED_AFTER:
-                self._live.discard(name)
-                charge, lease.left = charge - (lease.left if lease.settled else 0), 0
-            if charge or want > 0 or not lease.settled:
+            if charge or want > 0:
                 found[name] = (charge, max(0, want), max(0, int((lease.full_at_s - now_s) * 1e6)))
             lease.uncharged = lease.spent = lease.refused = 0
-        self._sweep(now_s)
+            lease.asked_s = now_s
+        self._active.clear()
+        for name in list(islice(self._leases, _SWEPT)):
+            self._swept(name, now_s, found)
         return found
 
-    def _sweep(self, now_s: float) -> None:
-        """Forget some of those whose bucket is full again and who hold no lease; the others go to the back."""
-        for name in list(islice(self._leases, _SWEPT)):
-            lease = self._leases.pop(name)
-            if name in self._live or lease.full_at_s > now_s:
-                self._leases[name] = lease
+    def _swept(self, name: str, now_s: float, found: dict[str, tuple[int, int, int]]) -> None:
+        """Give back what an idle client does not use, forget it once its bucket is full; others go to the back."""
+        lease = self._leases.pop(name)
+        idle = now_s - lease.asked_s > RETURNED_AFTER_S and name not in found
+        if idle and lease.left and lease.settled:
+            found[name] = (-lease.left, 0, 0)
+            lease.left = 0
+        elif idle and lease.full_at_s < now_s and not lease.uncharged:
+            return
+        self._leases[name] = lease
 
     def _settle(self, names: list[str], gave: list[int]) -> None:
         now_s = self._clock()

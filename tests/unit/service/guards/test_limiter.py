@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,10 @@ def test_a_restart_or_another_replica_gives_no_fresh_budget(tmp_path: Path) -> N
     asyncio.run(_restart(tmp_path))
 
 
+def _cut_off(rates: SharedRates) -> bool:
+    return not rates.connected
+
+
 def _shared(limiter: ClientLimiter) -> SharedRates:
     assert isinstance(limiter._rates, SharedRates)
     return limiter._rates
@@ -117,6 +122,7 @@ async def _two(server: RedisServer, work: Callable[[ClientLimiter, ClientLimiter
     for each in pair:
         await each.start()
     for each in pair:
+        _shared(each)._told_s = 0.0
         await _shared(each)._tick()  # both know that they are two
     await work(*pair)
     for each in pair:
@@ -156,12 +162,14 @@ def test_what_one_replica_spent_the_other_does_not_give_again(redis_server: Redi
 def test_without_redis_each_replica_keeps_to_its_share_and_recovers(redis_server: RedisServer) -> None:
     async def work(one: ClientLimiter, other: ClientLimiter) -> None:
         redis_server.stop()
+        one.take("somebody", 1)
+        other.take("somebody", 1)
         for each in (one, other):
-            await until(lambda each=each: not _shared(each).connected)
+            await until(partial(_cut_off, _shared(each)))
             assert sum(each.take("fresh", 1) is None for _ in range(300)) in (50, 51)
         redis_server.start()
         for each in (one, other):
-            await until(lambda each=each: _shared(each).connected)
+            await until(partial(getattr, _shared(each), "connected"))
             assert _shared(each).n_outages == 1
         await asyncio.sleep(0.15)
         # what was spent meanwhile is charged, though Redis forgot everything
