@@ -3,45 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
 
 from redan.core.errors import ConfigError
 from redan.core.settings import age_s
-from redan.service.gateway.refusal import RATE
+from redan.service.identity.lockout import PAIR, Lockout
 from redan.service.identity.login.passkeys import Site, site_of
 from redan.service.identity.login.passwords import Verifier
 from redan.service.identity.login.sealing import Sealer, open_sealer
+from redan.service.identity.login.standing import from_session
 from redan.service.identity.roles import Roles, roles_of
-from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
     from redan.core.settings import Settings
     from redan.evidence.store.database import Database
+    from redan.service.identity.authority import Authority
     from redan.service.identity.login.oidc_provider import Provider
+    from redan.service.identity.principal import Principal
     from redan.service.parts import Parts
 
 Answer = TypeVar("Answer")
 PART = "logins"
 """Where `Logins` lies in ``Parts.more``."""
-
-
-class Attempts(Protocol):
-    """Who failed how often; shared with keys and tokens."""
-
-    def wait_s(self, addr: str, name: str) -> float:
-        """Return how many seconds an address must wait before it may try this name again; 0 when it need not."""
-
-    def failed(self, addr: str, name: str) -> None:
-        """Count a failure."""
-
-    def passed(self, addr: str, name: str) -> None:
-        """Forget the failures of this name from this address."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)
@@ -52,7 +40,8 @@ class Logins:
         database: the service's.
         sealer: of factors and tickets.
         roles: every role there is.
-        attempts: who failed how often.
+        authority: signs confirmations, and counts with us who failed how often from which address.
+        seconds: who failed how often at a second factor, from wherever: whoever does knows the password.
         issuer: name of this gateway, as authenticator apps show it.
         site: where passkeys are good; None where ``identity.origin`` is no place for them.
         https: whether cookies are for HTTPS alone.
@@ -65,7 +54,7 @@ class Logins:
     database: Database
     sealer: Sealer
     roles: Roles
-    attempts: Attempts
+    authority: Authority
     issuer: str
     site: Site | None
     https: bool
@@ -73,6 +62,7 @@ class Logins:
     step_up_s: float
     provider: Provider | None = None
     verifier: Verifier = field(default_factory=Verifier)
+    seconds: Lockout = field(default_factory=lambda: Lockout(PAIR))
 
     async def start(self) -> None:
         """Nothing runs by itself."""
@@ -109,17 +99,13 @@ class Logins:
 
         return await asyncio.to_thread(run)
 
-    def check_attempts(self, addr: str, name: str) -> None:
-        """Refuse an address that failed too often.
+    async def from_session(self, cookie: str, addr: str) -> Principal | None:
+        """Judge a session's cookie (`redan.service.parts.Authority.from_session`).
 
         Raises:
-            Refused: it must wait.
+            EvidenceError: the database does not answer.
         """
-        wait_s = self.attempts.wait_s(addr, name)
-        if wait_s > 0:
-            raise Refused(
-                replace(RATE, why="lock-out", say="too many attempts; wait and try again", retry_s=math.ceil(wait_s))
-            )
+        return await from_session(self, cookie, addr)
 
     def the_site(self) -> Site:
         """Return where passkeys are good.
@@ -134,8 +120,10 @@ class Logins:
         return self.site
 
 
-def open_logins(settings: Settings, database: Database, attempts: Attempts, *, root: Path) -> Logins:
-    """Open the desk; makes the key of factors when it is a file that is missing. Blocks.
+def open_logins(settings: Settings, database: Database, authority: Authority, *, root: Path) -> Logins:
+    """Open the desk and make it the authority's word on sessions; makes the key of factors when its file is missing.
+
+    Blocks.
 
     Raises:
         ConfigError: a setting does not fit.
@@ -145,14 +133,15 @@ def open_logins(settings: Settings, database: Database, attempts: Attempts, *, r
     identity = settings.identity
     provider = None
     if identity.oidc.issuer:
-        from redan.service.identity.login.oidc_provider import open_provider
+        from redan.service.identity.authority import Authority
+    from redan.service.identity.login.oidc_provider import open_provider
 
         provider = open_provider(identity)
-    return Logins(
+    logins = Logins(
         database=database,
         sealer=open_sealer(identity.factor_key, database, root=root),
         roles=roles_of(identity),
-        attempts=attempts,
+        authority=authority,
         issuer=identity.issuer,
         site=_site(identity.origin, identity.issuer),
         https=bool(settings.serve.tls.certificate) or identity.origin.startswith("https:"),
@@ -160,6 +149,8 @@ def open_logins(settings: Settings, database: Database, attempts: Attempts, *, r
         step_up_s=float(age_s(identity.step_up) or 0),
         provider=provider,
     )
+    authority.sessions = logins
+    return logins
 
 
 def logins_of(parts: Parts) -> Logins:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 WRONG = Refusal(401, "login", "name or password is wrong")
 WRONG_FACTOR = Refusal(401, "second-factor", "this second factor does not fit")
+LOCKED = Refusal(429, "lock-out", "too many attempts; wait and try again")
 _LONGEST_NAME = 128
 
 
@@ -59,11 +61,11 @@ async def with_password(logins: Logins, name: str, password: str, source: From) 
         Refused: wrong, or the address must wait, or too many log in at once.
     """
     person = f"user:{name[:_LONGEST_NAME]}"
-    logins.check_attempts(source.addr, person)
+    wait(await logins.authority.lockouts.wait_s(source.addr, person))
     hashed, active = await logins.read(lambda connection: _known(connection, person))
     fits = await logins.verifier.fits(hashed, password)
     if not (fits and active and hashed):
-        logins.attempts.failed(source.addr, person)
+        await logins.authority.lockouts.failed(source.addr, person)
         raise Refused(WRONG)
     fresh = await logins.verifier.rehashed(hashed, password)
 
@@ -73,8 +75,18 @@ async def with_password(logins: Logins, name: str, password: str, source: From) 
         return begin(connection, logins, person, "password", source)
 
     entered = await logins.write(enter)
-    logins.attempts.passed(source.addr, person)
+    await logins.authority.lockouts.succeeded(source.addr, person)
     return entered
+
+
+def wait(seconds: float) -> None:
+    """Refuse whoever failed too often.
+
+    Raises:
+        Refused: they must wait.
+    """
+    if seconds > 0:
+        raise Refused(replace(LOCKED, retry_s=math.ceil(seconds)))
 
 
 def begin(connection: Connection, logins: Logins, person: str, method: str, source: From) -> Entered:
@@ -138,7 +150,7 @@ async def with_passkey(logins: Logins, ticket: str, answer: dict[str, Any], sour
     Raises:
         Refused: it does not fit, or the address must wait.
     """
-    logins.check_attempts(source.addr, "passkey")
+    wait(await logins.authority.lockouts.wait_s(source.addr))
     site = logins.the_site()
 
     def enter(connection: Connection) -> Entered | None:
@@ -158,7 +170,7 @@ async def with_passkey(logins: Logins, ticket: str, answer: dict[str, Any], sour
 
     entered = await logins.write(enter)
     if entered is None:
-        logins.attempts.failed(source.addr, "passkey")
+        await logins.authority.lockouts.failed(source.addr)
         raise Refused(WRONG_FACTOR)
     return entered
 
@@ -170,10 +182,9 @@ def has_second(connection: Connection, person: str) -> bool:
 
 async def _second(logins: Logins, session: Session, source: From, judge: Callable[[Connection], str]) -> Entered:
     """Count the attempt first, in a transaction of its own, so that no failure un-counts it."""
-    name = f"{session.person} second factor"
-    logins.check_attempts(source.addr, name)
+    wait(max(await logins.authority.lockouts.wait_s(source.addr), logins.seconds.wait_s(session.person)))
     if not await logins.write(lambda connection: sessions.count_try(connection, session)):
-        logins.attempts.failed(source.addr, name)
+        await _failed(logins, session.person, source)
         raise Refused(WRONG_FACTOR)
 
     def step(connection: Connection) -> Entered | None:
@@ -183,10 +194,15 @@ async def _second(logins: Logins, session: Session, source: From, judge: Callabl
 
     entered = await logins.write(step)
     if entered is None:
-        logins.attempts.failed(source.addr, name)
+        await _failed(logins, session.person, source)
         raise Refused(WRONG_FACTOR)
-    logins.attempts.passed(source.addr, name)
+    logins.seconds.succeeded(session.person)
     return entered
+
+
+async def _failed(logins: Logins, person: str, source: From) -> None:
+    logins.seconds.failed(person)
+    await logins.authority.lockouts.failed(source.addr)
 
 
 def _known(connection: Connection, person: str) -> tuple[str | None, bool]:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, insert, select
 from redan.core.errors import SignatureRefused, UsageError
 from redan.service.gateway.refusal import FORBIDDEN
 from redan.service.identity import directory
-from redan.service.identity.login.entering import WRONG, Entered, From, begin
+from redan.service.identity.login.entering import WRONG, Entered, From, begin, wait
 from redan.service.identity.login.sealing import spend
 from redan.service.identity.login.tables import links
 from redan.service.identity.login.tables import sessions as opened
@@ -83,14 +83,14 @@ async def come_back(
         Refused: they did not leave from here, the provider does not vouch for them, or they are nobody here.
         EvidenceError: the provider or the database does not answer.
     """
-    logins.check_attempts(source.addr, BY)
+    wait(await logins.authority.lockouts.wait_s(source.addr))
     try:
         facts, until_s = logins.sealer.facts(ticket, _PURPOSE)
         vouched = await _provider(logins).arrive(
             query, state=facts["state"], nonce=facts["nonce"], verifier=facts["verifier"]
         )
     except SignatureRefused as error:
-        logins.attempts.failed(source.addr, BY)
+        await logins.authority.lockouts.failed(source.addr)
         raise Refused(WRONG, "the login at the provider did not succeed; try again") from error
 
     def enter(connection: Connection) -> Entered | str:
