@@ -133,8 +133,7 @@ def open_logins(settings: Settings, database: Database, authority: Authority, *,
     identity = settings.identity
     provider = None
     if identity.oidc.issuer:
-        from redan.service.identity.authority import Authority
-    from redan.service.identity.login.oidc_provider import open_provider
+        from redan.service.identity.login.oidc_provider import open_provider
 
         provider = open_provider(identity)
     logins = Logins(
