@@ -1,0 +1,262 @@
+"""Findings to people: each once, again when it lasts, once more when it is gone; one channel never waits for another.
+
+Nothing is kept over a restart: what waits is sent when the service stops, for a few seconds; findings themselves stand
+in incidents and in the audit log. Every queue has a bound, and what is dropped or fails is counted and told on standard
+error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import TYPE_CHECKING
+
+from redan.core.settings import age_s
+from redan.service.monitoring.channel import Channel, Later, Undeliverable
+from redan.service.monitoring.notice import Notice, State, notice_of
+
+if TYPE_CHECKING:
+    from redan.core.finding import Finding, Severity
+    from redan.core.settings_service import Alerts
+    from redan.service.monitoring.recorder import Counting, Reading
+
+MOST_WAITING = 256
+"""Notices that wait for one channel."""
+MOST_KNOWN = 1000
+"""Findings that are remembered, so that they are not sent again at once."""
+TRIES = 6
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+STOP_S = 5.0
+PATIENCE_S = 30.0
+"""How long one try may take, whatever trickles in."""
+BURST = 30
+"""New notices of one severity at once; then one every `EVERY_S`, so that a flood of small ones hides no great one."""
+EVERY_S = 20.0
+_jitter = SystemRandom().uniform
+
+
+@dataclass(slots=True)
+class _Known:
+    """A finding that was sent."""
+
+    finding: Finding
+    sent_s: float
+    seen_s: float
+    times: int
+
+
+class Alerting:
+    """Listens to findings and sends those at or above a level.
+
+    Args:
+        settings: ``[alerts]``.
+        channels: where to (`channels_of`).
+        counting: counts what became of each notice.
+        replica: name of this replica.
+        clock: seconds that only ever grow.
+        first_wait_s: wait before the second try; doubles each time.
+    """
+
+    def __init__(
+        self,
+        settings: Alerts,
+        channels: Sequence[Channel],
+        counting: Counting,
+        replica: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        first_wait_s: float = FIRST_WAIT_S,
+    ) -> None:
+        self._level = settings.level
+        self._repeat_s = float(age_s(settings.repeat) or 0)
+        self._resolved_s = float(age_s(settings.resolved) or 0)
+        self._counting, self._replica, self._clock, self._first_wait_s = counting, replica, clock, first_wait_s
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._allowed: dict[Severity, tuple[float, float]] = {}
+        self._guard = threading.Lock()
+        self._channels = tuple(channels)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._queues: list[asyncio.Queue[Notice]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        # threads of its own: a receiver that hangs must not take those that ask the database
+        self._threads = {channel.name: ThreadPoolExecutor(1, f"alerts-{channel.name}") for channel in self._channels}
+
+    async def start(self) -> None:
+        """Begin to send."""
+        self._loop = asyncio.get_running_loop()
+        self._queues = [asyncio.Queue(MOST_WAITING) for _ in self._channels]
+        pairs = zip(self._channels, self._queues, strict=True)
+        self._tasks = [asyncio.create_task(self._deliver(channel, queue)) for channel, queue in pairs]
+        if self._channels and self._resolved_s:
+            self._tasks.append(asyncio.create_task(self._sweep()))
+
+    async def stop(self) -> None:
+        """Send what waits, for a few seconds at most; what is left is counted."""
+        if self._queues:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.gather(*(queue.join() for queue in self._queues)), STOP_S)
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
+        for channel, queue in zip(self._channels, self._queues, strict=True):
+            if queue.qsize():
+                self._count(channel, "dropped", queue.qsize())
+        self._loop, self._queues, self._tasks = None, [], []
+
+    def found(self, finding: Finding) -> None:
+        """Take a finding (`redan.service.findings.Findings.listen`); from any thread, never blocks."""
+        if finding.severity < self._level or self._loop is None or not self._channels:
+            return
+        now_s = self._clock()
+        with self._guard:
+            state, known = self._judge(finding, now_s)
+        if state is not None:
+            self._say(known.finding, state, known.times)
+
+    def send(self, notice: Notice) -> None:
+        """Send a notice of somebody else, such as a step of a playbook, to every channel; from any thread."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop closed between the two lines: the service has ended
+                loop.call_soon_threadsafe(self._put, notice)
+
+    def _judge(self, finding: Finding, now_s: float) -> tuple[State | None, _Known]:
+        key = finding.fingerprint
+        known = self._known.get(key)
+        if finding.status != "open":
+            gone = self._known.pop(key, None)
+            return ("resolved" if gone is not None and finding.status == "mitigated" else None), gone or _Known(
+                finding, now_s, now_s, 0
+            )
+        if known is None:
+            if not self._may(finding.severity, now_s):
+                self._counting.add("redan_alerts", ("all", "limited"))
+                return None, _Known(finding, now_s, now_s, 0)
+            known = self._known[key] = _Known(finding, now_s, now_s, 1)
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+                self._counting.add("redan_alerts", ("all", "forgotten"))
+            return "open", known
+        worse = finding.severity > known.finding.severity
+        known.finding, known.seen_s, known.times = finding, now_s, known.times + 1
+        self._known.move_to_end(key)
+        if worse or now_s - known.sent_s >= self._repeat_s:
+            known.sent_s = now_s
+            return "open", known
+        return None, known
+
+    def _may(self, severity: Severity, now_s: float) -> bool:
+        left, at_s = self._allowed.get(severity, (float(BURST), now_s))
+        left = min(float(BURST), left + (now_s - at_s) / EVERY_S)
+        self._allowed[severity] = (left - 1 if left >= 1 else left, now_s)
+        return left >= 1
+
+    def sweep(self) -> None:
+        """Call resolved what was not found again for long enough."""
+        now_s = self._clock()
+        with self._guard:
+            gone = [key for key, known in self._known.items() if now_s - known.seen_s >= self._resolved_s]
+            over = [self._known.pop(key) for key in gone]
+        for known in over:
+            self._say(known.finding, "resolved", known.times)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(min(60.0, self._resolved_s / 2))
+            self.sweep()
+
+    def _say(self, finding: Finding, state: State, times: int) -> None:
+        self.send(notice_of(finding, state=state, at_s=time.time(), times=times, replica=self._replica))
+
+    def _put(self, notice: Notice) -> None:
+        for channel, queue in zip(self._channels, self._queues, strict=True):
+            try:
+                queue.put_nowait(notice)
+            except asyncio.QueueFull:
+                self._count(channel, "dropped")
+                _tell(channel, "too many alerts wait; one was dropped")
+
+    async def _deliver(self, channel: Channel, queue: asyncio.Queue[Notice]) -> None:
+        while True:
+            notice = await queue.get()
+            try:
+                await self._try(channel, notice)
+            finally:
+                queue.task_done()
+
+    async def _try(self, channel: Channel, notice: Notice) -> None:
+        wait_s = self._first_wait_s
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._once(channel, notice)
+            except Later as err:
+                _tell(channel, f"{err}; try {attempt} of {TRIES}")
+                if attempt == TRIES:
+                    break
+                self._count(channel, "retried")
+                await asyncio.sleep(min(LONGEST_WAIT_S, max(wait_s * _jitter(0.8, 1.2), err.after_s)))
+                wait_s *= 2
+            except Undeliverable as err:
+                _tell(channel, str(err))
+                break
+            except Exception as err:  # noqa: BLE001  # a mistake in one channel must not end its task for ever
+                _tell(channel, f"a bug: {type(err).__name__}")
+                break
+            else:
+                self._count(channel, "sent")
+                return
+        self._count(channel, "failed")
+
+    async def _once(self, channel: Channel, notice: Notice) -> None:
+        sending = asyncio.get_running_loop().run_in_executor(self._threads[channel.name], channel.send, notice)
+        try:
+            await asyncio.wait_for(sending, PATIENCE_S)
+        except TimeoutError:
+            raise Later(f"nothing came of it within {PATIENCE_S:.0f} s") from None
+
+    def _count(self, channel: Channel, outcome: str, number: int = 1) -> None:
+        self._counting.add("redan_alerts", (channel.name, outcome), number)
+
+    def readings(self) -> Iterator[Reading]:
+        """Return how many notices wait, by channel."""
+        for channel, queue in zip(self._channels, self._queues, strict=False):
+            yield ("redan_alerts_waiting", (channel.name,), queue.qsize())
+
+
+def channels_of(settings: Alerts) -> tuple[Channel, ...]:
+    """Make the channels that a configuration names.
+
+    Raises:
+        ConfigError: an address does not fit, or a secret is missing.
+    """
+    channels: list[Channel] = []
+    if settings.webhook:
+        from redan.service.monitoring.webhook import Webhook
+
+        channels.append(Webhook(settings.webhook))
+    if settings.email:
+        from redan.service.monitoring.mail import Mail
+
+        channels.append(Mail(settings))
+    if settings.syslog:
+        from redan.service.monitoring.syslog import Syslog
+
+        channels.append(Syslog(settings.syslog))
+    return tuple(channels)
+
+
+def _tell(channel: Channel, words: str) -> None:
+    sys.stderr.write(f"alerts by {channel.name}: {words}\n")
