@@ -2,99 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from redan.evidence.encryption.wrapping import LocalKey
 from redan.evidence.places import Folder
-from redan.evidence.store.database import Database, connect
+from redan.evidence.store.database import Database
 from redan.evidence.store.opening import Store, created
 
 KEY = LocalKey(bytes(range(32)))
 OTHER = LocalKey(bytes(range(1, 33)))
-_numbers = count()
-
-
-def program(name: str) -> str | None:
-    """Return the path of one of PostgreSQL's programs; Debian keeps them out of PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return shutil.which(name) or (str(found[-1]) if found else None)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own on a Unix socket."""
-    initdb, pg_ctl = program("initdb"), program("pg_ctl")
-    if initdb is None or pg_ctl is None:
-        pytest.skip("no PostgreSQL here: apt-get install postgresql")
-    user: dict[str, object] = {}
-    if os.getuid() == 0:
-        # the server refuses to run as root
-        nobody = pwd.getpwnam("nobody")
-        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    with tempfile.TemporaryDirectory(prefix="redan-pg-") as name:
-        folder = Path(name)
-        if user:
-            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-
-        def run(*words: str) -> None:
-            done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=120, **user)  # type: ignore[call-overload]
-            assert done.returncode == 0, done.stdout + done.stderr
-
-        run(initdb, "-D", f"{folder}/data", "-U", "redan", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=60"
-        run(pg_ctl, "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start")
-        try:
-            yield f"postgresql://redan@/postgres?host={folder}"
-        finally:
-            run(pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Each kind of database."""
     return str(request.param)
-
-
-@pytest.fixture
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Make the URL of a fresh database of a kind."""
-
-    def make(kind: str) -> str:
-        name = f"redan{os.getpid()}x{next(_numbers)}"
-        if kind == "sqlite":
-            return str(tmp_path / f"{name}.db")
-        import psycopg
-
-        server = request.getfixturevalue("postgres")
-        # a schema is as good as a database here, and costs no copy of the template's files
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {name}")
-        return f"{server}&options=-csearch_path%3D{name}"
-
-    return make
-
-
-@pytest.fixture
-def new_database(new_url: Callable[[str], str], tmp_path: Path) -> Iterator[Callable[[str], Database]]:
-    """Make a fresh database of a kind, closed when the test ends."""
-    made: list[Database] = []
-
-    def make(kind: str) -> Database:
-        made.append(connect(new_url(kind), root=tmp_path, create=True))
-        return made[-1]
-
-    yield make
-    for database in made:
-        database.close()
 
 
 @pytest.fixture
