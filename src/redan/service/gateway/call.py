@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from redan.service.models.served import Served
 
 
+class Link:
+    """Whether a client is still connected, for whatever works on its request."""
+
+    __slots__ = ("lost",)
+
+    def __init__(self) -> None:
+        self.lost = False
+
+
+HERE = Link()
+"""Of whoever cannot go away."""
+
+
 class Call:
     """A request that was authenticated, authorised and decoded.
 
@@ -25,11 +38,13 @@ class Call:
         x: (n, …) rows as the model takes them.
         body: what was sent, for the input's digest.
         began_s: `time.perf_counter` at the request's first byte.
+        link: whether the client is still there; a call whose client has gone is not computed.
         id: identifier of the request.
         addr: network address.
         write: makes the answer's body of labels (n,) and scores (n, k) or None.
         done: is called once, in the event loop, with status, body and headers.
         refusal: why it is refused, set by a guard; None while it is not.
+        note: what a guard found, for the audit record: row, column, check; None while it found nothing.
         suspicion: what guards measured, by identifier of their rule; each (n,).
         labels: (n,) answered classes, once they are known.
         scores: (n, k) answered scores after the output guards, or None.
@@ -38,8 +53,8 @@ class Call:
     """
 
     __slots__ = (
-        "addr", "began_s", "body", "done", "id", "labels", "principal", "refusal", "reply", "scores", "served",
-        "suspicion", "trace", "write", "x",
+        "addr", "began_s", "body", "done", "id", "labels", "link", "note", "principal", "refusal", "reply", "scores",
+        "served", "suspicion", "trace", "write", "x",
     )  # fmt: skip
 
     def __init__(
@@ -54,10 +69,13 @@ class Call:
         addr: str,
         write: Callable[[Call], bytes],
         done: Callable[[Call], None],
+        link: Link = HERE,
     ) -> None:
         self.principal, self.served, self.x, self.body = principal, served, x, body
         self.began_s, self.id, self.addr, self.write, self.done = began_s, id, addr, write, done
+        self.link = link
         self.refusal: Refusal | None = None
+        self.note: dict[str, object] | None = None
         self.suspicion: dict[str, NDArray[Any]] = {}
         self.labels: NDArray[Any] | None = None
         self.scores: NDArray[Any] | None = None

@@ -1,0 +1,273 @@
+"""HTTP/1.1 as uvicorn speaks it, with the limits that it lacks and without requests that can be read in two ways.
+
+RFC 9112, sections 6 and 11.2: a message whose length two readers could see differently ends the connection.
+llhttp refuses bare CR and LF, folded headers, doubled or odd lengths, and a length beside chunks; the rest is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from redan.service.gateway.answer import refusal_bytes
+from redan.service.gateway.call import Link
+from redan.service.gateway.refusal import MALFORMED, OVERLOADED, SLOW, TOO_LARGE, Refusal
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+    from redan.service.gateway.doors import Doors
+
+MOST_HEADERS = 100
+MOST_PIPELINED = 64
+BEGAN = "redan.began_s"
+LINK = "redan.link"
+_STREAMED = b"application/x-ndjson"
+
+
+def is_stream(raw_path: bytes, content_type: bytes) -> bool:
+    """Return whether a body is a stream of rows, which has no end that must come soon."""
+    return content_type.startswith(_STREAMED) and raw_path.startswith(b"/v1/models/") and raw_path.endswith(b"/predict")
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection.
+
+    Attributes:
+        ends_s: loop time at which it has waited long enough; infinite while the server works for it.
+        link: what requests of this connection look at to see whether their client is still there.
+    """
+
+    doors: Doors
+    """Set on a subclass for each server (`guarded`)."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.limits = self.doors.limits
+        self.link = Link()
+        self.ends_s = inf
+        self._address = ""
+        self._in_head = False
+        self._began_s = 0.0
+        self._head_bytes = 0
+        self._body_left: float = 0
+        self._streamed = False
+        self._deaf = False
+        self._refusal: Refusal | None = None
+        self._hosts = 0
+        self._type = b""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Let a client in, or tell it that there are too many."""
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else "local"
+        refusal = self.doors.enter(self, self._address)
+        if refusal is not None:
+            self._end(refusal)
+            return
+        self.ends_s = self.loop.time() + self.limits.idle_s
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever still works for this client that it has gone."""
+        self.link.lost = True
+        self.ends_s = inf
+        self.doors.leave(self, self._address)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; whatever cannot be understood in exactly one way ends the connection."""
+        if self._deaf:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # no other protocol is spoken here: the request is answered as it is, and nothing is read after it
+            self._deaf = True
+            if self.cycle is not None:
+                self.cycle.keep_alive = False
+            return
+        except httptools.HttpParserError:
+            self._broken(self._refusal or MALFORMED)
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > 2 * self.limits.header_bytes:
+                self._broken(TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """Begin to count a request's head."""
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = self._hosts = 0
+        self._type = b""
+        self._began_s = perf_counter()
+        if self.cycle is None or self.cycle.response_complete:
+            self.ends_s = self.loop.time() + self.limits.header_s
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the address."""
+        self._counted(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what follows a chunked body is dropped, so that it cannot pass for one."""
+        self._counted(len(name) + len(value) + 4)
+        if not self._in_head:
+            return
+        super().on_header(name, value)
+        name = self.headers[-1][0]
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"content-type":
+            self._type = value
+        elif name == b"content-length":
+            self._body_left = int(value)
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            self._refuse(MALFORMED)
+
+    def on_headers_complete(self) -> None:
+        """Judge the head as a whole, then start the application."""
+        self._judge_head(self.parser.get_http_version())
+        self._streamed = is_stream(self.url.partition(b"?")[0], self._type)
+        announced, self._body_left = self._body_left, inf if self._streamed else self.limits.body_bytes
+        if announced > self._body_left:
+            self._refuse(TOO_LARGE)
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self._refuse(OVERLOADED)
+        super().on_headers_complete()
+        self._in_head = False
+        self._head_bytes = 0
+        self.scope[BEGAN] = self._began_s  # type: ignore[literal-required]  # ours, beside ASGI's
+        self.scope[LINK] = self.link  # type: ignore[literal-required]  # ours, beside ASGI's
+        self.ends_s = self.loop.time() + self.limits.body_s
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body while there is room."""
+        self._body_left -= len(body)
+        if self._body_left < 0:
+            self._refuse(TOO_LARGE)
+        if self._streamed:
+            self.ends_s = self.loop.time() + self.limits.body_s
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Stop the clock: from here on the client waits for the server, unless it was answered already."""
+        self._body_left = 0
+        self.ends_s = self.loop.time() + self.limits.idle_s if self.cycle.response_complete else inf
+        super().on_message_complete()
+        self.cycle.more_body = False
+
+    def on_response_complete(self) -> None:
+        """Answer what was asked meanwhile, in order, or wait for the next request."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            self.ends_s = self.loop.time() + self.limits.body_s
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        elif self._refusal is not None:
+            self._end(self._refusal)
+        elif not self.cycle.more_body:
+            self.ends_s = self.loop.time() + (self.limits.header_s if self._in_head else self.limits.idle_s)
+        elif self._streamed or self.expect_100_continue:
+            # nobody can tell whether the rest of the body or another request comes next
+            self._deaf = True
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Begin to count how long the client does not read what it asked for."""
+        self.ends_s = self.loop.time() + self.limits.body_s
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.ends_s = inf
+        super().resume_writing()
+
+    def out_of_time(self) -> None:
+        """End a connection that waited long enough; one in the middle of a request is told why."""
+        cycle = self.cycle
+        under_way = cycle is not None and not cycle.response_complete
+        if self.flow.write_paused or self.transport.is_closing():
+            self.transport.abort()
+        elif under_way and self.flow.read_paused:
+            self.ends_s = self.loop.time() + self.limits.body_s
+        elif self._in_head or (under_way and cycle.more_body):
+            self._broken(SLOW)
+        else:
+            self._deaf = True
+            self.ends_s = self.loop.time() + self.limits.header_s
+            self.transport.close()
+
+    def _judge_head(self, version: str) -> None:
+        if self._hosts != 1 and not (version == "1.0" and self._hosts == 0):
+            self._refuse(MALFORMED)
+        if version not in {"1.0", "1.1"} or not self.url.startswith(b"/") or b"#" in self.url:
+            self._refuse(MALFORMED)
+        if version == "1.0" and any(name == b"transfer-encoding" for name, _ in self.headers):
+            self._refuse(MALFORMED)
+
+    def _counted(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.limits.header_bytes:
+            self._refuse(TOO_LARGE)
+        if len(self.headers) > MOST_HEADERS:
+            self._refuse(TOO_LARGE)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Stop the parser from within one of its callbacks."""
+        self._refusal = refusal
+        raise ValueError(refusal.why)
+
+    def _broken(self, refusal: Refusal) -> None:
+        """Answer a request that cannot be understood after those that came before it, and read nothing more."""
+        self._deaf = True
+        self._refusal = refusal
+        self.ends_s = inf
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._end(refusal)
+        elif self._in_head or not cycle.more_body:
+            return
+        elif self.pipeline and self.pipeline[0][0] is cycle:
+            self.pipeline.popleft()
+        else:
+            self._abandon(cycle, refusal)
+
+    def _abandon(self, cycle: RequestResponseCycle, refusal: Refusal) -> None:
+        """End a request whose body broke off while the application was reading it."""
+        self.link.lost = True
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if cycle.response_started:
+            self.transport.close()
+        else:
+            self._end(refusal)
+
+    def _end(self, refusal: Refusal) -> None:
+        self._deaf = True
+        self.doors.refused(refusal, self._address)
+        if not self.transport.is_closing():
+            self.ends_s = self.loop.time() + self.limits.header_s
+            self.transport.write(refusal_bytes(refusal))
+            self.transport.close()
+
+
+def guarded(doors: Doors) -> type[GuardedProtocol]:
+    """Return the protocol for the connections of one server."""
+    return type("ServerProtocol", (GuardedProtocol,), {"doors": doors})
