@@ -17,6 +17,7 @@ CONTAINING = frozenset({"throttle", "suspend", "quarantine", "rollback", "revoke
 """What steps do that stops somebody or something."""
 KINDS = ("opened", "finding", "note", "step", "approved", "contained", "breach", "drafted", "postmortem", "closed")
 _AFTER_CLOSING = frozenset({"note", "breach", "drafted"})
+_UNDER_WAY = ("ordered", "started", "undo-ordered")
 DEADLINE_US = 72 * 3600 * 1_000_000
 """GDPR article 33(1): 72 hours after becoming aware."""
 
@@ -67,6 +68,10 @@ class StepState:
     targets: tuple[str, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
     t_us: int = 0
+
+    def over(self, now_us: int) -> bool:
+        """Return whether it was done for a time, and the time has passed."""
+        return self.status == "done" and 0 < int(self.result.get("until_us", 0)) < now_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +163,7 @@ def refused(incident: Incident, kind: str, body: Mapping[str, Any]) -> str:
     if kind not in KINDS:
         return f"there are no entries of kind {kind!r}"
     undoing = kind == "step" and body.get("status") in ("undo-ordered", "undone")
-    if incident.state == "closed" and kind not in _AFTER_CLOSING and not undoing:
+    if incident.state == "closed" and kind not in _AFTER_CLOSING and not (undoing or _being_undone(incident, body)):
         return "it is closed"
     if kind == "closed":
         return _unclosable(incident)
@@ -169,10 +174,15 @@ def refused(incident: Incident, kind: str, body: Mapping[str, Any]) -> str:
     return ""
 
 
+def _being_undone(incident: Incident, body: Mapping[str, Any]) -> bool:
+    step = incident.steps.get(str(body.get("step")))
+    return step is not None and step.status == "undo-ordered"
+
+
 def _unclosable(incident: Incident) -> str:
     if not incident.postmortem:
         return "it cannot be closed without a post-mortem"
-    busy = sorted(name for name, step in incident.steps.items() if step.status in ("ordered", "started"))
+    busy = sorted(name for name, step in incident.steps.items() if step.status in _UNDER_WAY)
     return f"the step {busy[0]} is under way" if busy else ""
 
 
@@ -223,13 +233,13 @@ def _found(incident: Incident, entry: Entry) -> Incident:
 def _stepped(incident: Incident, entry: Entry) -> Incident:
     name, status = str(entry.body["step"]), entry.body["status"]
     before = incident.steps.get(name)
-    again = status in ("ordered", "waiting") and before is not None and before.status in ("failed", "undone")
+    again = status in ("ordered", "waiting") and before is not None and before.status in ("failed", "undone", "done")
     step = StepState(
         status=status,
         do=str(entry.body["do"]),
         by=str(entry.body.get("by", entry.who)),
         approved=() if before is None or again else before.approved,
-        targets=tuple(entry.body.get("targets", before.targets if before else ())),
+        targets=tuple(entry.body.get("targets", before.targets if before and before.status != "undone" else ())),
         result=entry.body,
         t_us=entry.t_us,
     )
@@ -237,7 +247,7 @@ def _stepped(incident: Incident, entry: Entry) -> Incident:
     if step.do not in CONTAINING or incident.state == "closed" or status not in ("done", "undone"):
         return incident
     held = frozenset(
-        target for s in incident.steps.values() if s.do in CONTAINING and s.status == "done" for target in s.targets
+        target for s in incident.steps.values() if s.do in CONTAINING and s.status != "undone" for target in s.targets
     )
     return _contained(replace(incident, held=held), entry) if held else replace(incident, held=held, state="open")
 

@@ -1,8 +1,9 @@
 """Tables of incidents; rows of incidents, entries and drills are only ever added.
 
 Times are microseconds since 1970, UTC, written once. ``incident_slots`` says which incident is open for a rule and
-subject or for a client, ``incident_holds`` which clients are slowed down now; both are derived from entries and only
-make looking fast. ``incident_outbox`` names entries that the audit log does not hold yet.
+subject or for a client, ``incident_holds`` which clients are slowed down now and ``incident_due`` which steps somebody
+must do; they are derived from entries and only make looking fast. ``incident_outbox`` names entries that the audit log
+does not hold yet.
 """
 
 from __future__ import annotations
@@ -51,6 +52,15 @@ holds = Table(
     Column("rate_per_s", Float, nullable=False),
     Column("until_us", BigInteger, nullable=False),
     Column("automatic", BigInteger, nullable=False),
+)
+
+due = Table(
+    "incident_due",
+    metadata,
+    Column("incident", BigInteger, ForeignKey("incidents.number"), primary_key=True, autoincrement=False),
+    Column("step", Text, primary_key=True),
+    Column("contains", BigInteger, nullable=False),
+    Column("after_us", BigInteger, nullable=False),
 )
 
 outbox = Table(

@@ -20,7 +20,7 @@ from redan.evidence.store.clear import now_us, searchable
 from redan.evidence.store.database import insert_new
 from redan.service.audit.act import Act
 from redan.service.incidents import tables
-from redan.service.incidents.incident import Entry, Incident, chained, folded
+from redan.service.incidents.incident import CONTAINING, Entry, Incident, chained, folded
 
 if TYPE_CHECKING:
     from redan.core.finding import Finding
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 5000
 """Entries of an incident beyond which findings are not written down any more; what people do still is."""
 MOST_BODY_CHARS = 100_000
+CLAIM_US = 300_000_000
+"""A step that was begun longer ago than this is begun again: whoever began it is gone."""
 _LOCK = 7265647
 
 
@@ -78,8 +80,12 @@ def take(connection: Connection, finding: Finding, *, who: str = "redan") -> Tak
 
 
 def _tells_nothing(incident: Incident, finding: Finding) -> bool:
+    if len(incident.entries) >= MOST_ENTRIES:
+        return True
     known = incident.fingerprints.get(finding.fingerprint)
-    return len(incident.entries) >= MOST_ENTRIES or (known is not None and known >= finding.severity)
+    # whom a step let go again is looked at anew
+    released = any(step.over(now_us()) for step in incident.steps.values())
+    return known is not None and known >= finding.severity and not released
 
 
 def _slots(rule: str, subject: str, client: str) -> list[str]:
@@ -135,9 +141,36 @@ def add(
     row = {c.name: getattr(entry, c.name) for c in tables.entries.c} | {"body": _json(clean)}
     connection.execute(insert(tables.entries).values(row))
     connection.execute(insert(tables.outbox).values(incident=entry.incident, position=entry.position))
+    if kind == "step":
+        _set_due(connection, entry)
     if kind == "closed":
-        connection.execute(delete(tables.slots).where(tables.slots.c.incident == incident.number))
+        for table in (tables.slots, tables.due):
+            connection.execute(delete(table).where(table.c.incident == incident.number))
     return folded(incident, [entry])
+
+
+def _set_due(connection: Connection, entry: Entry) -> None:
+    name, status = entry.body["step"], entry.body["status"]
+    here = (tables.due.c.incident == entry.incident) & (tables.due.c.step == name)
+    connection.execute(delete(tables.due).where(here))
+    after_us = {
+        "ordered": 0,
+        "undo-ordered": 0,
+        "started": entry.t_us + CLAIM_US,
+        "observing": int(entry.body.get("until_us", 0)),
+    }.get(status)
+    if after_us is not None:
+        contains = int(entry.body["do"] in CONTAINING)
+        row = {"incident": entry.incident, "step": name, "contains": contains, "after_us": after_us}
+        connection.execute(insert(tables.due).values(row))
+
+
+def due(connection: Connection, *, containing: bool) -> tuple[int, str] | None:
+    """Return number and step of what somebody must do now, the oldest incident first, or None."""
+    rows = tables.due.c
+    query = select(rows.incident, rows.step).where(rows.contains == int(containing), rows.after_us <= now_us())
+    found = connection.execute(query.order_by(rows.incident, rows.step).limit(1)).first()
+    return None if found is None else (int(found[0]), str(found[1]))
 
 
 def _line(text: str) -> str:
@@ -168,13 +201,6 @@ def listed(connection: Connection, *, limit: int = 100) -> list[Incident]:
     """Return the newest incidents, newest first."""
     numbers = select(tables.incidents.c.number).order_by(tables.incidents.c.number.desc()).limit(limit)
     return [read(connection, number) for number in connection.execute(numbers).scalars().all()]
-
-
-def unclosed(connection: Connection) -> list[int]:
-    """Return the numbers of all incidents that are not closed, oldest first."""
-    return list(
-        connection.execute(select(tables.slots.c.incident).distinct().order_by(tables.slots.c.incident)).scalars()
-    )
 
 
 def unaudited(connection: Connection, replica: str, limit: int = 256) -> list[tuple[tuple[int, int], Act]]:
