@@ -1,0 +1,365 @@
+"""Every model that is served: brought in, chosen for clients, promoted, rolled back, quarantined, judged again.
+
+The data path reads one snapshot that is replaced as a whole. Everything else holds the pool's lock, and what is
+decided is kept in the shared database, which each replica looks at every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from redan.core.errors import EvidenceError, RedanError, UnknownName, UsageError
+from redan.core.settings import age_s
+from redan.service.models import noted
+from redan.service.models.admitting import insist
+from redan.service.models.choosing import Snapshot, snapshot
+from redan.service.models.loading import refusal
+from redan.service.models.roles import check, configured_live, live_of, role_of, turn_of
+from redan.service.models.source import Registry, sources
+from redan.service.models.standing import Decided, Standing
+from redan.service.models.versions import Judge, Version, bring_in, is_as_read, judge_again
+
+if TYPE_CHECKING:
+    from redan.core.settings import Settings
+    from redan.core.settings_service import ServedModel
+    from redan.evidence.store.database import Database
+    from redan.service.audit.act import Act
+    from redan.service.findings import Findings
+    from redan.service.models.served import Role, Served
+
+Record = Callable[["Act"], Awaitable[None] | None]
+"""Takes a record for the audit log; what it returns is awaited before the deed, except where a model leaves service."""
+POLL_S = 1.0
+"""How often the shared database is looked at: what one replica decides, others follow within this time."""
+_WORK = Callable[[Version, Judge], None]
+
+
+class Pool:
+    """The served models of one replica; fulfils `redan.service.parts.Models`.
+
+    Args:
+        settings: with ``[serve]`` and ``[admission]``.
+        root: folder that relative paths start from.
+        database: the service's own, shared by replicas.
+        findings: is shown what left service by itself.
+        record: takes the record of every transition; None in tests that ask for none.
+        registry: gives what targets such as ``registry:fraud@3`` mean.
+        reread: returns the settings as they are now, for `reload`; None keeps those of the start.
+
+    Raises:
+        ConfigError: roles that cannot be had together.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        root: Path,
+        *,
+        database: Database,
+        findings: Findings | None = None,
+        record: Record | None = None,
+        registry: Registry | None = None,
+        reread: Callable[[], Settings] | None = None,
+    ) -> None:
+        check(settings.serve.models)
+        self._settings, self._root, self._registry = settings, root, registry
+        self._standing, self._findings = Standing(database), findings
+        self._record, self._reread = record, reread
+        self._versions = [Version(source=each) for each in sources(settings, root, registry)]
+        self._decided, self._key = Decided(), b""
+        self._now = Snapshot()
+        self._unwritten: frozenset[tuple[str, str]] = frozenset()
+        self._lock = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.lost_polls = 0
+
+    async def start(self) -> None:
+        """Bring every version in, and follow what is decided from then on.
+
+        A version that is refused leaves the others; `refused` says why.
+
+        Raises:
+            EvidenceError: the database does not answer.
+        """
+        async with self._lock:
+            self._key = await asyncio.to_thread(self._standing.key)
+            self._decided = await asyncio.to_thread(self._standing.read)
+            await self._each(bring_in, self._versions)
+            await self._told("models.reload", self._versions)
+            self._apply()
+        every_s = age_s(self._settings.serve.recheck)
+        self._tasks = [asyncio.create_task(self._following())]
+        if every_s:
+            self._tasks.append(asyncio.create_task(self._rechecking(float(every_s))))
+
+    async def stop(self) -> None:
+        """Stop following; loaded models answer until the pool is dropped."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks = []
+
+    def choose(self, name: str, version: str, client: str) -> Served | None:
+        """Return what answers this client: a named live or canary version, else live or canary by the share."""
+        now = self._now
+        if version:
+            return now.named.get((name, version))
+        route = now.routes.get(name)
+        if route is None:
+            return None
+        if not route.cuts:
+            return route.live
+        try:
+            return route.places[client]
+        except KeyError:
+            return route.chosen(client)
+
+    def shadows(self, name: str) -> Sequence[Served]:
+        """Return versions that are asked too and answer nobody."""
+        return self._now.shadows.get(name, ())
+
+    def all(self) -> Sequence[tuple[Served, Role]]:
+        """Return every loaded version that may be served, with its role."""
+        return self._now.everything
+
+    def refused(self) -> Sequence[tuple[str, str, str]]:
+        """Return (name, version, sentence why) of every version that was not admitted."""
+        return self._now.refused
+
+    async def promote(self, name: str, version: str) -> None:
+        """Judge a version's statements again and make it live; the former live version stands by.
+
+        Raises:
+            UnknownName: there is no such version.
+            NotAdmitted: its statements do not suffice.
+            UsageError: another one was made live meanwhile.
+            EvidenceError: database or audit log do not answer; nothing changed.
+        """
+        async with self._lock:
+            chosen = self._version(name, version)
+            await self._admitted("models.promote", chosen)
+            before = live_of(self._models, name, self._decided)
+            configured = configured_live(self._models, name)
+            await self._note(noted.act("models.promote", chosen, why="promoted", more={"before": before}))
+            self._decided = await asyncio.to_thread(
+                lambda: self._standing.make_live(name, version, configured=configured, before=before)
+            )
+            self._apply()
+
+    async def rollback(self, name: str) -> Served:
+        """Make the version before live again, at once: it is still loaded.
+
+        Raises:
+            UnknownName: there is no such model.
+            NotAdmitted: the statements of the version before do not suffice any more.
+            UsageError: there is no version before, it is quarantined, or another one was made live meanwhile.
+            EvidenceError: database or audit log do not answer; nothing changed.
+        """
+        async with self._lock:
+            self._of(name)
+            turn = turn_of(self._models, name, self._decided)
+            if turn is None or len(turn.versions) < 2:
+                raise UsageError(f"{name} has no version to go back to", hint="promote one by its name")
+            chosen = self._version(name, turn.versions[-2])
+            if (name, turn.versions[-2]) in self._decided.quarantined:
+                raise UsageError(f"{chosen.label} is quarantined", hint="promote a version by its name")
+            await self._admitted("models.rollback", chosen)
+            await self._note(noted.act("models.rollback", chosen, why="rolled-back", more={"before": turn.live}))
+            self._decided = await asyncio.to_thread(
+                lambda: self._standing.go_back(name, configured=turn.configured, live=turn.live)
+            )
+            self._apply()
+            assert chosen.served is not None
+            return chosen.served
+
+    async def quarantine(self, name: str, version: str = "") -> None:
+        """Take a version, or every version, out of service until it is promoted again.
+
+        This replica stops answering at once, before anything is written down.
+
+        Raises:
+            UnknownName: there is no such version.
+            EvidenceError: database or audit log do not answer; out of service it is here all the same.
+        """
+        async with self._lock:
+            chosen = [self._version(name, version)] if version else self._of(name)
+            self._unwritten |= {(name, each.source.settings.version) for each in chosen}
+            self._follow(self._decided)
+            await self._write_quarantines()
+            for each in chosen:
+                await self._note(noted.act("models.quarantine", each, why="quarantined"))
+
+    async def reload(self) -> None:
+        """Read the configuration again, bring in what is new or changed on disk, and judge everything else again.
+
+        Raises:
+            RedanError: the configuration does not fit; nothing changed.
+            EvidenceError: the audit log takes no record; the judgement stands all the same.
+        """
+        settings = self._settings if self._reread is None else await asyncio.to_thread(self._reread)
+        check(settings.serve.models)
+        async with self._lock:
+            known = {each.source.settings: each for each in self._versions}
+            self._settings = settings
+            found = [
+                known.get(each.settings, Version(source=each)) for each in sources(settings, self._root, self._registry)
+            ]
+            await self._renew(found, _changed_or_judged)
+
+    async def recheck(self) -> None:
+        """Judge the statements of every loaded version again; one that no longer passes leaves service at once.
+
+        Raises:
+            EvidenceError: the audit log takes no record; the judgement stands all the same.
+        """
+        async with self._lock:
+            await self._renew(list(self._versions), judge_again)
+
+    def version(self, name: str, version: str) -> Version:
+        """Return what is known of a version.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return self._version(name, version)
+
+    def role(self, model: ServedModel) -> Role:
+        """Return the role that a version has now."""
+        return role_of(model, self._models, self._decided)
+
+    @property
+    def versions(self) -> Sequence[Version]:
+        """Every version of the configuration, in its order."""
+        return tuple(self._versions)
+
+    @property
+    def _models(self) -> tuple[ServedModel, ...]:
+        return self._settings.serve.models
+
+    def _of(self, name: str) -> list[Version]:
+        found = [each for each in self._versions if each.source.settings.name == name]
+        if not found:
+            raise UnknownName.among("model", name, sorted({each.name for each in self._models}))
+        return found
+
+    def _version(self, name: str, version: str) -> Version:
+        own = self._of(name)
+        found = next((each for each in own if each.source.settings.version == version), None)
+        if found is None:
+            raise UnknownName.among(f"version of {name}", version, [each.source.settings.version for each in own])
+        return found
+
+    async def _admitted(self, action: str, chosen: Version) -> None:
+        """Judge a version now, load it if it was not admitted before, and insist on it."""
+        await self._each(judge_again if chosen.served is not None else bring_in, [chosen])
+        if chosen.why:
+            self._apply()
+            await self._note(noted.act(action, chosen, ok=False, why="not-admitted", more={"because": chosen.why}))
+        insist(chosen.label, chosen.why)
+
+    async def _each(self, work: _WORK, chosen: Sequence[Version]) -> None:
+        try:
+            judge = await asyncio.to_thread(Judge.of, self._settings, self._root)
+        except RedanError as err:
+            for each in chosen:
+                each.why = refusal(err)
+            return
+        for each in chosen:
+            await asyncio.to_thread(work, each, judge)
+
+    async def _renew(self, versions: list[Version], work: _WORK) -> None:
+        before = {id(each): (each.why, each.newer, each.served is None) for each in versions}
+        await self._each(work, versions)
+        self._versions = versions
+        self._apply()
+        changed = [each for each in versions if (each.why, each.newer, each.served is None) != before[id(each)]]
+        for each in changed:
+            if self._findings is not None and (each.why or each.newer):
+                self._findings.publish(noted.finding(each))
+        await self._told("models.reload", changed)
+
+    async def _told(self, action: str, chosen: Sequence[Version]) -> None:
+        for each in chosen:
+            because = each.why or each.newer
+            why = "not-admitted" if because else "admitted"
+            more: dict[str, object] = {"because": because} if because else {}
+            await self._note(noted.act(action, each, ok=not because, why=why, more=more))
+
+    async def _note(self, act: Act) -> None:
+        waiting = None if self._record is None else self._record(act)
+        if waiting is not None:
+            await waiting
+
+    def _apply(self) -> None:
+        fit = [each for each in self._versions if each.served is not None and not each.why]
+        refused = [
+            (each.source.settings.name, each.source.settings.version, each.why or each.newer)
+            for each in self._versions
+            if each.why or each.newer
+        ]
+        everything = [(each.served, self.role(each.source.settings)) for each in fit if each.served is not None]
+        self._now = snapshot(everything, refused, self._key)
+
+    async def _following(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            await self.follow()
+
+    async def follow(self) -> None:
+        """Look at what other replicas decided, and do likewise; while the database is silent nothing changes."""
+        async with self._lock:
+            try:
+                if self._unwritten:
+                    await self._write_quarantines()
+                self._follow(await asyncio.to_thread(self._standing.read))
+            except EvidenceError as err:
+                self.lost_polls += 1
+                if self.lost_polls == 1:
+                    sys.stderr.write(f"models: {err.message}; decisions of other replicas are not seen\n")
+                return
+            self.lost_polls = 0
+
+    async def _write_quarantines(self) -> None:
+        decided = await asyncio.to_thread(self._standing.quarantine, self._unwritten)
+        self._unwritten = frozenset()
+        self._follow(decided)
+
+    def _follow(self, decided: Decided) -> None:
+        """Put a decision into force, with quarantines that the database did not take yet."""
+        merged = Decided(turns=decided.turns, quarantined=decided.quarantined | self._unwritten)
+        if merged != self._decided:
+            self._decided = merged
+            self._apply()
+
+    async def _rechecking(self, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await self.recheck()
+            except EvidenceError as err:
+                sys.stderr.write(f"models: {err.message}; statements were judged, and that was not recorded\n")
+
+
+def _changed_or_judged(version: Version, judge: Judge) -> None:
+    (judge_again if is_as_read(version) else bring_in)(version, judge)
+
+
+def open_models(
+    settings: Settings,
+    root: Path,
+    *,
+    database: Database,
+    findings: Findings | None = None,
+    record: Record | None = None,
+    registry: Registry | None = None,
+    reread: Callable[[], Settings] | None = None,
+) -> Pool:
+    """Make the pool; `Pool.start` brings the models in. Arguments and errors as in `Pool`."""
+    return Pool(settings, root, database=database, findings=findings, record=record, registry=registry, reread=reread)

@@ -1,0 +1,142 @@
+"""From what the configuration names to bytes and statements: a path, or a version that the registry keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from redan.core.errors import ConfigError, EvidenceError
+from redan.evidence.encryption.sources import key_from
+from redan.evidence.signing import signature_path
+from redan.evidence.statements.bundle import Bundle, beside, read
+from redan.service.models.factories import folder_of
+from redan.service.models.holding import Held, held, hold
+from redan.subjects.factory import split_factory
+
+if TYPE_CHECKING:
+    from redan.core.settings import Settings
+    from redan.core.settings_service import ServedModel
+
+PREFIX = "registry:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Fetched:
+    """A model as the registry gives it: plain bytes in memory, checked against the registry's own record.
+
+    Attributes:
+        name: of the model's file or folder; a file's ending tells its format.
+        files: path inside the folder (the name of a single file) → its bytes.
+        statements: as a bundle holds them.
+        folder: whether it is a folder.
+    """
+
+    name: str
+    files: Mapping[str, bytes]
+    statements: Bundle
+    folder: bool = False
+
+
+class Registry(Protocol):
+    """Where models lie that targets such as ``registry:fraud@3`` mean."""
+
+    def fetch(self, name: str, version: str) -> Fetched:
+        """Return a version; blocks.
+
+        Raises:
+            UnknownName: there is none.
+            EvidenceError: it was changed, or cannot be decrypted.
+        """
+
+    def statements(self, name: str, version: str) -> Bundle:
+        """Return the newest statements about a version; blocks. Errors as in ``fetch``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Source:
+    """Where one version comes from.
+
+    Attributes:
+        settings: as the configuration names it.
+        root: folder that relative paths start from.
+        keys: sources of keys that may open an encrypted file.
+        registry: None where there is none.
+    """
+
+    settings: ServedModel
+    root: Path
+    keys: tuple[str, ...] = ()
+    registry: Registry | None = None
+
+    def hold(self) -> Held:
+        """Read the model once.
+
+        Raises:
+            Unreadable, EvidenceError: as `redan.service.models.holding.hold` and `Registry.fetch`.
+            ConfigError: a target that names nothing that can be served.
+        """
+        if self.settings.target.startswith(PREFIX):
+            registry, name, version = self._registered()
+            found = registry.fetch(name, version)
+            return held(found.name, found.files, path=Path(found.name), folder=found.folder)
+        return hold(self.path, keys=[key_from(each, root=self.root) for each in self.keys])
+
+    def bundles(self, about: Held | Path) -> tuple[Bundle, ...]:
+        """Read the statements as they are now; those beside the model where none are named.
+
+        Args:
+            about: the model that was held, or its path.
+
+        Raises:
+            Unreadable, EvidenceError: they cannot be read.
+        """
+        named = self.settings.statements
+        if named:
+            return tuple(_named(self.root / each) for each in named)
+        if self.settings.target.startswith(PREFIX):
+            registry, name, version = self._registered()
+            return (registry.statements(name, version),)
+        return (read(beside(about.path if isinstance(about, Held) else about)),)
+
+    @property
+    def path(self) -> Path:
+        """The file or folder on disk that is judged; with a factory the folder that its code lies in.
+
+        Raises:
+            ConfigError: a factory whose weights lie outside of its folder.
+        """
+        factory = split_factory(self.settings.target)
+        if factory is None:
+            return self.root / self.settings.target
+        return folder_of(self.root / factory[0], self.settings.weights, self.root)
+
+    @property
+    def signature(self) -> Path | None:
+        """Where the model's own signature lies; None for a version of the registry."""
+        return None if self.settings.target.startswith(PREFIX) else signature_path(self.path)
+
+    def _registered(self) -> tuple[Registry, str, str]:
+        name, sign, version = self.settings.target.removeprefix(PREFIX).rpartition("@")
+        if not sign or not name or not version:
+            raise ConfigError(f"{self.settings.target!r} names no version", hint="write registry:NAME@VERSION")
+        if self.registry is None:
+            raise ConfigError(
+                f"{self.settings.target!r} needs a registry, and none is open", hint="set [registry] store"
+            )
+        return self.registry, name, version
+
+
+def sources(settings: Settings, root: Path, registry: Registry | None = None) -> Sequence[Source]:
+    """Return where every version in the configuration comes from, in its order."""
+    return [
+        Source(settings=each, root=root, keys=settings.registry.keys, registry=registry)
+        for each in settings.serve.models
+    ]
+
+
+def _named(path: Path) -> Bundle:
+    if not path.exists():
+        raise EvidenceError(f"there are no statements at {path.name!r}", hint="name the bundle that redan seal wrote")
+    return read(path)

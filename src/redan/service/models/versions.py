@@ -1,0 +1,147 @@
+"""One version of one model: brought in, judged again, and what is kept of it while it is out of service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from redan.core.errors import RedanError
+from redan.evidence.statements.policy import AdmissionPolicy, policy_of
+from redan.service.models.admitting import About, decide, why_not
+from redan.service.models.holding import Held, facts_at
+from redan.service.models.loading import extras_of, load, refusal
+
+if TYPE_CHECKING:
+    from redan.core.settings import Settings
+    from redan.evidence.statements.decision import Decision
+    from redan.service.models.served import Served
+    from redan.service.models.source import Source
+
+Mode = Literal["required", "open"]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Version:
+    """A version of the configuration, loaded or not; only the pool's lock holder changes it.
+
+    Attributes:
+        source: where it comes from.
+        served: loaded; None until it was once.
+        about: what is judged again; None until it was read once.
+        why: why it may not answer; empty while it may.
+        newer: why what now lies at its target was not loaded in place of what is; empty when it is the same.
+    """
+
+    source: Source
+    served: Served | None = None
+    about: About | None = None
+    why: str = "not loaded yet"
+    newer: str = ""
+
+    @property
+    def label(self) -> str:
+        """``name@version``."""
+        return f"{self.source.settings.name}@{self.source.settings.version}"
+
+    @property
+    def digest(self) -> str:
+        """Of what is loaded, or was read and refused; empty before."""
+        return "" if self.about is None else self.about.held.digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """What decides: the policy with its keys as they are now.
+
+    Attributes:
+        mode: ``open`` admits whatever is safe to load.
+        policy: None in that mode.
+    """
+
+    mode: Mode
+    policy: AdmissionPolicy | None
+
+    @classmethod
+    def of(cls, settings: Settings, root: Path) -> Judge:
+        """Read the keys that ``[admission]`` names.
+
+        Raises:
+            RedanError: one cannot be read.
+        """
+        if settings.serve.admission == "open":
+            return cls(mode="open", policy=None)
+        return cls(mode="required", policy=policy_of(settings.admission, root))
+
+    def decision(self, source: Source, about: About) -> Decision | None:
+        """Judge a model by its statements as they are now; None in a laboratory.
+
+        Raises:
+            RedanError: the statements cannot be read.
+        """
+        if self.policy is None:
+            return None
+        bundles = source.bundles(about.held)
+        return decide(about, source, bundles, self.policy, at=datetime.now(UTC))
+
+
+def bring_in(version: Version, judge: Judge) -> None:
+    """Read a version once, judge it and load it; blocks. What goes wrong stands in ``why``, or in ``newer``.
+
+    A version that is loaded already stays as it is when what lies at its target is refused, and is judged by itself.
+    """
+    try:
+        held = version.source.hold()
+        about = About(held=held)
+        if version.served is not None and held.digest == version.served.digest:
+            version.newer = ""
+            judge_again(version, judge)
+            return
+        decision = judge.decision(version.source, about)
+        if decision is not None and (why := why_not(decision)):
+            _refused(version, judge, about, why)
+            return
+        extras = extras_of(version.source.settings, version.source.root)
+        served = load(version.source.settings, held, extras, decision)
+    except RedanError as err:
+        _refused(version, judge, None, refusal(err))
+        return
+    version.served, version.about, version.why, version.newer = served, _without_bytes(about), "", ""
+
+
+def judge_again(version: Version, judge: Judge) -> None:
+    """Judge what is loaded by its statements as they are now; blocks, and reads no byte of the model."""
+    if version.about is None or version.served is None:
+        return
+    try:
+        decision = judge.decision(version.source, version.about)
+    except RedanError as err:
+        version.why = refusal(err)
+        return
+    version.why = "" if decision is None else why_not(decision)
+    version.served = replace(version.served, decision=decision) if not version.why else version.served
+
+
+def is_as_read(version: Version) -> bool:
+    """Tell whether the files of a loaded version are certainly those that were read."""
+    if version.about is None or version.served is None or not version.about.held.facts:
+        return False
+    try:
+        return facts_at(version.source.path) == version.about.held.facts
+    except RedanError:
+        return False
+
+
+def _refused(version: Version, judge: Judge, about: About | None, why: str) -> None:
+    if version.served is None:
+        version.about = None if about is None else _without_bytes(about)
+        version.why = why
+        return
+    version.newer = why
+    judge_again(version, judge)
+
+
+def _without_bytes(about: About) -> About:
+    held: Held = replace(about.held, files={})
+    return About(held=held, digests=about.digests)
