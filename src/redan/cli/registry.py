@@ -263,3 +263,70 @@ def restore(config: Config, file: Path, digest: str | None) -> int:
         live = found.live
         sys.stdout.write(f"{name}@{live.name if live else '-'}\n")
     return 0
+
+
+@command.command("attach")
+@click.argument("bundle", type=PATH)
+@_configured
+def attach(config: Config, bundle: Path) -> int:
+    """Keep statements made later about versions that are here: an approval, a revocation, a newer measurement.
+
+    \b
+    redan seal --approve "Ada: reviewed" --model model.onnx --key ada.key -o later.jsonl
+    redan registry attach later.jsonl
+    """
+    from redan.core.errors import Unreadable
+    from redan.evidence.statements import read
+    from redan.service.registry.stated import attach as keep
+
+    found = read(bundle)
+    if not found.envelopes:
+        raise Unreadable(f"{bundle.name!r} holds no statements", hint="name the bundle that redan seal wrote")
+    with _opened(config) as registry:
+        n = keep(registry, found)
+    sys.stderr.write(f"{n} of {len(found.envelopes)} statements are new\n")
+    return 0
+
+
+@command.command("update")
+@click.option("--due", is_flag=True, help="Do nothing unless the schedule, or --drift, asks for it; for cron.")
+@click.option("--drift", type=PATH, metavar="REPORT", help="With --due: also after this report of redan watch failed.")
+@click.option("--wait", is_flag=True, help="Wait until the canary's time is over.")
+@click.option("--abandon", is_flag=True, help="Give up an update that has not ended, and start anew.")
+@WHY
+@_configured
+def update(config: Config, due: bool, drift: Path | None, wait: bool, abandon: bool, why: str) -> int:
+    """Retrain, check, seal, push, canary, promote, as [registry.update] declares; or go on where the last one stopped.
+
+    \b
+    redan registry update --why "new labels"
+    redan registry update --due --drift watch.json
+    """
+    import time
+    from datetime import UTC, datetime
+
+    from redan.service.registry.update import Pipeline
+    from redan.service.registry.update import due as asked
+    from redan.service.registry.update import update as go
+
+    if due:
+        why = asked(config, now=datetime.now(UTC), drift=drift) or ""
+        if not why:
+            sys.stderr.write("nothing is due\n")
+            return 0
+    with _opened(config) as registry:
+        pipeline = Pipeline(
+            config=config, registry=registry, by=_person(why or "by hand"), agreement=_agreement(config)
+        )
+        progress = go(pipeline, abandon=abandon)
+        while wait and not progress.ended:
+            time.sleep(1)
+            progress = go(pipeline)
+    for done in progress.steps:
+        sys.stderr.write(f"{done.step}: {done.note}\n")
+    sys.stdout.write(f"{progress.ended or 'the canary answers; call again when its time is over'}\n")
+    return 0
+
+
+def _agreement(config: Config) -> Any:
+    return None

@@ -23,6 +23,7 @@ VERBS = {
     "data": "Data sets: manifests, Croissant, schemas, drift, private answers",
     "store": "Keep runs, statements and evidence: encrypted, searched, backed up",
     "log": "Keep an append-only signed log, prove what is in it, find what was changed",
+    "registry": "Keep versions of models, each step signed: push, promote, roll back, renew",
     "report": "Show a run again, or in another format",
     "diff": "Compare two runs: new, fixed, worse, better, or noise",
     "explain": "Explain a rule or probe: what, why, how to fix, sources",

@@ -229,6 +229,31 @@ class Incidents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """How the project's model is renewed: retrain, check, seal, push, canary, promote (`redan registry update`)."""
+
+    name: str = field(default="", metadata=_help("What the registry calls the model; no pipeline when empty."))
+    retrain: str = field(default="", metadata=_help("Command that writes [model] target anew, run in the sandbox."))
+    reads: tuple[str, ...] = field(default=(), metadata=_help("Files and folders that it may read."))
+    writes: tuple[str, ...] = field(default=(), metadata=_help("Folders that it may write."))
+    data: str = field(default="", metadata=_help("Manifest of the data it is trained on."))
+    quick: bool = field(default=False, metadata=_help("Whether the check is that of redan check --quick."))
+    seal_key: str = field(default="", metadata=_help("Private key that seals what the check found."))
+    canary: str = field(default="", metadata=_help("How long the new version is a canary first: 2h; not when empty."))
+    agreement: float = field(
+        default=0.0, metadata=_help("Least share of requests on which canary and live version agree, at 95 %.")
+    )
+    every: str = field(default="", metadata=_help("How often it is due: 7d; only by hand or drift when empty."))
+
+    def __post_init__(self) -> None:
+        if self.name and not self.seal_key:
+            raise ConfigError(
+                "[registry.update] names a model and no seal_key, so that nothing it makes could be promoted",
+                hint='seal_key = "keys/seal.key", made by redan key new',
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrySettings:
     """Where models, data manifests and configuration lie between being made and being served."""
 
@@ -238,3 +263,4 @@ class RegistrySettings:
     signing_key: str = field(default="", metadata=_help("Private key that signs transitions (redan key new)."))
     trusted: tuple[str, ...] = field(default=(), metadata=_help("Public keys of others whose transitions count."))
     keep_versions: int = field(default=10, metadata=_help("Versions of a model that retention keeps."))
+    update: Update = field(default_factory=Update)

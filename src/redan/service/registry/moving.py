@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 
 from redan.core.errors import RedanError, UsageError
 from redan.evidence.statements.admission import ModelSignature, admission
-from redan.evidence.statements.bundle import parsed
 from redan.evidence.statements.decision import Decision
 from redan.evidence.statements.policy import AdmissionPolicy
-from redan.evidence.store.blobs import StoreBlobs
 from redan.service.registry.history import History, Version
 from redan.service.registry.opening import Registry
 from redan.service.registry.pushing import Person, now, recorded
+from redan.service.registry.stated import known
 from redan.service.registry.transition import Act, Transition
 
 
@@ -36,15 +35,13 @@ class NotAdmitted(RedanError):
 
 
 def judged(registry: Registry, version: Version, policy: AdmissionPolicy) -> Decision:
-    """Decide about a version by the statements that were pushed with it.
+    """Decide about a version by what was stated about it until now.
 
     Raises:
         EvidenceError: its statements are missing or were changed.
         Unreadable: its statements are none.
     """
-    push = version.push.transition
-    data = StoreBlobs(registry.store).get(push.statements) if push.statements else b""
-    bundle = parsed(data, f"{push.name}@{push.version}")
+    bundle = known(registry, version)
     signature = ModelSignature(state="absent", why="the registry keeps statements and no signature of the model itself")
     return admission(
         version.push.model,
