@@ -175,6 +175,19 @@ async def with_passkey(logins: Logins, ticket: str, answer: dict[str, Any], sour
     return entered
 
 
+async def prove(logins: Logins, person: str, code: str, source: From) -> None:
+    """Judge a code of the app outside a session.
+
+    Raises:
+        Refused: it does not fit, was shown before, or there were too many attempts.
+    """
+    wait(max(await logins.authority.lockouts.wait_s(source.addr), logins.seconds.wait_s(person)))
+    if not await logins.write(lambda connection: totp.take(connection, logins.sealer, person, code)):
+        await _failed(logins, person, source)
+        raise Refused(WRONG_FACTOR)
+    logins.seconds.succeeded(person)
+
+
 def has_second(connection: Connection, person: str) -> bool:
     """Return whether somebody has a second factor."""
     return totp.has_totp(connection, person) or bool(passkeys.of_person(connection, person))

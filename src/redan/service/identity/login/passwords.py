@@ -60,10 +60,11 @@ def check_new(password: str, *own: str) -> None:
 
 def store_password(connection: Connection, person: str, password: str) -> None:
     """Hash a judged password and keep the hash. Takes about a tenth of a second."""
-    _keep(connection, person, hasher().hash(normal(password)))
+    keep(connection, person, hasher().hash(normal(password)))
 
 
-def _keep(connection: Connection, person: str, hashed: str) -> None:
+def keep(connection: Connection, person: str, hashed: str) -> None:
+    """Keep the hash of somebody's password, in place of any before."""
     row = {"hash": hashed, "changed_s": time.time()}
     if not insert_new(connection, passwords, [{"person": person, **row}]):
         connection.execute(passwords.update().where(passwords.c.person == person).values(**row))
@@ -101,8 +102,14 @@ class Verifier:
         Raises:
             Refused: too many are being compared.
         """
-        if not self._hasher.check_needs_rehash(hashed):
-            return None
+        return await self.hashed(password) if self._hasher.check_needs_rehash(hashed) else None
+
+    async def hashed(self, password: str) -> str:
+        """Return the hash of a judged password.
+
+        Raises:
+            Refused: too many are being compared.
+        """
         return await self._in_thread(lambda: self._hasher.hash(normal(password)))
 
     def stop(self) -> None:
