@@ -167,21 +167,19 @@ class Authority:
             return False
         return await self._in_thread(self._spend, claims.jti)
 
-    def token(
-        self, principal: Principal, *, scope: str | None = None, key: str = "", ttl_s: int = 0
-    ) -> tuple[str, Claims]:
-        """Sign a token for somebody, that gives what they hold now or less.
+    def token(self, subject: str, *, scope: str | None = None, key: str = "", ttl_s: int = 0) -> tuple[str, Claims]:
+        """Sign a token.
 
         Args:
-            principal: for whom.
-            scope: narrows it further; None: whatever the subject may do.
-            key: identifier of the API key that it is exchanged for.
+            subject: for whom.
+            scope: narrows it; None: whatever the subject may do.
+            key: identifier of the API key that it is exchanged for, with which it ends.
             ttl_s: seconds; 0: as the settings say, and never longer than that.
 
         Returns:
             The token and what it says.
         """
-        claims = self._claims(principal.id, min(ttl_s or self.token_ttl_s, self.token_ttl_s), scope=scope, key=key)
+        claims = self._claims(subject, min(ttl_s or self.token_ttl_s, self.token_ttl_s), scope=scope, key=key)
         return mint(claims, "at+jwt", self.recognition.ring.signing), claims
 
     def _claims(

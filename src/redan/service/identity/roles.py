@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 ADMINISTRATOR = "administrator"
 ADMINISTRATION = "identity.write"
 _SELF = "identity.self"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +171,14 @@ def roles_of(settings: Identity) -> Roles:
     """
     by_name = {role.name: role for role in _BUILT_IN}
     for given in settings.roles:
+        if _NAME.fullmatch(given.name) is None:
+            raise ConfigError(
+                f"[[identity.roles]] {given.name[:40]!r} is no name of a role", hint="letters, digits, - and _"
+            )
         if given.name in by_name:
             raise ConfigError(f"[[identity.roles]] names {given.name!r}, which is taken", hint="choose another name")
+        if not given.actions:
+            raise ConfigError(f"[[identity.roles]] {given.name!r} allows nothing", hint="name its actions")
         unknown = sorted(set(given.actions) - set(ACTIONS))
         if unknown:
             raise ConfigError(
