@@ -17,8 +17,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from redan.service.gateway.answer import refusal_bytes
 from redan.service.gateway.call import Link
 from redan.service.gateway.refusal import MALFORMED, OVERLOADED, SLOW, TOO_LARGE, Refusal
+from redan.service.gateway.sending import Sending
 
 if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
@@ -214,6 +216,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self.ends_s = self.loop.time() + self.limits.header_s
             self.transport.close()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Start the application with a ``send`` that writes whole answers."""
+        task = self.loop.create_task(_run(cycle, app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
     def _judge_head(self, version: str) -> None:
         if self._hosts != 1 and not (version == "1.0" and self._hosts == 0):
             self._refuse(MALFORMED)
@@ -266,6 +274,15 @@ class GuardedProtocol(HttpToolsProtocol):
             self.ends_s = self.loop.time() + self.limits.header_s
             self.transport.write(refusal_bytes(refusal))
             self.transport.close()
+
+
+async def _run(cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+    sending = Sending(cycle)
+
+    async def whole(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, sending)
+
+    await cycle.run_asgi(whole)
 
 
 def guarded(doors: Doors) -> type[GuardedProtocol]:
