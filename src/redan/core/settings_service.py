@@ -56,7 +56,14 @@ class Guards:
     round_digits: int = field(default=-1, metadata=_help("Digits that scores are rounded to; -1 leaves them."))
     top: int = field(default=0, metadata=_help("How many of the highest scores an answer shows; 0 shows all."))
     labels_only: bool = field(default=False, metadata=_help("Whether answers hold labels without scores."))
+    dp_epsilon: float = field(
+        default=0.0, metadata=_help("Privacy that each answered row costs, as noise on its scores; 0 without noise.")
+    )
+    dp_ledger: str = field(
+        default=".redan/privacy.ledger", metadata=_help("Ledger that pays for noisy answers, account model:NAME.")
+    )
     explanations: bool = field(default=False, metadata=_help("Whether clients may ask why."))
+    explain_queries: int = field(default=1024, metadata=_help("Most queries that one explanation may cost."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

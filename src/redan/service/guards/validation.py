@@ -144,9 +144,9 @@ class Validation:
         bounds = served.detected.bounds if served.detected is not None else None
         exact = np.dtype(served.dtype)
         self._bounds = np.array(bounds).astype(exact) if bounds is not None else None
-        self._finite = exact.kind == "f"
+        self._finite, self._kinds = exact.kind == "f", "OUS" if exact.kind in "OUS" else "fiub"
         schema, self._schema, self._table = served.schema, None, None
-        if schema is not None and schema.rules:
+        if schema is not None and schema.rules and self._kinds == "fiub":
             self._schema = _for_columns(schema, served)
             self._table = _compiled(self._schema, exact)
         elif schema is not None and len(schema.arrays) == 1:
@@ -155,7 +155,7 @@ class Validation:
     def before(self, batch: Batch) -> None:
         """Refuse calls with rows of another shape, and those with a row that breaks a rule."""
         x = batch.x
-        if x.dtype.kind not in "fiub" or not self._is_shape(x.shape[1:]):
+        if x.dtype.kind not in self._kinds or not self._is_shape(x.shape[1:]):
             for call in batch.calls:
                 _refuse(call, "rows", "shape", 0)
             return

@@ -74,6 +74,10 @@ class Screening:
         both._tally = self._tally.merged(other._tally)
         return both
 
+    def suspicions(self, inputs: Sequence[Any]) -> list[float]:
+        """Judge inputs together, and count nothing: how suspicious each is; NaN for what is no input of the model."""
+        return self._judge(inputs)
+
     def _suspicions(self, events: Sequence[Event]) -> list[float]:
         """Judge events; what a guard measured already is taken as it is."""
         found = [float(each.suspicion.get(self.spec.id, math.nan)) for each in events]
