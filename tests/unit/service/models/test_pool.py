@@ -1,0 +1,258 @@
+"""The pool: promoted, rolled back, quarantined, judged again; decisions reach other replicas and outlive a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests import served as made
+from tests.served import seal_scan, settings_for
+from tests.unit.service.models.conftest import Noted, pool_of, with_pool
+
+from redan.core.errors import EvidenceError, UnknownName, UsageError
+from redan.core.settings import Settings
+from redan.service.audit.act import Act
+from redan.service.models.admitting import NotAdmitted
+from redan.service.models.pool import Pool
+
+
+def two_versions(folder: Path, role: str = "standby", **more: object) -> Settings:
+    return settings_for(folder, made.served(folder), made.served(folder, version="2", seed=1, role=role, **more))
+
+
+def answering(pool: Pool, client: str = "c") -> str:
+    found = pool.choose("sklearn", "", client)
+    return "" if found is None else found.settings.version
+
+
+def roles(pool: Pool) -> dict[str, str]:
+    return {served.settings.version: role for served, role in pool.all()}
+
+
+def test_a_promoted_version_answers_and_the_one_before_stands_by(tmp_path: Path) -> None:
+    noted = Noted()
+
+    async def work(pool: Pool) -> None:
+        assert answering(pool) == "1"
+        assert pool.choose("sklearn", "2", "c") is None
+        await pool.promote("sklearn", "2")
+        assert answering(pool) == "2"
+        assert roles(pool) == {"1": "standby", "2": "live"}
+
+    with_pool(two_versions(tmp_path), tmp_path, work, record=noted.record)
+    assert noted.said()[-1] == ("models.promote", "sklearn@2", True, "promoted")
+
+
+def test_rolling_back_is_instant_and_keeps_the_bad_version_out(tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        await pool.promote("sklearn", "2")
+        assert (await pool.rollback("sklearn")).settings.version == "1"
+        assert roles(pool) == {"1": "live", "2": "standby"}
+        with pytest.raises(UsageError, match="no version to go back to"):
+            await pool.rollback("sklearn")
+
+    with_pool(two_versions(tmp_path, "canary", share=1.0), tmp_path, work)
+
+
+def test_a_quarantined_version_answers_nobody_until_it_is_promoted(tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        await pool.quarantine("sklearn")
+        assert answering(pool) == ""
+        assert pool.choose("sklearn", "1", "c") is None
+        assert set(roles(pool).values()) == {"quarantined"}
+        await pool.promote("sklearn", "1")
+        assert answering(pool) == "1"
+        assert roles(pool) == {"1": "live", "2": "quarantined"}
+
+    with_pool(two_versions(tmp_path), tmp_path, work)
+
+
+def test_a_version_whose_statements_fail_is_not_promoted(tmp_path: Path) -> None:
+    settings, noted = two_versions(tmp_path), Noted()
+    seal_scan(tmp_path / "sklearn-2.joblib", revoke="poisoned")
+
+    async def work(pool: Pool) -> None:
+        assert [each[:2] for each in pool.refused()] == [("sklearn", "2")]
+        with pytest.raises(NotAdmitted, match="poisoned"):
+            await pool.promote("sklearn", "2")
+        assert answering(pool) == "1"
+
+    with_pool(settings, tmp_path, work, record=noted.record)
+    assert noted.said()[-1] == ("models.promote", "sklearn@2", False, "not-admitted")
+
+
+def test_a_version_that_was_sealed_meanwhile_can_be_promoted(tmp_path: Path) -> None:
+    settings = two_versions(tmp_path)
+    bundle = tmp_path / "sklearn-2.joblib.intoto.jsonl"
+    kept = bundle.read_bytes()
+    bundle.unlink()
+
+    async def work(pool: Pool) -> None:
+        assert "found none" in pool.refused()[0][2]
+        bundle.write_bytes(kept)
+        await pool.promote("sklearn", "2")
+        assert answering(pool) == "2"
+        assert pool.refused() == ()
+
+    with_pool(settings, tmp_path, work)
+
+
+def test_a_live_version_that_is_revoked_leaves_service_with_a_finding(tmp_path: Path) -> None:
+    noted = Noted()
+
+    async def work(pool: Pool) -> None:
+        seal_scan(tmp_path / "sklearn-1.joblib", revoke="stolen key")
+        assert answering(pool) == "1"
+        await pool.recheck()
+        assert answering(pool) == ""
+        assert "stolen key" in pool.refused()[0][2]
+
+    with_pool(settings_for(tmp_path), tmp_path, work, record=noted.record, findings=noted.findings)
+    found = noted.findings.recent()
+    assert [(each.rule, each.subject, each.severity.word) for each in found] == [("RDN-SUP-110", "sklearn@1", "high")]
+    assert "stolen key" in found[0].detail
+    assert noted.said()[-1] == ("models.reload", "sklearn@1", False, "not-admitted")
+
+
+def test_nothing_is_served_once_the_policys_key_is_gone(tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        (tmp_path / "ci.key.pub").unlink()
+        await pool.recheck()
+        assert answering(pool) == ""
+        assert "ci.key.pub" in pool.refused()[0][2]
+
+    with_pool(settings_for(tmp_path), tmp_path, work)
+
+
+def test_a_file_that_was_replaced_is_loaded_at_reload_only_if_it_is_admitted(tmp_path: Path) -> None:
+    noted = Noted()
+
+    async def work(pool: Pool) -> None:
+        path = tmp_path / "sklearn-1.joblib"
+        path.write_bytes(made.model_bytes("sklearn", seed=1))
+        before = pool.choose("sklearn", "", "c")
+        await pool.reload()
+        assert pool.choose("sklearn", "", "c") is not None
+        assert before is not None
+        assert pool.choose("sklearn", "", "c").digest == before.digest  # type: ignore[union-attr]
+        assert [each.severity.word for each in noted.findings.recent()] == ["medium"]
+        seal_scan(path)
+        await pool.reload()
+        assert pool.choose("sklearn", "", "c").digest != before.digest  # type: ignore[union-attr]
+        assert pool.refused() == ()
+
+    with_pool(settings_for(tmp_path), tmp_path, work, findings=noted.findings)
+
+
+def test_reload_brings_in_what_is_new_in_the_configuration_and_drops_what_is_gone(tmp_path: Path) -> None:
+    first = settings_for(tmp_path)
+    second = replace(first, serve=replace(first.serve, models=(made.served(tmp_path, "xgboost"),)))
+
+    async def work(pool: Pool) -> None:
+        await pool.reload()
+        assert pool.choose("sklearn", "", "c") is None
+        assert pool.choose("xgboost", "", "c") is not None
+
+    with_pool(first, tmp_path, work, reread=lambda: second)
+
+
+def test_names_that_nobody_has_are_told_with_the_nearest_one(tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        with pytest.raises(UnknownName, match="sklaern"):
+            await pool.rollback("sklaern")
+        with pytest.raises(UnknownName, match="version of sklearn"):
+            await pool.promote("sklearn", "9")
+
+    with_pool(settings_for(tmp_path), tmp_path, work)
+
+
+def test_a_promotion_that_cannot_be_recorded_does_not_happen(tmp_path: Path) -> None:
+    def record(act: Act) -> None:
+        if act.act == "models.promote":
+            raise EvidenceError("the log's volume is full")
+
+    async def work(pool: Pool) -> None:
+        with pytest.raises(EvidenceError, match="full"):
+            await pool.promote("sklearn", "2")
+        assert answering(pool) == "1"
+
+    with_pool(two_versions(tmp_path), tmp_path, work, record=record)
+
+
+def test_a_quarantine_holds_although_the_database_is_silent(tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        database = tmp_path / "service.db"
+        database.rename(tmp_path / "away.db")
+        for each in tmp_path.glob("service.db-*"):
+            each.unlink()
+        pool._standing._database.engine.dispose()
+        database.write_bytes(b"no database any more" * 100)
+        with pytest.raises(EvidenceError):
+            await pool.quarantine("sklearn")
+        assert answering(pool) == ""
+        await pool.follow()
+        assert answering(pool) == ""
+        assert pool.lost_polls == 1
+
+    with_pool(settings_for(tmp_path), tmp_path, work)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_replicas_follow_each_other_and_a_restart_remembers(
+    tmp_path: Path, kind: str, new_url: Callable[[str], str]
+) -> None:
+    settings, url = two_versions(tmp_path), new_url(kind)
+
+    async def main() -> None:
+        async with pool_of(settings, tmp_path, url=url) as one, pool_of(settings, tmp_path, url=url) as two:
+            await one.promote("sklearn", "2")
+            with pytest.raises(UsageError, match="made live meanwhile"):
+                await two.promote("sklearn", "1")
+            await two.follow()
+            assert answering(two) == "2"
+            await two.rollback("sklearn")
+            await two.quarantine("sklearn", "2")
+            await one.follow()
+            assert roles(one) == {"1": "live", "2": "quarantined"}
+            assert one._key == two._key
+        async with pool_of(settings, tmp_path, url=url) as again:
+            assert roles(again) == {"1": "live", "2": "quarantined"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_of_two_promotions_at_once_one_stands(tmp_path: Path, kind: str, new_url: Callable[[str], str]) -> None:
+    three = made.served(tmp_path, version="3", seed=2, role="standby")
+    settings = two_versions(tmp_path)
+    settings = replace(settings, serve=replace(settings.serve, models=(*settings.serve.models, three)))
+    url = new_url(kind)
+
+    async def main() -> None:
+        async with pool_of(settings, tmp_path, url=url) as one, pool_of(settings, tmp_path, url=url) as two:
+            done = await asyncio.gather(
+                one.promote("sklearn", "2"), two.promote("sklearn", "3"), return_exceptions=True
+            )
+            assert sorted(type(each).__name__ for each in done) == ["NoneType", "UsageError"]
+            await one.follow()
+            await two.follow()
+            assert answering(one) == answering(two) == ("2" if done[0] is None else "3")
+
+    asyncio.run(main())
+
+
+def test_what_another_replica_decided_arrives_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("redan.service.models.pool.POLL_S", 0.01)
+    settings = two_versions(tmp_path)
+
+    async def main() -> None:
+        async with pool_of(settings, tmp_path) as one, pool_of(settings, tmp_path) as two:
+            await one.promote("sklearn", "2")
+            async with asyncio.timeout(5):
+                while answering(two) != "2":
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
