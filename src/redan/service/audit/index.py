@@ -1,0 +1,224 @@
+"""The searchable index of the logs, filled outside of the data path, from what a signed checkpoint covers.
+
+The index only repeats the logs: it never runs ahead of what is signed, goes on after a crash where the last transaction
+ended, and can be made again. Each replica indexes its own log into the database that all share.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from itertools import islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import delete, insert, select, update
+
+from redan.core.errors import EvidenceError, RedanError
+from redan.evidence.log import LogReader
+from redan.service.audit.act import Act, decode
+from redan.service.audit.tables import records, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from sqlalchemy.engine import Connection
+
+    from redan.evidence.store.database import Database
+
+BATCH = 2000
+EVERY_S = 1.0
+NICENESS = 10
+LONGEST = 256
+_UNREAD = "unreadable"
+
+
+class Indexer:
+    """Follows one log.
+
+    Args:
+        database: the service's.
+        folder: the log; its name is the replica's.
+    """
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database, self._folder, self._replica = database, folder, folder.name
+        compiled = insert(records).compile(database.engine)
+        names = compiled.positiontup
+        self._insert: tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]] | None] = (
+            str(compiled),
+            itemgetter(*names) if names else None,
+        )
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._told = ""
+
+    def catch_up(self) -> int:
+        """Index everything that is signed by now and return how many records that was.
+
+        Raises:
+            EvidenceError: the log is shorter than what was indexed, or was damaged, or the database does not answer.
+        """
+        count = 0
+        reader = LogReader(self._folder)
+        while not self._stopping.is_set() and (done := self._batch(reader)):
+            count += done
+        return count
+
+    def _batch(self, reader: LogReader) -> int:
+        with self._database.writing() as connection:
+            start = self._start(connection, reader)
+            entries = list(islice(reader.entries(start), BATCH))
+            if not entries:
+                return 0
+            # the driver itself takes the rows: SQLAlchemy would look at each value of each row once more
+            statement, taken = self._insert
+            rows = [_row(self._replica, i, entry) for i, entry in enumerate(entries, start)]
+            connection.exec_driver_sql(statement, [taken(row) for row in rows] if taken else rows)
+            self._reached(connection, start + len(entries))
+        return len(entries)
+
+    def _start(self, connection: Connection, reader: LogReader) -> int:
+        """Return the first record to index, after letting go of what the log has let go of."""
+        found = connection.execute(
+            select(sources.c.next, sources.c.pruned, sources.c.origin)
+            .where(sources.c.replica == self._replica)
+            .with_for_update()
+        ).one_or_none()
+        origin = reader.checkpoint.origin
+        if found is None:
+            connection.execute(
+                insert(sources).values(replica=self._replica, origin=origin, next=reader.pruned, pruned=reader.pruned)
+            )
+            return reader.pruned
+        start, pruned, known = found
+        if known != origin or start > reader.size:
+            raise EvidenceError(
+                f"the index knows {start} records of {known}; the log {origin} has {reader.size} signed ones",
+                hint="redan audit verify says what is wrong; redan audit index --rebuild takes the log as it is",
+            )
+        if pruned < reader.pruned:
+            connection.execute(
+                delete(records).where(records.c.replica == self._replica, records.c.index < reader.pruned)
+            )
+            connection.execute(update(sources).where(sources.c.replica == self._replica).values(pruned=reader.pruned))
+        return max(int(start), reader.pruned)
+
+    def _reached(self, connection: Connection, after: int) -> None:
+        connection.execute(update(sources).where(sources.c.replica == self._replica).values(next=after))
+
+    def rebuild(self) -> int:
+        """Forget this log's records and index it again.
+
+        Raises:
+            EvidenceError: as `catch_up`.
+        """
+        with self._database.writing() as connection:
+            connection.execute(delete(records).where(records.c.replica == self._replica))
+            connection.execute(delete(sources).where(sources.c.replica == self._replica))
+        return self.catch_up()
+
+    async def start(self) -> None:
+        """Follow the log in a thread that gives way to everything else."""
+        self._thread = threading.Thread(target=self._follow, name="redan-audit-index", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End after the batch at hand; what is missing is indexed after the next start."""
+        import asyncio
+
+        self._stopping.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _follow(self) -> None:
+        if hasattr(os, "setpriority"):
+            # on Linux this is the priority of the calling thread alone
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while not self._stopping.wait(EVERY_S):
+            try:
+                self.catch_up()
+            except RedanError as err:
+                # a database that is away comes back; a log that was changed stays told until somebody looks at it
+                if err.message != self._told:
+                    self._told = err.message
+                    sys.stderr.write(f"audit index: {err.diagnostics()}\n")
+
+
+def _row(replica: str, index: int, entry: bytes) -> dict[str, Any]:
+    """Return an entry as a row; what is no act is indexed as such, so that it is seen."""
+    act = act_of(entry)
+    return {
+        "replica": replica,
+        "index": index,
+        "t_us": act.t_us,
+        "who": shown(act.who),
+        "act": shown(act.act),
+        "model": shown(act.model),
+        "ok": act.ok,
+        "why": shown(act.why),
+        "status": act.status,
+        "addr": shown(act.addr),
+        "entry": _text(entry),
+    }
+
+
+def shown(value: str) -> str:
+    """Return a value as the index's columns hold it: PostgreSQL takes no NUL and no long text into its indexes."""
+    return value if len(value) <= LONGEST and "\x00" not in value else value[:LONGEST].replace("\x00", "\ufffd")
+
+
+def _text(entry: bytes) -> str:
+    return entry.decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+def act_of(entry: bytes) -> Act:
+    """Read an entry; one that is no act reads as a denied act of nobody, named unreadable."""
+    try:
+        act = decode(entry)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Act(t_us=0, who="-", act=_UNREAD, ok=False, why=_UNREAD)
+    fits = -(1 << 63) <= act.t_us < 1 << 63 and -(1 << 31) <= act.status < 1 << 31
+    return act if fits else Act(t_us=0, who="-", act=_UNREAD, ok=False, why=_UNREAD)
+
+
+def disagreements(database: Database, folders: Iterable[Path], most: int = 100) -> list[str]:
+    """Compare the index with the logs, record by record, and say where they differ.
+
+    Raises:
+        EvidenceError: the database does not answer.
+    """
+    said: list[str] = []
+    for folder in folders:
+        said += islice(_differences(database, folder), most - len(said))
+    return said
+
+
+def _differences(database: Database, folder: Path) -> Iterable[str]:
+    reader, replica = LogReader(folder), folder.name
+    with database.reading() as connection:
+        reached = connection.execute(select(sources.c.next).where(sources.c.replica == replica)).scalar_one_or_none()
+        if reached is None:
+            return
+        if reached > reader.size:
+            yield f"{replica}: the index has {reached} records, the log only {reader.size}"
+        rows = connection.execution_options(yield_per=BATCH).execute(
+            select(records.c.index, records.c.entry)
+            .where(records.c.replica == replica, records.c.index >= reader.pruned)
+            .order_by(records.c.index)
+        )
+        expected = reader.pruned
+        stop = min(int(reached), reader.size)
+        entries = reader.entries(reader.pruned, stop)
+        for index, text in rows:
+            if index != expected or index >= stop:
+                yield f"{replica}: the index has record {index} where {expected} should be"
+                return
+            if text != _text(next(entries)):
+                yield f"{replica}: record {index} reads differently in the index and in the log"
+            expected += 1
+        if expected < stop:
+            yield f"{replica}: records {expected} to {stop - 1} are missing from the index"

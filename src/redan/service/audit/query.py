@@ -1,0 +1,142 @@
+"""Questions to the index of the audit log: who did what, newest first, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import and_, func, or_, select, tuple_
+
+from redan.core.errors import UsageError
+from redan.service.audit.act import Act
+from redan.service.audit.index import act_of, shown
+from redan.service.audit.tables import records
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select
+
+    from redan.evidence.store.database import Database
+    from redan.service.audit.redaction import Redaction
+
+MOST_ROWS = 10_000
+PAGE_ROWS = 100
+_KINDS = ("client:", "user:")
+
+
+class Found(msgspec.Struct, kw_only=True, frozen=True):
+    """A record and where it stands.
+
+    Attributes:
+        replica: whose log.
+        index: place in that log.
+        act: what it says.
+    """
+
+    replica: str
+    index: int
+    act: Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What records must fit; empty and None stand for anything.
+
+    Attributes:
+        client: who: a name, or ``client:NAME``; finds records under its pseudonym too.
+        model: ``name`` or ``name@version``.
+        since_us: first time, microseconds since the epoch.
+        until_us: time before which.
+        ok: allowed or denied.
+        why: reason of a denial.
+        act: name of the action.
+        address: network address; finds its pseudonym too.
+        text: anything that stands in the record.
+        replica: whose log.
+        after: (t_us, replica, index) of the last record of the page before.
+        limit: most records.
+    """
+
+    client: str = ""
+    model: str = ""
+    since_us: int | None = None
+    until_us: int | None = None
+    ok: bool | None = None
+    why: str = ""
+    act: str = ""
+    address: str = ""
+    text: str = ""
+    replica: str = ""
+    after: tuple[int, str, int] | None = None
+    limit: int = PAGE_ROWS
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MOST_ROWS:
+            raise UsageError(f"{self.limit} records at once; expected 1 to {MOST_ROWS}", hint="ask page by page")
+        texts = (self.client, self.model, self.why, self.act, self.address, self.text, self.replica)
+        if any("\x00" in text for text in texts):
+            raise UsageError("a question holds a NUL character", hint="no record does")
+
+
+def names(client: str, redaction: Redaction | None) -> list[str]:
+    """Return everything that a client's records may be stored under."""
+    given = [client] if client.startswith((*_KINDS, "~", "-", "system:")) else [client, *(k + client for k in _KINDS)]
+    if redaction is None:
+        return given
+    return list(dict.fromkeys(name for one in given for name in redaction.names("client", one)))
+
+
+def search(database: Database, query: Query, redaction: Redaction | None = None) -> list[Found]:
+    """Return the newest records that fit, newest first by their own time.
+
+    Args:
+        database: the service's.
+        query: what they must fit.
+        redaction: finds pseudonyms; None searches for what is given alone.
+
+    Raises:
+        EvidenceError: the database does not answer.
+    """
+    statement = _statement(query, redaction, sqlite=database.is_sqlite)
+    with database.reading() as connection:
+        rows = connection.execute(statement).all()
+    return [Found(replica=replica, index=index, act=act_of(text.encode())) for replica, index, text in rows]
+
+
+def _statement(query: Query, redaction: Redaction | None, *, sqlite: bool) -> Select[Any]:
+    order = (records.c.t_us, records.c.replica, records.c.index)
+    return (
+        select(records.c.replica, records.c.index, records.c.entry)
+        .where(and_(True, *_conditions(query, redaction, sqlite=sqlite)))
+        .order_by(*(column.desc() for column in order))
+        .limit(query.limit)
+    )
+
+
+def _conditions(query: Query, redaction: Redaction | None, *, sqlite: bool) -> list[ColumnElement[bool]]:
+    c = records.c
+    found = [
+        column == value
+        for column, value in ((c.why, query.why), (c.act, query.act), (c.replica, query.replica))
+        if value
+    ]
+    if query.client:
+        found.append(c.who.in_([shown(name) for name in names(query.client, redaction)]))
+    if query.address:
+        addresses = (query.address,) if redaction is None else redaction.names("address", query.address)
+        found.append(c.addr.in_(addresses))
+    if query.model:
+        version = query.model + "@"
+        found.append(or_(c.model == query.model, func.substr(c.model, 1, len(version)) == version))
+    if query.ok is not None:
+        found.append(c.ok.is_(query.ok))
+    if query.since_us is not None:
+        found.append(c.t_us >= query.since_us)
+    if query.until_us is not None:
+        found.append(c.t_us < query.until_us)
+    if query.text:
+        place = func.instr if sqlite else func.strpos
+        found.append(place(c.entry, query.text) > 0)
+    if query.after is not None:
+        found.append(tuple_(c.t_us, c.replica, c.index) < query.after)
+    return found
