@@ -32,6 +32,7 @@ MOST_WAITING = 256
 """Notices that wait for one channel."""
 MOST_KNOWN = 1000
 """Findings that are remembered, so that they are not sent again at once."""
+OUTCOMES = ("sent", "retried", "failed", "dropped")
 TRIES = 6
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
@@ -94,6 +95,10 @@ class Alerting:
         """Begin to send."""
         self._loop = asyncio.get_running_loop()
         self._queues = [asyncio.Queue(MOST_WAITING) for _ in self._channels]
+        for channel in self._channels:
+            for outcome in OUTCOMES:
+                # a counter that is born with its first failure would never be seen to rise
+                self._count(channel, outcome, 0)
         pairs = zip(self._channels, self._queues, strict=True)
         self._tasks = [asyncio.create_task(self._deliver(channel, queue)) for channel, queue in pairs]
         if self._channels and self._resolved_s:

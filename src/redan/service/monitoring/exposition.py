@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -25,6 +25,34 @@ if TYPE_CHECKING:
     from redan.service.parts import Parts
 
 _GAUGES = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
+GUARD_OF = {
+    "unauthenticated": "authentication",
+    "forbidden": "authorisation",
+    "step-up": "authorisation",
+    "rate": "rates",
+    "budget": "budgets",
+    "suspended": "budgets",
+    "size": "limits",
+    "slow": "limits",
+    "overload": "limits",
+    "invalid": "validation",
+    "guard": "monitors",
+    "audit": "audit",
+}
+"""Which guard refuses for which reason; every reason has one guard."""
+
+
+@runtime_checkable
+class Auditing(Protocol):
+    """An auditor that tells how far it is."""
+
+    @property
+    def pending(self) -> int:
+        """Records handed in and not on disk."""
+
+    @property
+    def lost(self) -> int:
+        """Records that were accepted and lost."""
 
 
 def expose(parts: Parts, counting: Counting, accept: str) -> tuple[bytes, str]:
@@ -71,6 +99,9 @@ def _readings(parts: Parts, counting: Counting) -> Iterator[Reading]:
     yield from _models(parts)
     yield from _clients(parts)
     yield ("redan_audit_healthy", (), float(parts.auditor.healthy()))
+    if isinstance(parts.auditor, Auditing):
+        yield ("redan_audit_pending", (), parts.auditor.pending)
+        yield ("redan_audit_lost", (), parts.auditor.lost)
     rooms: list[Any] = [parts.authority, parts.limiter, parts.auditor, parts.models, parts.watching]
     for room in (*rooms, *parts.more.values()):
         if isinstance(room, Measured):
@@ -83,8 +114,13 @@ def _traffic(counting: Counting) -> Iterator[Reading]:
             yield ("redan_requests", (*version, str(status)), n)
         yield ("redan_rows", version, lane.rows)
         yield ("redan_batch_seconds", version, lane.busy_s)
+    guards: dict[tuple[str, str], int] = {}
     for (route, status, why), n in list(counting.denials.items()):
         yield ("redan_refusals", (route, str(status), why), n)
+        if guard := GUARD_OF.get(why):
+            guards[guard, why] = guards.get((guard, why), 0) + n
+    for labels, n in guards.items():
+        yield ("redan_guard_denials", labels, n)
     yield ("redan_series_dropped", (), counting.dropped)
 
 

@@ -116,15 +116,6 @@ class Counting:
             return
         self.denials[key] = (found or 0) + 1
 
-    def price(self, guard: str, seconds: float, rows: int) -> None:
-        """Add what a guard took for a batch."""
-        self.add("redan_guard_seconds", (guard,), seconds)
-        self.add("redan_guard_rows", (guard,), rows)
-
-    def denied(self, guard: str, why: str, calls: int) -> None:
-        """Add calls that a guard refused for one reason."""
-        self.add("redan_guard_denials", (guard, why), calls)
-
     def add(self, family: str, labels: Labels, value: float = 1) -> None:
         """Add to a counter, from any thread.
 

@@ -67,7 +67,7 @@ def run(
 
 
 def outcomes(counting: Counting) -> dict[tuple[str, ...], float]:
-    return {labels: value for name, labels, value in counting.own() if name == "redan_alerts"}
+    return {labels: value for name, labels, value in counting.own() if name == "redan_alerts" and value}
 
 
 def test_a_finding_that_lasts_is_sent_once_and_again_after_the_repeat_interval() -> None:

@@ -11,8 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from tests.unit.service.monitoring.standins import Rooms, batch, finding, parts, served
 
 from redan.core.finding import Severity
-from redan.service.gateway.refusal import BUDGET, FAILED, RATE, WATCHED, Refusal
-from redan.service.monitoring.exposition import expose
+from redan.service.gateway import refusal
+from redan.service.gateway.refusal import BUDGET, FAILED, INVALID, RATE, WATCHED, Refusal
+from redan.service.monitoring.exposition import GUARD_OF, expose
 from redan.service.monitoring.families import FAMILIES, SERIES
 from redan.service.monitoring.recorder import MOST_SERIES, Counting
 
@@ -112,11 +113,15 @@ def test_findings_are_counted_by_rule_and_severity_and_dated(tmp_path: Path) -> 
 def test_everything_exposed_is_in_the_table_of_metrics(tmp_path: Path) -> None:
     service = parts(tmp_path)
     service.recorder.answered(batch(1, served()), 0.0)
-    service.recorder.price("range", 1e-6, 1)
-    service.recorder.denied("range", "invalid", 1)
+    service.recorder.refused("infer", INVALID)
     names = {name for name in read(expose(service, service.recorder, "")[0]) if name.startswith("redan_")}
     assert names <= SERIES
-    assert {"redan_guard_seconds_total", "redan_guard_denials_total"} <= names
+    assert {"redan_guard_denials_total", "redan_request_seconds_bucket"} <= names
+
+
+def test_every_reason_that_a_guard_gives_is_a_reason_of_the_gateway() -> None:
+    reasons = {value.why for value in vars(refusal).values() if isinstance(value, Refusal)}
+    assert set(GUARD_OF) <= reasons
 
 
 def test_a_family_that_nobody_defined_is_refused() -> None:
