@@ -76,7 +76,7 @@ async def take(asked: Asked) -> Response:
     """Export a range."""
     wanted: Range = asked.body
     data = await asyncio.to_thread(_exported, asked.parts, wanted)
-    asked.note |= {"replica": wanted.replica, "records": data.count(b"\n") - 1, "start": wanted.start}
+    asked.note.update({"replica": wanted.replica, "records": data.count(b"\n") - 1, "start": wanted.start})
     return Response(data, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
 

@@ -1,7 +1,7 @@
 """A range of records with everything that is needed to check them without us and without the log.
 
-JSON lines. The first names the log, its public key and a signed checkpoint (C2SP tlog-checkpoint); each further one is a
-record: its index, its bytes, and the hashes of its RFC 6962 inclusion proof in base64.
+JSON lines. The first names the log, its public key and a signed checkpoint (C2SP tlog-checkpoint); each further one is
+a record: its index, its bytes, and the hashes of its RFC 6962 inclusion proof in base64.
 """
 
 from __future__ import annotations
