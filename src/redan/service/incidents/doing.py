@@ -84,18 +84,8 @@ class Doing:
     async def _outcome(self, claimed: Claimed) -> Outcome:
         limit_s = CONTAIN_STEP_S if claimed.step.contains else REST_STEP_S
         try:
-            if claimed.step.name == GONE:
-                raise UsageError("no playbook holds this step any more")
             async with asyncio.timeout(limit_s):
-                if claimed.undo:
-                    return "undone", "undone", await self._undo(claimed)
-                if claimed.step.do == "observe":
-                    return self._observed(claimed)
-                facts = await _ACTIONS[claimed.step.do](self, claimed)
-                if "left_out" in facts:
-                    left = f"a person must approve for {len(facts['left_out'])} more: too many to stop by itself"
-                    return "waiting", f"{facts['said']}; {left}", facts
-                return "done", str(facts.get("said", "done")), {"targets": list(claimed.targets), **facts}
+                return await self._attempt(claimed)
         except Collateral as err:
             return "waiting", err.message, {"why": err.message}
         except TimeoutError:
@@ -109,6 +99,19 @@ class Doing:
         except Exception as err:  # noqa: BLE001  # the desk goes on with other steps; the mistake is shown and written down
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
             return _failed(claimed, f"a mistake of ours: {type(err).__name__}", {})
+
+    async def _attempt(self, claimed: Claimed) -> Outcome:
+        if claimed.step.name == GONE:
+            raise UsageError("no playbook holds this step any more")
+        if claimed.undo:
+            return "undone", "undone", await self._undo(claimed)
+        if claimed.step.do == "observe":
+            return self._observed(claimed)
+        facts = await _ACTIONS[claimed.step.do](self, claimed)
+        if "left_out" in facts:
+            left = f"a person must approve for {len(facts['left_out'])} more: too many to stop by itself"
+            return "waiting", f"{facts['said']}; {left}", facts
+        return "done", str(facts.get("said", "done")), {"targets": list(claimed.targets), **facts}
 
     def _took(self, number: int) -> dict[str, Any]:
         at_s = self._found.pop(number, None)

@@ -61,6 +61,7 @@ due = Table(
     Column("step", Text, primary_key=True),
     Column("contains", BigInteger, nullable=False),
     Column("after_us", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
 )
 
 outbox = Table(

@@ -161,7 +161,13 @@ def _set_due(connection: Connection, entry: Entry) -> None:
     }.get(status)
     if after_us is not None:
         contains = int(entry.body["do"] in CONTAINING)
-        row = {"incident": entry.incident, "step": name, "contains": contains, "after_us": after_us}
+        row = {
+            "incident": entry.incident,
+            "step": name,
+            "contains": contains,
+            "after_us": after_us,
+            "position": entry.position,
+        }
         connection.execute(insert(tables.due).values(row))
 
 
@@ -169,7 +175,7 @@ def due(connection: Connection, *, containing: bool) -> tuple[int, str] | None:
     """Return number and step of what somebody must do now, the oldest incident first, or None."""
     rows = tables.due.c
     query = select(rows.incident, rows.step).where(rows.contains == int(containing), rows.after_us <= now_us())
-    found = connection.execute(query.order_by(rows.incident, rows.step).limit(1)).first()
+    found = connection.execute(query.order_by(rows.incident, rows.position).limit(1)).first()
     return None if found is None else (int(found[0]), str(found[1]))
 
 

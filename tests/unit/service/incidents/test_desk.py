@@ -68,7 +68,8 @@ def test_a_finding_is_contained_by_itself_within_the_stated_time(bench: Make, ki
         # monitors publish from threads of their own
         thread = threading.Thread(target=findings.publish, args=(finding(),))
         thread.start()
-        await made.until(settled(made, "model-theft/evidence", "done"))
+        for name in ("slow", "tell", "evidence"):
+            await made.until(settled(made, f"model-theft/{name}", "done"))
         thread.join()
         await made.until(lambda: len(made.acts) == len(read(made.database).entries))
         await made.desk.stop()
@@ -287,7 +288,8 @@ def test_a_step_is_done_once_however_often_it_is_ordered_and_by_whichever_replic
         for made in two:
             # each replica has a limiter of its own
             await made.until(lambda made=made: made.hands.rates == {"client:eve": 0.01})
-        await two[0].until(settled(two[0], "model-theft/evidence", "done"))
+        for name in ("slow", "tell", "evidence"):
+            await two[0].until(settled(two[0], f"model-theft/{name}", "done"))
         for made in two:
             await made.desk.stop()
 
