@@ -19,6 +19,7 @@ from sqlalchemy import delete, insert, select, update
 from redan.core.errors import EvidenceError, RedanError
 from redan.evidence.log import LogReader
 from redan.service.audit.act import Act, decode
+from redan.service.audit.places import log_folder
 from redan.service.audit.tables import records, sources
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from redan.core.settings import Settings
     from redan.evidence.store.database import Database
 
 BATCH = 2000
@@ -34,6 +36,11 @@ EVERY_S = 1.0
 NICENESS = 10
 LONGEST = 256
 _UNREAD = "unreadable"
+
+
+def open_indexer(settings: Settings, root: Path, replica: str, database: Database) -> Indexer:
+    """Make what follows this replica's log; start it after the auditor, which makes the log."""
+    return Indexer(database, log_folder(settings, root, replica))
 
 
 class Indexer:

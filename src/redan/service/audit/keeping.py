@@ -12,11 +12,13 @@ import secrets
 import sys
 import threading
 import time
+from base64 import b64decode
 from collections import deque
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -28,6 +30,7 @@ from redan.kernels.pseudonyms import column_key, one_way
 
 if TYPE_CHECKING:
     from redan.evidence.encryption.wrapping import LocalKey
+    from redan.service.audit.act import Act
 
 Kind = Literal["input", "answer"]
 MOST_WAITING_BYTES = 64 << 20
@@ -144,21 +147,33 @@ class Keeper:
 
     def __init__(self, kept: Kept, *, most_bytes: int = MOST_WAITING_BYTES) -> None:
         self._kept, self._most = kept, most_bytes
-        self._waiting: deque[tuple[str, Kind, str, bytes]] = deque()
+        self._waiting: deque[tuple[str, Kind, str, str]] = deque()
         self._n_bytes = 0
         self._state = threading.Condition()
         self._stopped = False
         self._thread: threading.Thread | None = None
         self.dropped = 0
 
-    def keep(self, who: str, kind: Kind, digest: str, body: bytes) -> None:
-        """Hand in a body; never waits."""
+    def put_aside(self, act: Act) -> Act:
+        """Return an act without the bodies that its facts hold in base64; they are handed in, without waiting."""
+        more = act.more
+        if not more or not ("input" in more or "answer" in more):
+            return act
+        left = dict(more)
+        bodies = (("input", act.x, left.pop("input", None)), ("answer", act.y, left.pop("answer", None)))
+        for kind, digest, text in bodies:
+            if isinstance(text, str):
+                self.keep(act.who, cast("Kind", kind), digest, text)
+        return msgspec.structs.replace(act, more=left or None)
+
+    def keep(self, who: str, kind: Kind, digest: str, text: str) -> None:
+        """Hand in a body in base64; never waits."""
         with self._state:
-            if self._n_bytes + len(body) > self._most or self._stopped:
+            if self._n_bytes + len(text) > self._most or self._stopped:
                 self.dropped += 1
                 return
-            self._n_bytes += len(body)
-            self._waiting.append((who, kind, digest, body))
+            self._n_bytes += len(text)
+            self._waiting.append((who, kind, digest, text))
             self._state.notify()
 
     async def start(self) -> None:
@@ -177,13 +192,14 @@ class Keeper:
     def _write(self) -> None:
         while (one := self._next()) is not None:
             try:
-                self._kept.put(*one)
-            except EvidenceError as err:
+                who, kind, digest, text = one
+                self._kept.put(who, kind, digest, b64decode(text))
+            except (EvidenceError, Unreadable, SignatureRefused) as err:
                 if self.dropped == 0:
                     sys.stderr.write(f"audit: {err.diagnostics()}\n")
                 self.dropped += 1
 
-    def _next(self) -> tuple[str, Kind, str, bytes] | None:
+    def _next(self) -> tuple[str, Kind, str, str] | None:
         with self._state:
             self._state.wait_for(lambda: self._waiting or self._stopped)
             if not self._waiting:

@@ -29,7 +29,7 @@ _OWNER_ONLY = 0o700
 
 def replica_name(settings: Settings) -> str:
     """Return the name of this replica: the configured one, else the host's with the port."""
-    return settings.serve.name or f"{socket.gethostname()}:{settings.serve.address.rpartition(':')[2]}"
+    return settings.serve.name or f"{socket.gethostname()}-{settings.serve.address.rpartition(':')[2]}"
 
 
 def base(settings: Settings, root: Path) -> Path:

@@ -20,6 +20,7 @@ from redan.evidence.log import Log, LogBusy, Ticket, open_log
 from redan.evidence.log.wal import GROUP_BYTES, MOST_IN_GROUP
 from redan.service.audit import places, spool
 from redan.service.audit.act import Act
+from redan.service.audit.keeping import Keeper, Kept
 from redan.service.audit.redaction import Redaction
 from redan.service.audit.retention import prune
 
@@ -57,7 +58,8 @@ class LogAuditor:
         self._lost = self._untold = 0
         self._stopping = threading.Event()
         self._look = threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
+        self._keeper: Keeper | None = None
         self._answers: _Answers | None = None
         self.redaction: Redaction | None = None
 
@@ -80,8 +82,16 @@ class LogAuditor:
         """
         self._answers = _Answers(asyncio.get_running_loop())
         await asyncio.to_thread(self._open)
-        self._keeper = threading.Thread(target=self._keep_in_order, name="redan-audit", daemon=True)
-        self._keeper.start()
+        if self._settings.audit.keep in ("answers", "inputs"):
+            self._keeper = Keeper(self._folder_of_kept())
+            await self._keeper.start()
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._keep_in_order, name="redan-audit", daemon=True)
+        self._thread.start()
+
+    def _folder_of_kept(self) -> Kept:
+        secret = places.secret(self._settings, self._root)
+        return Kept(places.kept_folder(self._settings, self._root), secret)
 
     def _open(self) -> None:
         if self.redaction is None:
@@ -100,8 +110,10 @@ class LogAuditor:
         """
         self._stopping.set()
         self._look.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
         if self._keeper is not None:
-            await asyncio.to_thread(self._keeper.join)
+            await self._keeper.stop()
         log, self._log = self._log, None
         self._trouble = EvidenceError("the audit log was closed")
         if log is not None:
@@ -124,6 +136,8 @@ class LogAuditor:
         trouble, log, redaction = self._trouble, self._log, self.redaction
         if trouble is not None or log is None or redaction is None:
             raise EvidenceError(trouble.message if trouble is not None else "the audit log is not open")
+        if self._keeper is not None:
+            acts = [self._keeper.put_aside(act) for act in acts]
         entry = redaction.entry
         entries = [entry(act) for act in acts]
         if not entries:
@@ -240,6 +254,7 @@ class LogAuditor:
                 "the wall clock jumped since the start, so nothing is pruned by age", hint="restart when it is right"
             )
         prune(self._log, older_than_s=age, act=self._own_act("audit.prune"))
+        self._folder_of_kept().forget(older_than_s=age)
 
     def _own_act(self, name: str, *, why: str = "", rows: int = 0) -> Act:
         return Act(t_us=time.time_ns() // 1000, who="system:audit", act=name, why=why, rows=rows, by=self._replica)
