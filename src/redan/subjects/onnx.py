@@ -83,6 +83,11 @@ class OnnxSubject(Answering):
         """The session itself; not to be changed."""
         return self._session
 
+    @property
+    def output(self) -> Any:
+        """The description of the output that holds scores; None where there is none."""
+        return next((each for each in self._session.get_outputs() if each.name == self._scores_at), None)
+
     def labels(self, x: NDArray[Any]) -> NDArray[Any]:
         """Predict classes of (n, …) inputs as (n,) int64; of scores the highest column."""
         output = self._scores_at or self._labels_at
