@@ -26,7 +26,7 @@ from redan.service.identity.recognition import Judged, Recognition
 from redan.service.identity.roles import roles_of
 from redan.service.identity.seen import Entry, Seen
 from redan.service.identity.token_keys import open_ring
-from redan.service.identity.tokens import LONGEST_S, Claims, Invalid, mint, new_id, verified
+from redan.service.identity.tokens import LONGEST_S, Claims, Invalid, issued, verified
 
 if TYPE_CHECKING:
     from redan.core.settings import Settings
@@ -148,8 +148,10 @@ class Authority:
             action: which (`redan.service.identity.actions`).
             resource: on what: the path of the request that it will come with.
         """
-        claims = self._claims(principal.id, self._confirm_ttl_s, act=action, res=resource)
-        return mint(claims, "confirm+jwt", self.recognition.ring.signing)
+        ring, ttl_s = self.recognition.ring, self._confirm_ttl_s
+        return issued(
+            ring.signing, self.recognition.issuer, principal.id, ttl_s, kind="confirm+jwt", act=action, res=resource
+        )[0]
 
     async def confirmed(self, token: str, principal: Principal, action: str, resource: str) -> bool:
         """Return whether a token confirms this very act; it is spent by that.
@@ -179,25 +181,9 @@ class Authority:
         Returns:
             The token and what it says.
         """
-        claims = self._claims(subject, min(ttl_s or self.token_ttl_s, self.token_ttl_s), scope=scope, key=key)
-        return mint(claims, "at+jwt", self.recognition.ring.signing), claims
-
-    def _claims(
-        self, subject: str, ttl_s: int, *, scope: str | None = None, key: str = "", act: str = "", res: str = ""
-    ) -> Claims:
-        issuer, now_s = self.recognition.issuer, int(time.time())
-        return Claims(
-            iss=issuer,
-            sub=subject,
-            aud=issuer,
-            iat=now_s,
-            exp=now_s + ttl_s,
-            jti=new_id(),
-            scope=scope,
-            key=key,
-            act=act,
-            res=res,
-        )
+        ring, most_s = self.recognition.ring, self.token_ttl_s
+        ttl_s = min(ttl_s or most_s, most_s)
+        return issued(ring.signing, self.recognition.issuer, subject, ttl_s, scope=scope, parent=key)
 
     async def _judged(self, header: bytes) -> Judged:
         """Judge a header once, however many requests bring it at the same time."""

@@ -8,6 +8,7 @@ none unknown.
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 from binascii import Error, a2b_base64
 from collections.abc import Mapping
@@ -139,9 +140,48 @@ def mint(claims: Claims, kind: Kind, key: SigningKey) -> str:
     return (signed + b"." + encoded(key.private.sign(signed))).decode()
 
 
-def new_id() -> str:
-    """Return a random identifier of a token, 96 bits."""
-    return token_urlsafe(12)
+def issued(
+    key: SigningKey,
+    issuer: str,
+    subject: str,
+    ttl_s: int,
+    *,
+    kind: Kind = "at+jwt",
+    scope: str | None = None,
+    parent: str = "",
+    act: str = "",
+    res: str = "",
+) -> tuple[str, Claims]:
+    """Sign a new token that is good from now on.
+
+    Args:
+        key: signs it.
+        issuer: name of this gateway.
+        subject: for whom.
+        ttl_s: seconds until it ends.
+        kind: what for.
+        scope: narrows it; None: whatever the subject may do.
+        parent: identifier of the API key with which it ends.
+        act: action that it confirms.
+        res: resource that it confirms that for.
+
+    Returns:
+        The token and what it says.
+    """
+    now_s = int(time.time())
+    claims = Claims(
+        iss=issuer,
+        sub=subject,
+        aud=issuer,
+        iat=now_s,
+        exp=now_s + ttl_s,
+        jti=token_urlsafe(12),
+        scope=scope,
+        key=parent,
+        act=act,
+        res=res,
+    )
+    return mint(claims, kind, key), claims
 
 
 def verified(token: bytes, kind: Kind, heads: Heads, *, issuer: str, now_s: float) -> Claims:
