@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import subprocess
+import sys
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -117,3 +119,11 @@ def test_any_header_is_read_without_an_error(header: bytes) -> None:
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"\[alerts\] trace"):
         Tracing(replace(Alerts(), **changes), "here")
+
+
+def test_without_an_address_nothing_is_traced_and_opentelemetry_is_not_loaded() -> None:
+    tracing = Tracing(Alerts(trace_share=1.0), "here")
+    assert tracing.begin(SAMPLED) is None
+    asyncio.run(tracing.stop())
+    words = "import sys, redan.service.monitoring.tracing; assert 'opentelemetry' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", words], check=False).returncode == 0

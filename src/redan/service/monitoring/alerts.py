@@ -121,7 +121,7 @@ class Alerting:
                 self._count(channel, "dropped", queue.qsize())
         self._loop, self._queues, self._tasks = None, [], []
 
-    def found(self, finding: Finding) -> None:
+    def notice(self, finding: Finding) -> None:
         """Take a finding (`redan.service.findings.Findings.listen`); from any thread, never blocks."""
         if finding.severity < self._level or self._loop is None or not self._channels:
             return

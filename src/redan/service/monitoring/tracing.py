@@ -1,8 +1,8 @@
-"""Traces over OTLP/HTTP: one span for a request, one for each step of the batch that answered it.
+"""Which requests are traced; spans are made after the answer was sent, from times that were taken anyway.
 
-Spans are made after the answer was sent, from times that were taken anyway, so that a request that is not traced pays
-for one comparison. A caller's ``traceparent`` (W3C Trace Context, level 1) decides whether its request is traced; but
-anybody can write that header, so no more than `MOST_PER_S` traces are made in a second.
+A caller's ``traceparent`` (W3C Trace Context, level 1) decides whether its request is traced; but anybody can write
+that header, so no more than `MOST_PER_S` traces are begun in a second. Without an address nothing is traced and
+OpenTelemetry is not even loaded.
 """
 
 from __future__ import annotations
@@ -11,46 +11,27 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from random import random
+from random import getrandbits, random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import (
-    NonRecordingSpan,
-    SpanContext,
-    SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
-    set_span_in_context,
-)
-
-import redan
 from redan.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from redan.core.settings_service import Alerts
-    from redan.service.gateway.call import Batch, Call
+    from redan.service.gateway.call import Batch
     from redan.service.monitoring.recorder import Reading
+    from redan.service.monitoring.spans import Spans
 
 MOST_PER_S = 100
 """Most traces that are begun in a second, whatever callers ask."""
-MOST_STEPS = 32
+_SAMPLED = 1
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", flags=re.ASCII | re.DOTALL)
-_FLUSH_MS = 3000
-
 _Trace = tuple[int, int]
 
 
 class Tracing:
-    """Begins and ends traces; is made only when there is an address to send them to.
+    """Begins and ends traces.
 
     Args:
         settings: ``traces`` and ``trace_share``.
@@ -61,21 +42,18 @@ class Tracing:
     """
 
     def __init__(self, settings: Alerts, replica: str) -> None:
-        if urlsplit(settings.traces).scheme not in ("http", "https"):
+        if not 0 <= settings.trace_share <= 1:
+            raise ConfigError(f"[alerts] trace_share is {settings.trace_share}; expected 0 to 1", hint="0.01")
+        if settings.traces and urlsplit(settings.traces).scheme not in ("http", "https"):
             raise ConfigError(
                 "[alerts] traces is no http:// or https:// address", hint="http://localhost:4318/v1/traces"
             )
-        if not 0 <= settings.trace_share <= 1:
-            raise ConfigError(f"[alerts] trace_share is {settings.trace_share}; expected 0 to 1", hint="0.01")
         self._share = settings.trace_share
-        names = {"service.name": "redan", "service.version": redan.__version__, "service.instance.id": replica}
-        self._ids = _Ids()
-        self._provider = TracerProvider(
-            sampler=ALWAYS_ON, resource=Resource.create(names), shutdown_on_exit=False, id_generator=self._ids
-        )
-        exporter = OTLPSpanExporter(endpoint=settings.traces, timeout=5)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=4096, schedule_delay_millis=1000))
-        self._tracer = self._provider.get_tracer("redan.gateway", redan.__version__)
+        self._spans: Spans | None = None
+        if settings.traces:
+            from redan.service.monitoring.spans import Spans
+
+            self._spans = Spans(settings.traces, replica)
         self._second, self._begun_in_it = 0, 0
         self._begun = self._dropped = 0
 
@@ -84,8 +62,8 @@ class Tracing:
 
     async def stop(self) -> None:
         """Send what waits, for a few seconds at most, and end."""
-        await asyncio.to_thread(self._provider.force_flush, _FLUSH_MS)
-        await asyncio.to_thread(self._provider.shutdown)
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.close)
 
     def begin(self, traceparent: bytes | None) -> _Trace | None:
         """Decide whether a request is traced.
@@ -96,11 +74,13 @@ class Tracing:
         Returns:
             Trace and parent span (0: none) for `Call.trace`; None: it is not traced.
         """
+        if self._spans is None:
+            return None
         parent = parse(traceparent) if traceparent is not None else None
         if parent is None:
             if random() >= self._share:  # noqa: S311  # which request is traced is no secret
                 return None
-            parent = (self._ids.generate_trace_id(), 0, True)
+            parent = (getrandbits(128) or 1, 0, True)
         trace, span, sampled = parent
         if not sampled:
             return None
@@ -121,43 +101,8 @@ class Tracing:
             batch: with ``steps``.
             now_s: when its answers had been sent, `time.perf_counter`.
         """
-        epoch_ns = time.time_ns() - int(now_s * 1e9)
-        for call in batch.calls:
-            if call.trace is not None:
-                self._spans(batch, call, call.trace, now_s, epoch_ns)
-
-    def _spans(self, batch: Batch, call: Call, trace: _Trace, now_s: float, epoch_ns: int) -> None:
-        def at(moment_s: float) -> int:
-            return epoch_ns + int(moment_s * 1e9)
-
-        settings = batch.served.settings
-        facts: dict[str, str | int] = {
-            "redan.model": settings.name, "redan.version": settings.version, "redan.rows": len(call.x),
-            "redan.batch.calls": len(batch.calls), "redan.batch.rows": len(batch.x), "redan.request": call.id,
-            "http.response.status_code": call.refusal.status if call.refusal else 200,
-        }  # fmt: skip
-        root = self._tracer.start_span(
-            "infer", self._context(trace), kind=SpanKind.SERVER, attributes=facts, start_time=at(call.began_s)
-        )
-        if call.refusal is not None:
-            root.set_attribute("redan.why", call.refusal.why)
-            if call.refusal.status >= 500:
-                root.set_status(Status(StatusCode.ERROR))
-        inside = set_span_in_context(root)
-        steps = (batch.steps or [])[:MOST_STEPS]
-        if steps:
-            steps = [("wait", call.began_s, max(call.began_s, steps[0][1])), *steps]
-        for name, began_s, ended_s in steps:
-            self._tracer.start_span(name, inside, start_time=at(began_s)).end(at(ended_s))
-        root.end(at(now_s))
-
-    def _context(self, trace: _Trace) -> Context:
-        identifier, span = trace
-        if not span:
-            self._ids.next_trace = identifier
-            return Context()
-        parent = SpanContext(identifier, span, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-        return set_span_in_context(NonRecordingSpan(parent), Context())
+        if self._spans is not None:
+            self._spans.end(batch, now_s)
 
     def readings(self) -> Iterator[Reading]:
         """Return how many traces were made, and how many were not because there were too many."""
@@ -176,15 +121,4 @@ def parse(header: bytes) -> tuple[int, int, bool] | None:
     trace, span = int(match[2], 16), int(match[3], 16)
     if not trace or not span:
         return None
-    return trace, span, bool(int(match[4], 16) & TraceFlags.SAMPLED)
-
-
-class _Ids(RandomIdGenerator):
-    """Gives a new root the trace that was drawn when its request began, so that it is the one in exemplars."""
-
-    def __init__(self) -> None:
-        self.next_trace = 0
-
-    def generate_trace_id(self) -> int:
-        drawn, self.next_trace = self.next_trace, 0
-        return drawn or super().generate_trace_id()
+    return trace, span, bool(int(match[4], 16) & _SAMPLED)

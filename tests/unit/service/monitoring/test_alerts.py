@@ -55,7 +55,7 @@ def run(
     counting, clock, findings = Counting(), Clock(), Findings()
     settings = replace(Alerts(), **changes)
     alerting = Alerting(settings, channels, counting, "here", clock=clock, first_wait_s=0.001)
-    findings.listen(alerting.found)
+    findings.listen(alerting.notice)
 
     async def whole() -> None:
         await alerting.start()
