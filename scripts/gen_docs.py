@@ -204,13 +204,13 @@ def commands_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _verbs(context: click.Context) -> Iterator[str]:
-    """Return every verb, and after a group each verb below it."""
-    for verb in redan.list_commands(context):
-        yield verb
-        command = redan.get_command(context, verb)
+def _verbs(context: click.Context, group: click.Group = redan, before: str = "") -> Iterator[str]:
+    """Return every verb, and after a group each verb below it, however deep."""
+    for verb in group.list_commands(context):
+        yield before + verb
+        command = group.get_command(context, verb)
         if isinstance(command, click.Group):
-            yield from (f"{verb} {below}" for below in command.list_commands(context))
+            yield from _verbs(context, command, f"{before}{verb} ")
 
 
 def _cell(text: str) -> str:

@@ -34,11 +34,13 @@ def commands(file: Path) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith("redan ")]
 
 
-def flags(verb: str, word: str = "") -> set[str]:
-    """Return the flags that a verb knows, or the one of its own verbs that follows."""
+def flags(verb: str, *words: str) -> set[str]:
+    """Return the flags that a verb knows, or the one of its own verbs that follows, however deep."""
     command = import_module(f"redan.cli.{verb.replace('-', '_')}").command
     assert isinstance(command, click.Command)
-    if isinstance(command, click.Group) and word in command.commands:
+    for word in words:
+        if not isinstance(command, click.Group) or word not in command.commands:
+            break
         command = command.commands[word]
     return {name for option in command.params for name in option.opts if name.startswith("-")} | {"--help"}
 
@@ -50,7 +52,7 @@ def test_commands_exist_with_their_flags(file: Path) -> None:
         assert verb in VERBS, words
         # what stands behind two dashes belongs to another command
         own = words[2 : words.index("--")] if "--" in words else words[2:]
-        unknown = {word for word in own if word.startswith("-")} - flags(verb, *words[2:3])
+        unknown = {word for word in own if word.startswith("-")} - flags(verb, *own)
         assert not unknown, words
 
 
