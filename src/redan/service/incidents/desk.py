@@ -124,14 +124,16 @@ class Desk:
 
     async def _turns(self, name: str, turn: Callable[[], Coroutine[Any, Any, None]]) -> None:
         wake = self._wake[name]
-        while True:
+        while self._loop is not None:
             try:
                 await turn()
             except RedanError as err:
                 # the database may be away for a while; everything waits in it or in the queue
                 sys.stderr.write(f"incidents: {err.message}\n")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), PULSE_S)
+                # wait_for would now and then lose a cancellation that comes with the event
+                async with asyncio.timeout(PULSE_S):
+                    await wake.wait()
             wake.clear()
 
     async def _contain_turn(self) -> None:
