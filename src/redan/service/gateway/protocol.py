@@ -64,6 +64,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._began_s = 0.0
         self._head_bytes = 0
+        self._unread_bytes = 0
+        self._begun = 0
         self._body_left: float = 0
         self._streamed = False
         self._deaf = False
@@ -92,27 +94,24 @@ class GuardedProtocol(HttpToolsProtocol):
         """Read what came; whatever cannot be understood in exactly one way ends the connection."""
         if self._deaf:
             return
+        was_idle, self._begun = self._body_left == 0 and not self._in_head, 0
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # no other protocol is spoken here: the request is answered as it is, and nothing is read after it
-            self._deaf = True
-            if self.cycle is not None:
-                self.cycle.keep_alive = False
-            return
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._broken(self._refusal or MALFORMED)
             return
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > 2 * self.limits.header_bytes:
+        if self._in_head and (self._begun == 0 or (self._begun == 1 and was_idle)):
+            # an unfinished head, and nothing else was in what came
+            self._unread_bytes += len(data)
+            if self._unread_bytes > self.limits.header_bytes:
                 self._broken(TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Begin to count a request's head."""
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = self._hosts = 0
+        self._head_bytes = self._unread_bytes = self._hosts = 0
+        self._begun += 1
         self._type = b""
         self._began_s = perf_counter()
         if self.cycle is None or self.cycle.response_complete:
@@ -226,6 +225,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._hosts != 1 and not (version == "1.0" and self._hosts == 0):
             self._refuse(MALFORMED)
         if version not in {"1.0", "1.1"} or not self.url.startswith(b"/") or b"#" in self.url:
+            self._refuse(MALFORMED)
+        if self.parser.should_upgrade():
+            # no other protocol is spoken here, and the parser would leave the body unread
             self._refuse(MALFORMED)
         if version == "1.0" and any(name == b"transfer-encoding" for name, _ in self.headers):
             self._refuse(MALFORMED)

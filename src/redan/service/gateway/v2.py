@@ -45,7 +45,7 @@ class InputTensor(msgspec.Struct):
     shape: list[int]
     datatype: str
     parameters: Parameters | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
 
 
 class AskedOutput(msgspec.Struct):
@@ -190,11 +190,11 @@ def _arrays(inputs: list[InputTensor], tail: memoryview) -> list[NDArray[Any]]:
     for tensor in inputs:
         size = tensor.parameters.binary_data_size if tensor.parameters is not None else None
         if size is not None:
-            if tensor.data is not None or not 0 <= size <= len(tail):
+            if len(tensor.data) or not 0 <= size <= len(tail):
                 raise Refused(MALFORMED, "binary_data_size does not fit the body")
             arrays.append(from_bytes(tail[:size], tensor.datatype, tuple(tensor.shape)))
             tail = tail[size:]
-        elif tensor.data is not None:
+        elif len(tensor.data):
             arrays.append(from_json(tensor.data, tensor.datatype, tuple(tensor.shape)))
         else:
             raise Refused(INVALID, "an input has neither data nor binary_data_size")
