@@ -16,8 +16,11 @@ from redan.core.settings import Settings
 
 FILE = "redan.toml"
 PREFIX = "REDAN_"
-_OUTSIDE = ("SHARED", "PEERS", "HYPOTHESIS", "PLUGINS", "DEBUG")
-"""Variables with our prefix that are no settings: places and profiles of the test-suite and of debugging."""
+_OUTSIDE = (
+    *("SHARED", "PEERS", "HYPOTHESIS", "PLUGINS", "DEBUG"),
+    *("WEBHOOK_SECRET", "SMTP_USER", "SMTP_PASSWORD", "OIDC_SECRET"),
+)
+"""Variables with our prefix that are no settings: places and profiles of the test-suite and of debugging; secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,3 +194,8 @@ def test_every_error_of_loading_is_deliberate(tmp_path: Path) -> None:
     for text in ("=", "[[run]]", "run = []", "[run]\nseed = inf", "[attack.params]\neps = [", "\x00"):
         with pytest.raises(RedanError):
             loaded(tmp_path, text)
+
+
+def test_secrets_in_the_environment_are_no_settings_and_stand_in_none(tmp_path: Path) -> None:
+    secrets = dict.fromkeys(("REDAN_WEBHOOK_SECRET", "REDAN_SMTP_PASSWORD", "REDAN_OIDC_SECRET"), "hidden")
+    assert "hidden" not in repr(loaded(tmp_path, environ=secrets))
