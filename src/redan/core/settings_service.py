@@ -188,7 +188,7 @@ class Identity:
 class Audit:
     """The record of every decision."""
 
-    log: str = field(default=".redan/service/audit", metadata=_help("Folder of this replica's transparency log."))
+    log: str = field(default=".redan/service/audit", metadata=_help("Folder of transparency logs, one for each replica."))
     key: str = field(default=".redan/service/audit.key", metadata=_help("Private Ed25519 key of the log."))
     origin: str = field(default="", metadata=_help("Name of the log; redan/REPLICA when empty."))
     mode: Literal["durable", "async"] = field(
