@@ -39,10 +39,13 @@ def is_common(password: str, *own: str) -> bool:
     shapes = {plain, re.sub(r"^[\W\d_]+|[\W\d_]+$", "", plain)}
     shapes |= {shape.translate(_LEET) for shape in shapes}
     shapes |= {re.sub(r"[\W\d_]+", "", shape) for shape in shapes}
+    rests = [plain.replace(word.casefold(), "") for word in own if len(word) >= 3 and word.casefold() in plain]
+    if any(not re.search(r"[^\W\d_]", rest) for rest in rests):
+        return True
     return any(not shape or _repeats(shape, words) for shape in shapes) or len(set(plain)) <= 4 or _row(plain)
 
 
-def _repeats(shape: str, words: frozenset[str] | set[str]) -> bool:
+def _repeats(shape: str, words: frozenset[str]) -> bool:
     """Return whether it is made of listed words and nothing else, up to four of them."""
     reached = {0}
     for _ in range(4):

@@ -1,0 +1,233 @@
+"""People come in through the real routes: password, app, recovery code; and who should not, does not."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+from sqlalchemy import select
+from tests.login_house import PASSWORD, Browser, House, code
+
+from redan.service.identity import directory
+from redan.service.identity.login import recovery, sessions
+from redan.service.identity.login.tables import sessions as opened
+
+
+def test_a_password_opens_a_session_whose_cookie_no_script_and_no_other_site_gets(
+    home: House, browser: Browser
+) -> None:
+    name = home.person()
+    answer = browser.log_in(name)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Path=/;" in cookie
+    page = browser.get("/account")
+    assert page.status_code == 200
+    assert name in page.text
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    act = home.last("login")
+    assert (act.who, act.ok, act.why) == (f"user:{name}", True, "password")
+
+
+def test_only_the_digest_of_a_cookie_is_stored(home: House, browser: Browser) -> None:
+    browser.log_in(home.person())
+    secret = browser.client.cookies["redan"]
+    assert len(secret) == 43
+    with home.logins.database.reading() as connection:
+        rows = connection.execute(select(opened)).all()
+    assert secret not in repr(rows)
+    assert sha256(secret.encode()).hexdigest() in repr(rows)
+
+
+def test_unknown_wrong_disabled_and_without_password_look_the_same(home: House, browser: Browser) -> None:
+    known, disabled, without = home.person(), home.person(), "without-password"
+    with home.logins.database.writing() as connection:
+        directory.add(connection, f"user:{without}", by="test")
+        connection.execute(
+            directory.tables.subjects.update()
+            .where(directory.tables.subjects.c.id == f"user:{disabled}")
+            .values(disabled=True)
+        )
+    tries = [
+        (known, "wrong password one"),
+        (disabled, PASSWORD),
+        (without, PASSWORD),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("user:" + known, PASSWORD),
+    ]
+    seen = set()
+    for name, password in tries:
+        answer = browser.log_in(name, password)
+        body = answer.text.replace(f'value="{name}"', 'value=""')
+        seen.add((answer.status_code, body, answer.headers.get("set-cookie")))
+    assert len(seen) == 1
+    assert seen.pop()[0] == 401
+    assert home.last("login").who == "-"
+
+
+def test_what_was_typed_as_a_name_is_not_recorded(home: House, browser: Browser) -> None:
+    browser.log_in("my secret typed into the wrong field", "x")
+    act = home.last("login")
+    assert act.cred.startswith("name:")
+    assert "my secret" not in repr(act)
+
+
+def test_with_an_app_the_password_alone_opens_nothing(home: House, browser: Browser) -> None:
+    name = home.person(app=True)
+    assert browser.log_in(name).headers["location"] == "/login/second?next=%2Faccount"
+    half = browser.client.cookies["redan"]
+    assert browser.get("/account").headers["location"].startswith("/login?next=")
+    assert browser.client.get("/v1/login/account").status_code == 401
+    answer = browser.form("/login/second", code=code(home.secrets[name]), next="/account")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    assert browser.client.cookies["redan"] != half, "the cookie changes when the session becomes full"
+    assert browser.get("/account").status_code == 200
+    act = home.last("login.second")
+    assert (act.who, act.why) == (f"user:{name}", "totp")
+    browser.client.cookies.clear()
+    browser.client.cookies.set("redan", half, domain="localhost.local", path="/")
+    assert browser.get("/account").status_code == 303, "the cookie from before is worth nothing"
+
+
+def test_a_code_is_good_once(home: House, browser: Browser) -> None:
+    name = home.person(app=True)
+    shown = code(home.secrets[name])
+    browser.log_in(name)
+    assert browser.form("/login/second", code=shown).status_code == 303
+    with home.browser() as thief:
+        thief.log_in(name)
+        assert thief.form("/login/second", code=shown).status_code == 401
+        assert home.last("login.second").ok is False
+        assert thief.form("/login/second", code=code(home.secrets[name], steps=-1)).status_code == 401, (
+            "nor an older one"
+        )
+
+
+def test_five_wrong_codes_end_the_half_session(home: House, browser: Browser) -> None:
+    name = home.person(app=True)
+    browser.log_in(name)
+    token = browser.token()
+    for _ in range(sessions.MOST_TRIES):
+        assert browser.form("/login/second", csrf=token, code="000000").status_code == 401
+    answers = [browser.form("/login/second", csrf=token, code=code(home.secrets[name])).status_code for _ in range(2)]
+    assert answers[1] != 303
+    assert browser.get("/account").status_code == 303
+
+
+def test_a_recovery_code_opens_a_login_once(home: House, browser: Browser) -> None:
+    name = home.person(app=True)
+    with home.logins.database.writing() as connection:
+        codes = recovery.new_codes(connection, f"user:{name}")
+    assert len(set(codes)) == 10
+    browser.log_in(name)
+    assert browser.form("/login/second", code=codes[3].upper().replace("-", " ")).status_code == 303
+    assert home.last("login.second").why == "recovery"
+    assert "9 left" in browser.get("/account").text
+    with home.browser() as other:
+        other.log_in(name)
+        assert other.form("/login/second", code=codes[3]).status_code == 401
+
+
+def test_a_recovery_code_confirms_nothing_dangerous(home: House, browser: Browser) -> None:
+    name = home.person(app=True)
+    with home.logins.database.writing() as connection:
+        codes = recovery.new_codes(connection, f"user:{name}")
+    browser.log_in(name)
+    browser.form("/login/second", code=code(home.secrets[name]))
+    assert browser.json("/v1/login/step-up", {"code": codes[0]}).status_code == 401
+
+
+def test_five_failures_make_one_address_wait_and_the_words_stay_harmless(home: House) -> None:
+    name = home.person()
+    with home.browser() as attacker:
+        statuses = [attacker.log_in(name, f"guess number {at}").status_code for at in range(8)]
+        answer = attacker.log_in(name, PASSWORD)
+    assert 429 in statuses
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "too many attempts" in answer.text
+    assert home.last("login").why == "lock-out"
+
+
+def test_a_login_sent_by_another_site_is_refused(home: House, browser: Browser) -> None:
+    name = home.person()
+    data = {"name": name, "password": PASSWORD}
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+    ):
+        assert browser.client.post("/login", data=data, headers=headers).status_code == 403
+        assert browser.client.post("/v1/login", json=data, headers=headers).status_code == 403
+    assert "redan" not in browser.client.cookies
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "/a\r\nSet-Cookie: x=1",
+        "javascript:alert(1)",
+        "",
+        "/%0d" + "a" * 600,
+    ],
+)
+def test_a_login_leads_nowhere_but_into_this_gateway(home: House, browser: Browser, then: str) -> None:
+    from redan.service.identity.login.pages import HOME, local
+
+    assert local(then) == HOME
+
+
+def test_logging_out_ends_the_session_and_needs_its_token(home: House, browser: Browser) -> None:
+    browser.log_in(home.person())
+    secret = browser.client.cookies["redan"]
+    assert browser.form("/logout", csrf="0" * 64).status_code == 403
+    assert browser.get("/account").status_code == 200
+    assert browser.form("/logout").status_code == 200
+    assert home.last("logout").ok
+    browser.client.cookies.set("redan", secret, domain="localhost.local", path="/")
+    assert browser.get("/account").status_code == 303
+
+
+def test_a_cookie_that_was_planted_before_the_login_is_not_taken_over(home: House, browser: Browser) -> None:
+    browser.client.cookies.set("redan", "planted" * 6, domain="localhost.local", path="/")
+    browser.log_in(home.person())
+    assert "planted" not in browser.client.cookies.get("redan", domain="localhost.local", default="")
+
+
+def test_who_is_disabled_or_signed_out_is_out_at_once(home: House, browser: Browser) -> None:
+    name = home.person()
+    browser.log_in(name)
+    assert browser.get("/account").status_code == 200
+    with home.logins.database.writing() as connection:
+        directory.sign_out(connection, f"user:{name}")
+    assert browser.get("/account").status_code == 303
+
+
+def test_nobody_comes_in_unrecorded(home: House, browser: Browser) -> None:
+    name = home.person()
+    home.trail.broken = True
+    try:
+        answer = browser.log_in(name)
+    finally:
+        home.trail.broken = False
+    assert answer.status_code == 503
+    assert "set-cookie" not in answer.headers
+
+
+def test_json_does_the_same_as_the_form(home: House, browser: Browser) -> None:
+    name = home.person(app=True)
+    answer = browser.json("/v1/login", {"name": name, "password": PASSWORD}, csrf="")
+    assert answer.json()["state"] == "half"
+    csrf = answer.json()["csrf"]
+    assert browser.json("/v1/login/second", {"code": "123"}, csrf="").status_code == 403, "the token is missing"
+    full = browser.json("/v1/login/second", {"code": code(home.secrets[name])}, csrf=csrf)
+    assert full.json()["state"] == "full"
+    seen = browser.get("/v1/login/account").json()
+    assert (seen["person"], seen["totp"], len(seen["sessions"])) == (f"user:{name}", True, 1)
+    assert browser.json("/v1/login", {"name": name, "password": "wrong", "more": 1}, csrf="").status_code == 400
