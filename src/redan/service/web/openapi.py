@@ -49,7 +49,9 @@ def document(endpoints: Sequence[Endpoint], paths: dict[str, Any] | None = None)
     """
     rows = [row for row in endpoints if row.kind == "api"]
     types = [Problem, *(t for row in rows for t in (row.takes, row.gives) if t is not None)]
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas, components = msgspec.json.schema_components(
+        types, schema_hook=_anything, ref_template="#/components/schemas/{name}"
+    )
     known = dict(zip(map(repr, types), schemas, strict=True))
     found: dict[str, Any] = {path: dict(item) for path, item in (paths or {}).items()}
     for row in rows:
@@ -63,6 +65,12 @@ def document(endpoints: Sequence[Endpoint], paths: dict[str, Any] | None = None)
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "a token or an API key"}},
         },
     }
+
+
+def _anything(kind: type) -> dict[str, Any]:
+    if kind is object:
+        return {"description": "any JSON value"}
+    raise NotImplementedError
 
 
 def _operation(row: Endpoint, known: dict[str, Any]) -> dict[str, Any]:

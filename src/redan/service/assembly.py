@@ -1,0 +1,172 @@
+"""Puts the service together: every part made, started in the order they need each other, and stopped in reverse."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from redan.core import config as configuration
+from redan.service.audit.recorder import LogAuditor, open_auditor
+from redan.service.database import open_database
+from redan.service.findings import Findings
+from redan.service.gateway.app import DataPlane
+from redan.service.guards.chain import chain_for
+from redan.service.guards.limiter import open_limiter
+from redan.service.identity.authority import open_authority
+from redan.service.identity.login.desk import PART as LOGINS
+from redan.service.identity.login.desk import open_logins
+from redan.service.models.pool import open_models
+from redan.service.monitoring.alerts import Alerting, channels_of
+from redan.service.monitoring.health import Health
+from redan.service.monitoring.recorder import Counting
+from redan.service.monitoring.tracing import Tracing
+from redan.service.parts import Parts
+from redan.service.registry.opening import database_url, open_registry
+from redan.service.registry.serving import Shelf
+from redan.service.routes import routes
+from redan.service.watching.watcher import open_watching
+from redan.service.web.app import web_app
+
+if TYPE_CHECKING:
+    from redan.core.config import Config
+    from redan.core.settings import Settings
+    from redan.service.audit.act import Act
+    from redan.service.registry.opening import Registry
+
+
+class Living(Protocol):
+    """Something that is started and stopped."""
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """The whole of it.
+
+    Attributes:
+        parts: what handlers see.
+        plane: the ASGI application: predictions, and behind it every other route.
+        living: what is started, in order.
+        health: what readiness is made of.
+    """
+
+    parts: Parts
+    plane: DataPlane
+    living: tuple[Living, ...]
+    health: Health
+    _stack: AsyncExitStack = field(init=False, repr=False, default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Service:
+        """Start every part; when one cannot start, those before it are stopped.
+
+        Raises:
+            RedanError: of the part that cannot start.
+        """
+        async with AsyncExitStack() as stack:
+            for part in self.living:
+                await part.start()
+                stack.push_async_callback(part.stop)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop every part, the last first."""
+        await self._stack.aclose()
+        self.parts.database.close()
+
+    def drain(self) -> None:
+        """Refuse what is new; say that this replica is not ready."""
+        self.health.draining = True
+        self.plane.drain()
+
+
+def assemble(config: Config) -> Service:
+    """Make every part from the settings; nothing is started, no model is loaded. Blocks.
+
+    Raises:
+        ConfigError: settings do not fit together.
+        Unreadable: a key or file is missing.
+        EvidenceError: the database or registry does not answer.
+    """
+    settings, root = config.settings, config.root
+    replica = replica_name(settings)
+    database = open_database(settings.serve.database, root=root)
+    findings, auditor = Findings(), open_auditor(settings, root, replica)
+    authority = open_authority(settings, database, root)
+    limiter = open_limiter(settings.serve.guards, redis_url=settings.serve.redis, replica=replica, database=database)
+    registry = _registry(settings, root, auditor)
+    models = open_models(
+        settings,
+        root,
+        database=database,
+        findings=findings,
+        record=lambda act: auditor.commit([act]),
+        registry=Shelf(registry=registry) if registry is not None else None,
+        reread=partial(_reread, config),
+    )
+    tracing = Tracing(settings.alerts, replica) if settings.alerts.traces else None
+    counting = Counting(tracing)
+    watching = open_watching(settings, root, models=models, findings=findings, database=database)
+    parts = Parts(
+        settings=settings,
+        root=root,
+        replica=replica,
+        database=database,
+        findings=findings,
+        authority=authority,
+        limiter=limiter,
+        auditor=auditor,
+        models=models,
+        recorder=counting,
+        watching=watching,
+        more={},
+    )
+    health = Health(parts)
+    alerting = Alerting(settings.alerts, channels_of(settings.alerts), counting, replica)
+    parts.more |= {
+        "tracing": tracing,
+        "health": health,
+        "alerts": alerting,
+        "registry": registry,
+        LOGINS: open_logins(settings, database, authority, root=root),
+    }
+    findings.listen(counting.found)
+    findings.listen(alerting.notice)
+    plane = DataPlane(
+        parts,
+        lambda served: chain_for(served, settings.serve.guards, root=root, suspects=watching.suspects),
+        fallback=web_app(parts, routes(parts)),
+    )
+    living = (auditor, authority, limiter, tracing, models, watching, alerting, plane)
+    return Service(parts=parts, plane=plane, living=tuple(part for part in living if part is not None), health=health)
+
+
+def replica_name(settings: Settings) -> str:
+    """Return the name of this replica: the one that is set, else the host's name and the port."""
+    return settings.serve.name or f"{socket.gethostname()}-{settings.serve.address.rpartition(':')[2]}"
+
+
+def _reread(config: Config) -> Settings:
+    return configuration.load(file=config.file, root=config.root, environ=os.environ).settings
+
+
+def _registry(settings: Settings, root: Path, auditor: LogAuditor) -> Registry | None:
+    """Open the registry where there is one."""
+    url = database_url(settings.registry)
+    if "://" not in url and not (root / url).is_file():
+        return None
+    return open_registry(settings.registry, root, record=lambda act: _committed(auditor, act))
+
+
+def _committed(auditor: LogAuditor, act: Act) -> None:
+    auditor.commit([act])
