@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import closing
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from redan.service.audit.places import log_folder
 from redan.service.audit.tables import records, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
@@ -200,11 +201,12 @@ def disagreements(database: Database, folders: Iterable[Path], most: int = 100) 
     """
     said: list[str] = []
     for folder in folders:
-        said += islice(_differences(database, folder), most - len(said))
+        with closing(_differences(database, folder)) as found:
+            said += islice(found, most - len(said))
     return said
 
 
-def _differences(database: Database, folder: Path) -> Iterable[str]:
+def _differences(database: Database, folder: Path) -> Generator[str, None, None]:
     reader, replica = LogReader(folder), folder.name
     with database.reading() as connection:
         reached = connection.execute(select(sources.c.next).where(sources.c.replica == replica)).scalar_one_or_none()
@@ -212,20 +214,24 @@ def _differences(database: Database, folder: Path) -> Iterable[str]:
             return
         if reached > reader.size:
             yield f"{replica}: the index has {reached} records, the log only {reader.size}"
-        rows = connection.execution_options(yield_per=BATCH).execute(
+        question = (
             select(records.c.index, records.c.entry)
             .where(records.c.replica == replica, records.c.index >= reader.pruned)
             .order_by(records.c.index)
         )
-        expected = reader.pruned
-        stop = min(int(reached), reader.size)
-        entries = reader.entries(reader.pruned, stop)
-        for index, text in rows:
-            if index != expected or index >= stop:
-                yield f"{replica}: the index has record {index} where {expected} should be"
-                return
-            if text != _text(next(entries)):
-                yield f"{replica}: record {index} reads differently in the index and in the log"
-            expected += 1
-        if expected < stop:
-            yield f"{replica}: records {expected} to {stop - 1} are missing from the index"
+        with connection.execution_options(yield_per=BATCH).execute(question) as rows:
+            yield from _against(reader, rows, replica, min(int(reached), reader.size))
+
+
+def _against(reader: LogReader, rows: Iterable[Any], replica: str, stop: int) -> Iterator[str]:
+    expected = reader.pruned
+    entries = reader.entries(expected, stop)
+    for index, text in rows:
+        if index != expected or index >= stop:
+            yield f"{replica}: the index has record {index} where {expected} should be"
+            return
+        if text != _text(next(entries)):
+            yield f"{replica}: record {index} reads differently in the index and in the log"
+        expected += 1
+    if expected < stop:
+        yield f"{replica}: records {expected} to {stop - 1} are missing from the index"
