@@ -6,11 +6,13 @@ Every way here is held against the subject on sample rows when a model is loaded
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from redan.core.errors import SubjectFailed
+from redan.service.models.lean import lean
 from redan.service.models.served import Answers
 from redan.subjects.columns import AnswerForm, refuse_broken
 from redan.subjects.failures import answering
@@ -59,6 +61,15 @@ def plain(subject: Any) -> Answer:
     return lambda x: Answers(labels=subject.labels(x), scores=subject.scores(x))
 
 
+def _asked(ask: Callable[[NDArray[Any]], Any], rows: NDArray[Any], name: str) -> Any:
+    """Ask the library; only what goes wrong pays for becoming an error of ours."""
+    try:
+        return ask(rows)
+    except Exception:
+        with answering(name, rows.shape):
+            raise
+
+
 def _of_scores(subject: Any) -> Answer:
     """Ask for scores alone, where the subject itself takes the highest."""
 
@@ -75,13 +86,13 @@ def _estimator(subject: Any, estimator: Any) -> Answer:
         return plain(subject)
     if getattr(estimator, "feature_names_in_", None) is not None:
         return _with_ties(subject, subject.scores)
-    name, ask = subject.ref.name, estimator.predict_proba
+    name = subject.ref.name
+    ask = lean(estimator, name) or estimator.predict_proba
     width = int(getattr(estimator, "n_features_in_", 0))
 
     def scores(x: NDArray[Any]) -> NDArray[Any]:
         rows = x.reshape(len(x), -1) if x.ndim > 2 and x[0].size == width else x
-        with answering(name, rows.shape):
-            return refuse_broken(np.asarray(ask(rows)), name)
+        return refuse_broken(np.asarray(_asked(ask, rows, name)), name)
 
     return _with_ties(subject, scores)
 
@@ -115,13 +126,11 @@ def _booster(subject: Any) -> Answer:
         return _of_scores(subject) if "scores" in subject.capabilities else plain(subject)
     name, kind = subject.ref.name, subject.score_kind
     form = AnswerForm(name, Options(answers="scores", score_kind=kind))
-    ask = booster.inplace_predict
+    ask = partial(booster.inplace_predict, validate_features=False)
 
     def answer(x: NDArray[Any]) -> Answers:
         rows = x.reshape(len(x), -1)
-        with answering(name, rows.shape):
-            found = np.asarray(ask(rows, validate_features=False))
-        scores = form.scores(found, len(rows))
+        scores = form.scores(np.asarray(_asked(ask, rows, name)), len(rows))
         return Answers(labels=scores.argmax(axis=1), scores=scores)
 
     return answer
@@ -138,12 +147,16 @@ def _onnx(subject: Any) -> Answer:
     form = AnswerForm(name, Options(answers="scores", score_kind=subject.score_kind))
     run, wanted = subject.session.run, [output.name]
 
+    def ask(rows: NDArray[Any]) -> NDArray[Any]:
+        found: NDArray[Any] = run(wanted, {key: rows})[0]
+        return found
+
     def answer(x: NDArray[Any]) -> Answers:
         rows = x.reshape(len(x), -1) if rank == 2 and x.ndim > 2 else x
         rows = np.ascontiguousarray(rows, dtype=np.float32)
-        with answering(name, rows.shape):
-            found = run(wanted, {key: rows})[0]
-        scores = form.scores(found, len(rows))
+        found = _asked(ask, rows, name)
+        # one column, or numbers of another kind, needs to be brought into form
+        scores = refuse_broken(found, name) if found.ndim == 2 and found.shape[1] > 1 else form.scores(found, len(rows))
         return Answers(labels=scores.argmax(axis=1), scores=scores)
 
     return answer
@@ -163,12 +176,14 @@ def _torch(subject: Any) -> Answer:
     dtype = next((p.dtype for p in net.inner.parameters() if p.is_floating_point()), torch.float32)
     name, outputs, keeps = subject.ref.name, net.outputs, net.keeps_integers
 
-    def answer(x: NDArray[Any]) -> Answers:
+    def ask(x: NDArray[Any]) -> NDArray[Any]:
         kind = torch.int64 if keeps and x.dtype.kind in "iu" else dtype
-        with answering(name, x.shape), torch.inference_mode():
-            rows = outputs(torch.from_numpy(np.ascontiguousarray(x)).to(kind))
-            scores = rows.numpy()
-        refuse_broken(scores, name)
+        with torch.inference_mode():
+            found: NDArray[Any] = outputs(torch.from_numpy(np.ascontiguousarray(x)).to(kind)).numpy()
+        return found
+
+    def answer(x: NDArray[Any]) -> Answers:
+        scores = refuse_broken(_asked(ask, x, name), name)
         return Answers(labels=scores.argmax(axis=1), scores=scores)
 
     return answer
