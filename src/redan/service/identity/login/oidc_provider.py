@@ -217,7 +217,7 @@ class Provider:
     async def _get(self, url: str) -> dict[str, Any]:
         try:
             async with asyncio.timeout(ASKED_S):
-                answer = await self._client.get(url, withhold_token=True)
+                answer = await self._client.request("GET", url, withhold_token=True)
                 answer.raise_for_status()
                 found = answer.json()
         except Exception as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.responses import RedirectResponse, Response
 
-from redan.core.errors import EvidenceError, SignatureRefused, UsageError
+from redan.core.errors import EvidenceError, RedanError, SignatureRefused, UsageError
 from redan.service.console.login_pages import page, static
 from redan.service.gateway.refusal import FAILED, MALFORMED, Refusal
 from redan.service.identity.login import entering, factors, oidc_login, sessions
@@ -85,7 +87,12 @@ async def second(asked: Asked) -> Response:
 async def leave_for_provider(asked: Asked) -> Response:
     """Send the browser to the OpenID provider."""
     logins = logins_of(asked.parts)
-    away = await oidc_login.depart(logins, then=local(asked.request.query_params.get("next", "")))
+    then = local(asked.request.query_params.get("next", ""))
+    try:
+        away = await oidc_login.depart(logins, then=then)
+    except (UsageError, EvidenceError) as error:
+        await turned_away(asked, "login", _told(error))
+        return _login_page(logins, then=then, refusal=_told(error))
     return with_ticket(logins, RedirectResponse(away.url, status_code=303), away.ticket)
 
 
@@ -221,7 +228,8 @@ def _told(error: Exception) -> Refusal:
         return Refusal(409, "conflict", error.message)
     if isinstance(error, SignatureRefused):
         return entering.WRONG
-    return FAILED
+    sys.stderr.write(error.diagnostics() + "\n" if isinstance(error, RedanError) else "")
+    return replace(FAILED, say="the provider does not answer; log in otherwise, or try again")
 
 
 def _csrf(asked: Asked, logins: Logins) -> str:
