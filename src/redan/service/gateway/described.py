@@ -1,4 +1,4 @@
-"""The data path's own addresses as OpenAPI describes them; they are in no table, since each costs microseconds there."""
+"""The data path's own addresses as OpenAPI describes them; no table holds them, since each look costs there."""
 
 from __future__ import annotations
 
