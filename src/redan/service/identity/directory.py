@@ -126,6 +126,13 @@ def everybody(connection: Connection) -> list[Subject]:
     return [_subject(row) for row in connection.execute(select(tables.subjects).order_by(tables.subjects.c.id))]
 
 
+def page(connection: Connection, prefix: str, after: str, most: int) -> list[Subject]:
+    """Return subjects whose identifier begins with ``user:`` or ``client:`` and comes after one, sorted."""
+    id = tables.subjects.c.id
+    query = select(tables.subjects).where(id.startswith(prefix, autoescape=True), id > after).order_by(id).limit(most)
+    return [_subject(row) for row in connection.execute(query)]
+
+
 def _subject(row: Row[Any]) -> Subject:
     values = dict(row._mapping)
     values["disabled"] = bool(values["disabled"])
