@@ -25,6 +25,7 @@ VERBS = {
     "data": "Data sets: manifests, Croissant, schemas, drift, private answers",
     "store": "Keep runs, statements and evidence: encrypted, searched, backed up",
     "audit": "Search, prove, export and prune what the gateway decided",
+    "incident": "Contain what was found, by playbooks; notify, close, drill",
     "log": "Keep an append-only signed log, prove what is in it, find what was changed",
     "registry": "Keep versions of models, each step signed: push, promote, roll back, renew",
     "report": "Show a run again, or in another format",
