@@ -42,7 +42,7 @@ def decoded(endpoint: Endpoint, content_type: str, body: bytes, most_depth: int)
     """Decode a JSON body into the type of the route; None where it takes none.
 
     Raises:
-        Refused: not JSON, deeper than allowed, or a body where none is taken.
+        Refused: not JSON, not UTF-8, or deeper than allowed.
         msgspec.DecodeError: not what the route takes.
     """
     if endpoint.takes is None:
@@ -51,7 +51,10 @@ def decoded(endpoint: Endpoint, content_type: str, body: bytes, most_depth: int)
         raise Refused(NOT_JSON)
     if deeper(body, most_depth):
         raise Refused(MALFORMED, f"the body nests more than {most_depth} arrays and objects")
-    return msgspec.json.decode(body, type=endpoint.takes)
+    try:
+        return msgspec.json.decode(body, type=endpoint.takes)
+    except UnicodeDecodeError:
+        raise Refused(MALFORMED, "the body is not UTF-8") from None
 
 
 def deeper(body: bytes, most: int) -> bool:
