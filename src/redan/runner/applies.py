@@ -95,6 +95,12 @@ def _injection(settings: Settings) -> tuple[bool, str]:
     return False, "the model is no language model"
 
 
+def _operation(settings: Settings) -> tuple[bool, str]:
+    if settings.serve.models:
+        return True, "the model is served: monitors watch it, no probe measures it beforehand"
+    return False, "redan.toml serves no model ([[serve.models]])"
+
+
 _THREATS: tuple[tuple[str, str, Reason], ...] = (
     ("supply_chain", "Does loading this model run somebody else's code?", _supply_chain),
     ("evasion", "How little must an input change for the model to err?", _evasion),
@@ -103,5 +109,10 @@ _THREATS: tuple[tuple[str, str, Reason], ...] = (
     ("poisoning", "Did somebody plant behaviour through the training data?", _poisoning),
     ("bias", "Does the model treat groups of people differently?", _bias),
     ("opacity", "Can somebody say why the model decided so?", _opacity),
+    (
+        "operation",
+        "Is the model still used, and does it still answer, as it did when it was measured?",
+        _operation,
+    ),
     ("injection", "Can text make the model disobey its owner?", _injection),
 )

@@ -49,7 +49,7 @@ ENDPOINT = '[model]\ntarget = "https://models.example/v1"\n'
 def test_which_threats_apply(tmp_path: Path, text: str, applying: set[str]) -> None:
     found = lines(threat_model(configured(tmp_path, text)))
     assert {threat for threat, line in found.items() if line.applies} == applying
-    assert len(found) == 8
+    assert len(found) == 9
     assert all(line.why and line.question.endswith("?") for line in found.values())
     assert all(line.probes == () and line.tested == "does not apply" for line in found.values() if not line.applies)
 

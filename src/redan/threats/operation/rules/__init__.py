@@ -1,0 +1,1 @@
+"""Kinds of findings of operation that no monitor of its own makes."""
