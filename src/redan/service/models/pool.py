@@ -18,6 +18,7 @@ from redan.core.settings import age_s
 from redan.service.models import noted
 from redan.service.models.admitting import insist
 from redan.service.models.choosing import Snapshot, snapshot
+from redan.service.models.comparison import Comparing
 from redan.service.models.loading import refusal
 from redan.service.models.roles import check, configured_live, live_of, role_of, turn_of
 from redan.service.models.source import Registry, sources
@@ -51,6 +52,10 @@ class Pool:
         registry: gives what targets such as ``registry:fraud@3`` mean.
         reread: returns the settings as they are now, for `reload`; None keeps those of the start.
 
+    Attributes:
+        comparing: holds canaries and shadows against the live version; is shown every answered batch.
+        lost_polls: how often in a row the shared database did not answer.
+
     Raises:
         ConfigError: roles that cannot be had together.
     """
@@ -77,6 +82,7 @@ class Pool:
         self._lock = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self.lost_polls = 0
+        self.comparing = Comparing(self)
 
     async def start(self) -> None:
         """Bring every version in, and follow what is decided from then on.
@@ -92,6 +98,7 @@ class Pool:
             await self._each(bring_in, self._versions)
             await self._told("models.reload", self._versions)
             self._apply()
+        await self.comparing.start()
         every_s = age_s(self._settings.serve.recheck)
         self._tasks = [asyncio.create_task(self._following())]
         if every_s:
@@ -105,6 +112,7 @@ class Pool:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
+        await self.comparing.stop()
 
     def choose(self, name: str, version: str, client: str) -> Served | None:
         """Return what answers this client: a named live or canary version, else live or canary by the share."""
@@ -143,7 +151,7 @@ class Pool:
             EvidenceError: database or audit log do not answer; nothing changed.
         """
         async with self._lock:
-            chosen = self._version(name, version)
+            chosen = self.version(name, version)
             await self._admitted("models.promote", chosen)
             before = live_of(self._models, name, self._decided)
             configured = configured_live(self._models, name)
@@ -163,11 +171,11 @@ class Pool:
             EvidenceError: database or audit log do not answer; nothing changed.
         """
         async with self._lock:
-            self._of(name)
+            self.of(name)
             turn = turn_of(self._models, name, self._decided)
             if turn is None or len(turn.versions) < 2:
                 raise UsageError(f"{name} has no version to go back to", hint="promote one by its name")
-            chosen = self._version(name, turn.versions[-2])
+            chosen = self.version(name, turn.versions[-2])
             if (name, turn.versions[-2]) in self._decided.quarantined:
                 raise UsageError(f"{chosen.label} is quarantined", hint="promote a version by its name")
             await self._admitted("models.rollback", chosen)
@@ -189,7 +197,7 @@ class Pool:
             EvidenceError: database or audit log do not answer; out of service it is here all the same.
         """
         async with self._lock:
-            chosen = [self._version(name, version)] if version else self._of(name)
+            chosen = [self.version(name, version)] if version else self.of(name)
             self._unwritten |= {(name, each.source.settings.version) for each in chosen}
             self._follow(self._decided)
             await self._write_quarantines()
@@ -222,14 +230,6 @@ class Pool:
         async with self._lock:
             await self._renew(list(self._versions), judge_again)
 
-    def version(self, name: str, version: str) -> Version:
-        """Return what is known of a version.
-
-        Raises:
-            UnknownName: there is none.
-        """
-        return self._version(name, version)
-
     def role(self, model: ServedModel) -> Role:
         """Return the role that a version has now."""
         return role_of(model, self._models, self._decided)
@@ -243,14 +243,24 @@ class Pool:
     def _models(self) -> tuple[ServedModel, ...]:
         return self._settings.serve.models
 
-    def _of(self, name: str) -> list[Version]:
+    def of(self, name: str) -> list[Version]:
+        """Return the versions of a model, in the order of the configuration.
+
+        Raises:
+            UnknownName: there is none.
+        """
         found = [each for each in self._versions if each.source.settings.name == name]
         if not found:
             raise UnknownName.among("model", name, sorted({each.name for each in self._models}))
         return found
 
-    def _version(self, name: str, version: str) -> Version:
-        own = self._of(name)
+    def version(self, name: str, version: str) -> Version:
+        """Return what is known of a version.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        own = self.of(name)
         found = next((each for each in own if each.source.settings.version == version), None)
         if found is None:
             raise UnknownName.among(f"version of {name}", version, [each.source.settings.version for each in own])

@@ -50,7 +50,7 @@ class _Other(LogisticRegression):
     "model",
     [
         make_pipeline(PCA(2), LogisticRegression(tol=1.0)),
-        _Other(),
+        make_pipeline(StandardScaler(), _Other(tol=1.0)),
         make_pipeline(MinMaxScaler(clip=True), LogisticRegression(tol=1.0)),
     ],
     ids=["pca", "subclass", "clip"],
