@@ -6,7 +6,6 @@ ended, and can be made again. Each replica indexes its own log into the database
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from contextlib import closing
@@ -20,7 +19,6 @@ from sqlalchemy import delete, insert, select, update
 from redan.core.errors import EvidenceError, RedanError
 from redan.evidence.log import LogReader
 from redan.service.audit.act import Act, decode
-from redan.service.audit.places import log_folder
 from redan.service.audit.tables import records, sources
 
 if TYPE_CHECKING:
@@ -29,19 +27,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from redan.core.settings import Settings
     from redan.evidence.store.database import Database
 
-BATCH = 2000
-EVERY_S = 1.0
-NICENESS = 10
+BATCH = 5000
+EVERY_S = 2.0
 LONGEST = 256
 _UNREAD = "unreadable"
-
-
-def open_indexer(settings: Settings, root: Path, replica: str, database: Database) -> Indexer:
-    """Make what follows this replica's log; start it after the auditor, which makes the log."""
-    return Indexer(database, log_folder(settings, root, replica))
 
 
 class Indexer:
@@ -60,9 +51,6 @@ class Indexer:
             str(compiled),
             itemgetter(*names) if names else None,
         )
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._told = ""
 
     def catch_up(self) -> int:
         """Index everything that is signed by now and return how many records that was.
@@ -72,7 +60,7 @@ class Indexer:
         """
         count = 0
         reader = LogReader(self._folder)
-        while not self._stopping.is_set() and (done := self._batch(reader)):
+        while done := self._batch(reader):
             count += done
         return count
 
@@ -129,30 +117,18 @@ class Indexer:
             connection.execute(delete(sources).where(sources.c.replica == self._replica))
         return self.catch_up()
 
-    async def start(self) -> None:
-        """Follow the log in a thread that gives way to everything else."""
-        self._thread = threading.Thread(target=self._follow, name="redan-audit-index", daemon=True)
-        self._thread.start()
+    def follow(self, ended: threading.Event) -> None:
+        """Index what is signed, again and again, until ``ended`` is set; trouble is told and tried again.
 
-    async def stop(self) -> None:
-        """End after the batch at hand; what is missing is indexed after the next start."""
-        import asyncio
-
-        self._stopping.set()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
-
-    def _follow(self) -> None:
-        if hasattr(os, "setpriority"):
-            # on Linux this is the priority of the calling thread alone
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        while not self._stopping.wait(EVERY_S):
+        A database that is away comes back; a log that was changed stays told until somebody looks at it.
+        """
+        told = ""
+        while not ended.wait(EVERY_S):
             try:
                 self.catch_up()
             except RedanError as err:
-                # a database that is away comes back; a log that was changed stays told until somebody looks at it
-                if err.message != self._told:
-                    self._told = err.message
+                if err.message != told:
+                    told = err.message
                     sys.stderr.write(f"audit index: {err.diagnostics()}\n")
 
 

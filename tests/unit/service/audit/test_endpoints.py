@@ -21,7 +21,7 @@ from redan.evidence.log.reading import own_key
 from redan.service.audit import places
 from redan.service.audit.endpoints import ENDPOINTS
 from redan.service.audit.export import check
-from redan.service.audit.index import open_indexer
+from redan.service.audit.index import Indexer
 from redan.service.audit.recorder import LogAuditor, open_auditor
 from redan.service.database import open_database
 from redan.service.findings import Findings
@@ -106,7 +106,7 @@ async def filled(settings: Any, root: Path, n: int = 30) -> AsyncIterator[httpx.
         await wait
         assert auditor._log is not None
         auditor._log.checkpoint()
-        open_indexer(given, root, REPLICA, database).catch_up()
+        Indexer(database, places.log_folder(given, root, REPLICA)).catch_up()
         yield asking
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from redan.core.settings_service import Audit
 from redan.evidence.keys import Signer, generate
 from redan.evidence.log import create_log, open_log
 from redan.evidence.store.database import Database
+from redan.service.audit import following
 from redan.service.audit.act import Act, encode
 from redan.service.audit.index import Indexer, disagreements
 from redan.service.audit.query import Found, Query, names, search
@@ -86,30 +88,30 @@ def test_a_crash_in_the_middle_of_a_batch_leaves_no_half(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write(tmp_path / "a", many(50))
-    following = Indexer(database, folder)
+    follower = Indexer(database, folder)
 
     def crash(*_: object) -> None:
         raise RuntimeError("killed")
 
     monkeypatch.setattr(Indexer, "_reached", crash)
     with pytest.raises(RuntimeError):
-        following.catch_up()
+        follower.catch_up()
     assert indexed(database) == []
     monkeypatch.undo()
-    assert following.catch_up() == 50
+    assert follower.catch_up() == 50
 
 
 def test_what_the_log_lets_go_of_leaves_the_index(database: Database, tmp_path: Path) -> None:
     folder = write(tmp_path / "a", many(600))
-    following = Indexer(database, folder)
-    following.catch_up()
+    follower = Indexer(database, folder)
+    follower.catch_up()
     with open_log(folder, SIGNER) as log:
         log.prune(512)
         log.append(encode(some_act(600)))
-    assert following.catch_up() == 1
+    assert follower.catch_up() == 1
     assert [i for _, i, _ in indexed(database)] == list(range(512, 601))
     assert not disagreements(database, [folder])
-    assert following.rebuild() == 89
+    assert follower.rebuild() == 89
 
 
 def test_a_log_that_was_rolled_back_is_told_and_not_followed(database: Database, tmp_path: Path) -> None:
@@ -243,20 +245,32 @@ def test_questions_are_answered_as_reading_everything_would(
         assert all(f.act == acts[f.index] for f in found)
 
 
-async def _followed(database: Database, folder: Path) -> None:
-    following = Indexer(database, folder)
-    await following.start()
-    try:
-        import asyncio
-
-        async with asyncio.timeout(10):
-            while len(indexed(database)) < 30:  # the indexer tells nobody how far it is
-                await asyncio.sleep(0.02)
-    finally:
-        await following.stop()
+async def until_indexed(database: Database, n: int) -> None:
+    """Wait for the process, which tells nobody how far it is."""
+    async with asyncio.timeout(20):
+        while len(indexed(database)) < n:
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.anyio
-async def test_the_thread_follows_a_log_that_grows(database: Database, tmp_path: Path) -> None:
-    await _followed(database, write(tmp_path / "a", many(30)))
-    assert not disagreements(database, [tmp_path / "a"])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_a_process_follows_a_log_that_grows_and_is_started_again(
+    new_url: NewUrl, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(following, "LOOK_EVERY_S", 0.05)
+    url = new_url(kind)
+    database = open_database(url, root=tmp_path)
+    folder = write(tmp_path / "a", many(30))
+    process = following.Following(url, tmp_path, folder)
+    await process.start()
+    try:
+        await until_indexed(database, 30)
+        assert process._process is not None
+        process._process.kill()
+        write(folder, many(20, 30))
+        await until_indexed(database, 50)
+    finally:
+        await process.stop()
+    assert not disagreements(database, [folder])
+    database.close()
+    assert capfd.readouterr().err == "audit index: its process ended and is started again\n"
