@@ -97,10 +97,10 @@ def _opened(connection: Connection, finding: Finding) -> Incident:
     last = connection.execute(select(func.max(tables.incidents.c.number))).scalar()
     incident = Incident(
         number=(last or 0) + 1,
-        title=searchable(finding.title),
-        rule=searchable(finding.rule),
-        threat=searchable(finding.threat),
-        subject=searchable(finding.subject),
+        title=_line(finding.title),
+        rule=_line(finding.rule),
+        threat=_line(finding.threat),
+        subject=_line(finding.subject),
         opened_us=now_us(),
     )
     connection.execute(insert(tables.incidents).values({c.name: getattr(incident, c.name) for c in tables.incidents.c}))
@@ -180,7 +180,9 @@ def due(connection: Connection, *, containing: bool) -> tuple[int, str] | None:
 
 
 def _line(text: str) -> str:
-    return " ".join(searchable(text).split())
+    """Return a text as one line that changes no terminal and no Markdown around it."""
+    words = " ".join(searchable(text).split())
+    return "".join(c if c.isprintable() else "\ufffd" for c in words)
 
 
 def read(connection: Connection, number: int) -> Incident:
