@@ -15,7 +15,7 @@ from redan.service.identity.tables import changes, counters
 
 KEPT = 10_000
 TOKEN_KEYS = "token-keys"  # noqa: S105  # names what changed, and is no secret
-_COUNTER = "changes"
+COUNTER = "changes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +35,13 @@ def change(connection: Connection, what: str) -> int:
     """Record a change inside its own transaction and before anything is read; others wait until that ends."""
     bump = (
         update(counters)
-        .where(counters.c.name == _COUNTER)
+        .where(counters.c.name == COUNTER)
         .values(value=counters.c.value + 1)
         .returning(counters.c.value)
     )
     seq = connection.execute(bump).scalar_one_or_none()
     if seq is None:
-        insert_new(connection, counters, [{"name": _COUNTER, "value": 0}])
+        insert_new(connection, counters, [{"name": COUNTER, "value": 0}])
         seq = connection.execute(bump).scalar_one()
     connection.execute(insert(changes).values(seq=seq, what=what))
     connection.execute(delete(changes).where(changes.c.seq <= seq - KEPT))
@@ -50,9 +50,7 @@ def change(connection: Connection, what: str) -> int:
 
 def newest(connection: Connection) -> int:
     """Return the number of the newest change; 0 when there was none."""
-    return int(
-        connection.execute(select(counters.c.value).where(counters.c.name == _COUNTER)).scalar_one_or_none() or 0
-    )
+    return int(connection.execute(select(counters.c.value).where(counters.c.name == COUNTER)).scalar_one_or_none() or 0)
 
 
 def since(connection: Connection, seq: int) -> Changes:

@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, func, select
 
-from redan.service.identity import changes, directory, keys, scopes, tables, token_keys, void
+from redan.service.identity import changes, directory, keys, scopes, tables, token_keys
 from redan.service.identity.principal import Principal
 from redan.service.identity.tokens import Claims, Invalid, verified
 
@@ -88,20 +88,18 @@ class Recognition:
             return Judged(principal=None, guess=True)
         id, digest = parsed
         with self.database.reading() as connection:
-            row = connection.execute(select(tables.keys).where(tables.keys.c.id == id)).one_or_none()
+            row = connection.execute(_KEY, {"key": id}).one_or_none()
             # an unknown key is compared with something too, so that it takes as long as a wrong secret
             fits = compare_digest(digest, _NO_SECRET if row is None else row.digest)
             if row is None or not fits:
                 return Judged(principal=None, account=id, guess=True)
-            key = keys.from_row(row)
-            names = frozenset({key.subject, f"key:{id}"})
-            seq = changes.newest(connection)
-            if not key.live(directory.now_us()):
-                return Judged(principal=None, seq=seq, names=names, account=id)
+            names = frozenset({row.owner, f"key:{id}"})
+            if row.disabled or not _live(row):
+                return Judged(principal=None, seq=row.seq, names=names, account=id)
             principal = self._principal(
-                connection, key.subject, key.scope, credential=f"key:{id}", expires_s=key.expires_us / 1e6, mfa=0
+                connection, row.owner, _scope(row.scope), credential=f"key:{id}", expires_s=row.expires_us / 1e6
             )
-        return Judged(principal=principal, seq=seq, names=names, account=id)
+        return Judged(principal=principal, seq=row.seq, names=names, account=id)
 
     def _token(self, credential: bytes) -> Judged:
         try:
@@ -110,55 +108,87 @@ class Recognition:
             return Judged(principal=None, guess=not err.authentic)
         names = frozenset({claims.sub, f"token:{claims.jti}", f"key:{claims.key}"})
         with self.database.reading() as connection:
-            seq = changes.newest(connection)
-            principal = None if _ended(connection, claims) else self._of_claims(connection, claims)
-        return Judged(principal=principal, seq=seq, names=names)
-
-    def _of_claims(self, connection: Connection, claims: Claims) -> Principal | None:
-        subject = directory.find(connection, claims.sub)
-        if subject is None or claims.iat * 1_000_000 < subject.tokens_from_us:
-            return None
-        scope = None if claims.scope is None else _lenient(claims.scope)
-        if claims.key:
-            scope = _within_key(connection, claims.key, scope)
-        return self._principal(
-            connection, claims.sub, scope, credential=f"token:{claims.jti}", expires_s=claims.exp, mfa=claims.mfa
-        )
+            asked = {"subject": claims.sub, "key": claims.key, "jti": claims.jti}
+            row = connection.execute(_TOKEN, asked).one_or_none()
+            if row is None or not _good(row, claims):
+                return Judged(principal=None)
+            scope = _scope(claims.scope)
+            if claims.key and row.scope is not None:
+                # a token never gives more than its key
+                scope = scopes.narrowed(_scope(row.scope) or frozenset(), scope)
+            principal = self._principal(
+                connection,
+                claims.sub,
+                scope,
+                credential=f"token:{claims.jti}",
+                expires_s=claims.exp,
+                mfa_s=float(claims.mfa) if claims.mfa else None,
+            )
+        return Judged(principal=principal, seq=row.seq, names=names)
 
     def _principal(
-        self, connection: Connection, id: str, scope: Grants | None, *, credential: str, expires_s: float, mfa: int
-    ) -> Principal | None:
-        subject = directory.find(connection, id)
-        if subject is None or subject.disabled:
-            return None
-        held = directory.assigned(connection, id)
+        self,
+        connection: Connection,
+        id: str,
+        scope: Grants | None,
+        *,
+        credential: str,
+        expires_s: float,
+        mfa_s: float | None = None,
+    ) -> Principal:
+        held = [(row.role, row.model) for row in connection.execute(_ASSIGNED, {"subject": id})]
         return Principal(
             id=id,
-            kind=subject.kind,
-            roles=frozenset(given.role for given in held),
-            grants=scopes.narrowed(self.roles.grants((given.role, given.model) for given in held), scope),
+            kind=directory.kind_of(id),
+            roles=frozenset(role for role, _ in held),
+            grants=scopes.narrowed(self.roles.grants(held), scope),
             credential=credential,
             expires_s=expires_s,
-            mfa_s=float(mfa) if mfa else None,
+            mfa_s=mfa_s,
         )
 
 
-def _ended(connection: Connection, claims: Claims) -> bool:
-    if void.is_void(connection, claims.jti):
-        return True
-    if not claims.key:
+# one question each, written once: building and sending them is most of what the cold path costs
+_SEQ = func.coalesce(
+    select(tables.counters.c.value).where(tables.counters.c.name == changes.COUNTER).scalar_subquery(), 0
+)
+_ENDS = (tables.keys.c.expires_us, tables.keys.c.revoked_us, tables.keys.c.scope)
+_KEY = (
+    select(
+        tables.subjects.c.id.label("owner"), tables.subjects.c.disabled, tables.keys.c.digest, *_ENDS, _SEQ.label("seq")
+    )
+    .join(tables.keys, tables.keys.c.subject == tables.subjects.c.id)
+    .where(tables.keys.c.id == bindparam("key"))
+)
+_TOKEN = (
+    select(
+        tables.subjects.c.disabled,
+        tables.subjects.c.tokens_from_us,
+        tables.void_tokens.c.jti,
+        *_ENDS,
+        _SEQ.label("seq"),
+    )
+    .select_from(tables.subjects)
+    .outerjoin(tables.keys, tables.keys.c.id == bindparam("key"))
+    .outerjoin(tables.void_tokens, tables.void_tokens.c.jti == bindparam("jti"))
+    .where(tables.subjects.c.id == bindparam("subject"))
+)
+_ASSIGNED = select(tables.assignments.c.role, tables.assignments.c.model).where(
+    tables.assignments.c.subject == bindparam("subject")
+)
+
+
+def _live(row: Any) -> bool:
+    return row.revoked_us is None and row.expires_us is not None and directory.now_us() < row.expires_us
+
+
+def _good(row: Any, claims: Claims) -> bool:
+    """Return whether nothing ended a token before its time: itself, its key, its subject."""
+    if row.disabled or row.jti is not None or claims.iat * 1_000_000 < row.tokens_from_us:
         return False
-    row = connection.execute(select(tables.keys).where(tables.keys.c.id == claims.key)).one_or_none()
-    return row is None or not keys.from_row(row).live(directory.now_us())
+    return not claims.key or _live(row)
 
 
-def _within_key(connection: Connection, id: str, scope: Grants | None) -> Grants | None:
-    """Narrow what a token was narrowed to by its key's own scope: a token never gives more than its key."""
-    row = connection.execute(select(tables.keys).where(tables.keys.c.id == id)).one()
-    key = keys.from_row(row).scope
-    return scope if key is None else key if scope is None else scopes.narrowed(key, scope)
-
-
-def _lenient(scope: str) -> Grants:
-    """Read a scope that we signed; an action that is no more gives nothing."""
-    return frozenset((word.partition(":")[0], word.partition(":")[2]) for word in scope.split())
+def _scope(text: str | None) -> Grants | None:
+    """Read a scope that we wrote; an action that is no more gives nothing."""
+    return None if text is None else frozenset((a, m) for a, _, m in (word.partition(":") for word in text.split()))
