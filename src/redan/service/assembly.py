@@ -116,7 +116,7 @@ def assemble(config: Config) -> Service:
     )
     tracing = Tracing(settings.alerts, replica) if settings.alerts.traces else None
     counting = Counting(tracing)
-    watching = open_watching(settings, root, models=models, findings=findings, database=database)
+    watching = open_watching(settings, root, findings=findings)
     parts = Parts(
         settings=settings,
         root=root,

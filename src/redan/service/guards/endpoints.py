@@ -86,8 +86,7 @@ async def post_explain(asked: Asked) -> Response:
     if guards.top and why.label is not None:
         raise Refused(NOT_OFFERED, "this gateway explains the answered class alone")
     row, weighed = _row(why, served), parts_of(served.shape, served.columns)
-    suspects = parts.more.get("suspects")
-    _guard(asked, served, row, suspects if isinstance(suspects, Suspects) else None)
+    _guard(asked, served, row, getattr(parts.watching, "suspects", None))
     try:
         queries = queries_of(len(weighed.names), guards.explain_queries)
     except UsageError as err:

@@ -16,6 +16,7 @@ from redan.core.settings import Settings
 from redan.core.settings_service import Guards, Serve
 from redan.evidence.datasets.schema import Rule, Schema
 from redan.service.gateway.refusal import BUDGET
+from redan.service.guards.detectors import Suspects
 from redan.service.guards.endpoints import ENDPOINTS, NOT_OFFERED, Because, Why, post_explain
 from redan.service.guards.explaining import (
     MOST_PARTS,
@@ -88,7 +89,7 @@ def asked(body: Why, guards: Guards, model: Any = MODEL) -> Asked:
         settings=Settings(serve=Serve(guards=guards)),
         limiter=open_limiter(guards, redis_url="", replica="a"),
         models=SimpleNamespace(choose=lambda name, version, client: model if name == "m" else None),
-        more={},
+        watching=SimpleNamespace(suspects=Suspects()),
     )
     request = SimpleNamespace(path_params={"name": "m"}, client=None)
     principal = call(MODEL, [[0] * 5]).principal

@@ -12,10 +12,12 @@ from redan.core.finding import Finding, Quantity
 from redan.core.guard import Decision
 from redan.core.monitor import Event
 from redan.kernels.streams.asked import as_row
-from redan.threats.evasion.monitors.tally import SCALE, Tally
+from redan.threats.evasion.monitors.tally import INTERVAL_S, SCALE, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from redan.core.probe import Spec
     from redan.subjects.detectors.made import Made, Score
@@ -63,6 +65,18 @@ class Screening:
             return
         threshold = self.made.calibration.threshold
         self._tally = self._tally.plus((time_s, bool(suspicion > threshold)) for time_s, suspicion in pairs)
+        rate = self._tally.risen(self.made.calibration.interval[1])
+        if rate is not None:
+            yield self._finding(rate)
+
+    def counted(self, suspicions: NDArray[np.float64], time_s: float) -> Iterator[Finding]:
+        """Count what was measured already of requests of one time, (n,), and yield a finding as `observe` does."""
+        known = suspicions[~np.isnan(suspicions)]
+        if not len(known):
+            return
+        alarms = int((known > self.made.calibration.threshold).sum())
+        place = math.floor(time_s / INTERVAL_S)
+        self._tally = self._tally.merged(Tally(counts={place: (alarms, len(known))}))
         rate = self._tally.risen(self.made.calibration.interval[1])
         if rate is not None:
             yield self._finding(rate)

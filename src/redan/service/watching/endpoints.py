@@ -1,0 +1,73 @@
+"""Routes of watching: which answers were right."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.responses import Response
+
+from redan.service.gateway.refusal import INVALID, NOT_FOUND
+from redan.service.watching.watcher import LiveWatching
+from redan.service.web.endpoint import Asked, Endpoint
+from redan.service.web.errors import Refused
+
+MOST_AT_ONCE = 1000
+
+
+class Truth(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The truths of one answered request.
+
+    Attributes:
+        id: identifier of the request, as its answer named it.
+        truth: the right class of each of its rows.
+    """
+
+    id: str
+    truth: list[int]
+
+
+class Truths(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Truths of several requests."""
+
+    answers: list[Truth]
+
+
+class Counted(msgspec.Struct, kw_only=True):
+    """What became of them.
+
+    Attributes:
+        counted: requests whose truths were counted.
+        unknown: those that are not remembered, any more or at all, or whose truth was told before.
+        unfit: those with another number of rows.
+    """
+
+    counted: int
+    unknown: int
+    unfit: int
+
+
+async def post_feedback(asked: Asked) -> Response:
+    """Count truths; each request's once."""
+    watching, truths = asked.parts.watching, asked.body
+    if not isinstance(watching, LiveWatching) or "performance" not in asked.parts.settings.serve.watch:
+        raise Refused(NOT_FOUND, "this gateway takes no truths: [serve] watch lacks performance")
+    if not isinstance(truths, Truths) or len(truths.answers) > MOST_AT_ONCE:
+        raise Refused(INVALID, f"send the truths of at most {MOST_AT_ONCE} requests at once")
+    name = asked.request.path_params["name"]
+    why = [watching.truth(each.id, each.truth, model=name) for each in truths.answers]
+    found = Counted(counted=why.count(""), unknown=why.count("unknown"), unfit=why.count("rows"))
+    asked.note.update(counted=found.counted, unknown=found.unknown, unfit=found.unfit)
+    return Response(msgspec.json.encode(found), media_type="application/json")
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        method="POST",
+        path="/v1/models/{name}/feedback",
+        action="feedback",
+        handler=post_feedback,
+        summary="Tell which answers were right, by the identifiers of their requests.",
+        model="name",
+        takes=Truths,
+        gives=Counted,
+    ),
+)
