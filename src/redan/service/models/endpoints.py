@@ -130,8 +130,7 @@ def _pool(asked: Asked) -> Pool:
 
 def view_of(pool: Pool, version: Version) -> VersionView:
     """Return what is told of a version."""
-    settings, served = version.source.settings, version.served
-    decision = None if served is None else served.decision
+    settings, served, decision = version.source.settings, version.served, version.decision
     role = "refused" if version.why else pool.role(settings)
     return VersionView(
         name=settings.name,
@@ -150,7 +149,7 @@ async def _list(asked: Asked) -> Response:
     pool, who = _pool(asked), asked.principal
     seen = [
         view_of(pool, each)
-        for each in pool.versions
+        for each in pool.versions()
         if who is not None and who.may("models.read", each.source.settings.name)
     ]
     return _json(ModelList(models=seen))
@@ -164,12 +163,12 @@ async def _model(asked: Asked) -> Response:
 async def _statements(asked: Asked) -> Response:
     path = asked.request.path_params
     found = _pool(asked).version(path["name"], path["version"])
-    decision = None if found.served is None else found.served.decision
+    decision = found.decision
     view = StatementsView(
         name=path["name"],
         version=path["version"],
         digest=found.digest,
-        verdict="refused" if found.why else "" if decision is None else decision.verdict,
+        verdict="" if decision is None else decision.verdict,
         at="" if decision is None else decision.at,
         met=() if decision is None else decision.met,
         notes=() if decision is None else decision.notes,

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from redan.core.finding import Finding, Severity
 from redan.service.audit.act import Act
+from redan.threats.operation.rules.unadmitted import RULE
 
 if TYPE_CHECKING:
     from redan.service.models.versions import Version
 
-RULE = "RDN-SUP-110"
-THREAT = "supply_chain"
 WHO = "service:models"
 """The pool itself; who asked it stands in the record of the request."""
 
@@ -46,12 +45,12 @@ def finding(version: Version) -> Finding:
         "left service: it is not admitted any more" if left else "is not replaced: what lies at its target is refused"
     )
     return Finding(
-        rule=RULE,
-        threat=THREAT,
+        rule=RULE.id,
+        threat=RULE.threat,
         subject=version.label,
         title=f"{version.label} {said}",
-        severity=Severity.HIGH if left else Severity.MEDIUM,
+        severity=RULE.severity if left else Severity.MEDIUM,
         detail=version.why or version.newer,
         params={"digest": version.digest},
-        remedies=("seal a new report of the same bytes, or promote another version",),
+        remedies=(RULE.remedy,),
     )

@@ -234,7 +234,6 @@ class Pool:
         """Return the role that a version has now."""
         return role_of(model, self._models, self._decided)
 
-    @property
     def versions(self) -> Sequence[Version]:
         """Every version of the configuration, in its order."""
         return tuple(self._versions)

@@ -28,7 +28,9 @@ class Version:
 
     Attributes:
         source: where it comes from.
-        served: loaded; None until it was once.
+        served: loaded; None until it was once. It stays the same object while the same bytes are loaded, since guards
+            and batches are kept by it.
+        decision: the newest about it; None in a laboratory.
         about: what is judged again; None until it was read once.
         why: why it may not answer; empty while it may.
         newer: why what now lies at its target was not loaded in place of what is; empty when it is the same.
@@ -36,6 +38,7 @@ class Version:
 
     source: Source
     served: Served | None = None
+    decision: Decision | None = None
     about: About | None = None
     why: str = "not loaded yet"
     newer: str = ""
@@ -58,10 +61,12 @@ class Judge:
     Attributes:
         mode: ``open`` admits whatever is safe to load.
         policy: None in that mode.
+        keeps_bytes: whether the bytes of what is loaded are kept, for other processes that load them too.
     """
 
     mode: Mode
     policy: AdmissionPolicy | None
+    keeps_bytes: bool = False
 
     @classmethod
     def of(cls, settings: Settings, root: Path) -> Judge:
@@ -70,9 +75,10 @@ class Judge:
         Raises:
             RedanError: one cannot be read.
         """
+        keeps_bytes = settings.serve.workers > 0
         if settings.serve.admission == "open":
-            return cls(mode="open", policy=None)
-        return cls(mode="required", policy=policy_of(settings.admission, root))
+            return cls(mode="open", policy=None, keeps_bytes=keeps_bytes)
+        return cls(mode="required", policy=policy_of(settings.admission, root), keeps_bytes=keeps_bytes)
 
     def decision(self, source: Source, about: About) -> Decision | None:
         """Judge a model by its statements as they are now; None in a laboratory.
@@ -100,6 +106,8 @@ def bring_in(version: Version, judge: Judge) -> None:
             return
         decision = judge.decision(version.source, about)
         if decision is not None and (why := why_not(decision)):
+            if version.served is None:
+                version.decision = decision
             _refused(version, judge, about, why)
             return
         extras = extras_of(version.source.settings, version.source.root)
@@ -107,7 +115,8 @@ def bring_in(version: Version, judge: Judge) -> None:
     except RedanError as err:
         _refused(version, judge, None, refusal(err))
         return
-    version.served, version.about, version.why, version.newer = served, _without_bytes(about), "", ""
+    version.served, version.decision, version.why, version.newer = served, decision, "", ""
+    version.about = about if judge.keeps_bytes else _without_bytes(about)
 
 
 def judge_again(version: Version, judge: Judge) -> None:
@@ -115,12 +124,11 @@ def judge_again(version: Version, judge: Judge) -> None:
     if version.about is None or version.served is None:
         return
     try:
-        decision = judge.decision(version.source, version.about)
+        version.decision = judge.decision(version.source, version.about)
     except RedanError as err:
         version.why = refusal(err)
         return
-    version.why = "" if decision is None else why_not(decision)
-    version.served = replace(version.served, decision=decision) if not version.why else version.served
+    version.why = "" if version.decision is None else why_not(version.decision)
 
 
 def is_as_read(version: Version) -> bool:

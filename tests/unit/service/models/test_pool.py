@@ -112,7 +112,7 @@ def test_a_live_version_that_is_revoked_leaves_service_with_a_finding(tmp_path: 
 
     with_pool(settings_for(tmp_path), tmp_path, work, record=noted.record, findings=noted.findings)
     found = noted.findings.recent()
-    assert [(each.rule, each.subject, each.severity.word) for each in found] == [("RDN-SUP-110", "sklearn@1", "high")]
+    assert [(each.rule, each.subject, each.severity.word) for each in found] == [("RDN-OPE-206", "sklearn@1", "high")]
     assert "stolen key" in found[0].detail
     assert noted.said()[-1] == ("models.reload", "sklearn@1", False, "not-admitted")
 
@@ -256,3 +256,23 @@ def test_what_another_replica_decided_arrives_by_itself(tmp_path: Path, monkeypa
                     await asyncio.sleep(0.01)
 
     asyncio.run(main())
+
+
+def test_a_version_stays_the_same_object_while_it_is_judged_again(tmp_path: Path) -> None:
+    async def work(pool: Pool) -> None:
+        before = pool.choose("sklearn", "", "c")
+        await pool.recheck()
+        await pool.reload()
+        assert pool.choose("sklearn", "", "c") is before
+
+    with_pool(settings_for(tmp_path), tmp_path, work)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bytes_are_kept_only_for_processes_that_load_them_too(tmp_path: Path, workers: int) -> None:
+    async def work(pool: Pool) -> None:
+        (version,) = pool.versions()
+        assert version.about is not None
+        assert bool(version.about.held.files) == bool(workers)
+
+    with_pool(settings_for(tmp_path, serve={"workers": workers}), tmp_path, work)
