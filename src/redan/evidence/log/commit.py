@@ -168,13 +168,13 @@ class Committer:
                 self._state.notify_all()
             return Ticket(group, len(group.entries) - 1)
 
-    def add_group(self, entries: Sequence[bytes]) -> Ticket:
-        """Hand in entries that become durable together or not at all; never waits.
+    def add_group(self, entries: Sequence[bytes], n_bytes: int) -> Ticket:
+        """Hand in entries, of so many bytes together, that become durable together or not at all; never waits.
 
         Raises:
             EvidenceError: too many wait already, the log is closed, or a failed sync ended it.
         """
-        count, n_bytes = len(entries), sum(map(len, entries))
+        count = len(entries)
         with self._state:
             if self._ended is not None:
                 raise type(self._ended)(self._ended.message, hint=self._ended.hint)

@@ -138,14 +138,15 @@ class Log:
             UsageError: one is larger than 65 535 bytes, there is none, or together they are more than one group holds.
             EvidenceError: as many as may wait do already, or the log is closed.
         """
-        if not 0 < len(entries) <= wal.MOST_IN_GROUP or sum(map(len, entries)) > wal.GROUP_BYTES:
+        n_bytes = sum(map(len, entries))
+        if not 0 < len(entries) <= wal.MOST_IN_GROUP or n_bytes > wal.GROUP_BYTES:
             raise UsageError(
-                f"{len(entries)} entries of {sum(map(len, entries))} bytes are no group",
+                f"{len(entries)} entries of {n_bytes} bytes are no group",
                 hint=f"1 to {wal.MOST_IN_GROUP} entries of at most {wal.GROUP_BYTES} bytes together",
             )
-        if len(max(entries, key=len)) > tiles.LARGEST_ENTRY_BYTES:
+        if n_bytes > tiles.LARGEST_ENTRY_BYTES:
             _fits(max(entries, key=len))
-        return self._committer.add_group(entries)
+        return self._committer.add_group(entries, n_bytes)
 
     def append_many(self, entries: Iterable[bytes]) -> list[int]:
         """Record entries in their order and return their indexes when all are durable.

@@ -18,6 +18,7 @@ from redan.core.errors import EvidenceError, RedanError
 from redan.core.settings import age_s
 from redan.evidence.log import Log, LogBusy, Ticket, open_log
 from redan.evidence.log.wal import GROUP_BYTES, MOST_IN_GROUP
+from redan.kernels.merkle.tiles import LARGEST_ENTRY_BYTES
 from redan.service.audit import places, spool
 from redan.service.audit.act import Act
 from redan.service.audit.keeping import Keeper, Kept
@@ -33,6 +34,7 @@ LOOK_EVERY_S = 0.25
 PRUNE_EVERY_S = 3600.0
 MOST_CLOCK_JUMP_S = 600.0
 MOST_WAITING_DURABLE = 16_384
+_ALWAYS_FIT = GROUP_BYTES // LARGEST_ENTRY_BYTES
 
 
 def open_auditor(settings: Settings, root: Path, replica: str) -> LogAuditor:
@@ -142,7 +144,7 @@ class LogAuditor:
         entries = [entry(act) for act in acts]
         if not entries:
             return None
-        if len(entries) <= MOST_IN_GROUP and sum(map(len, entries)) <= GROUP_BYTES:
+        if len(entries) <= _ALWAYS_FIT or (len(entries) <= MOST_IN_GROUP and sum(map(len, entries)) <= GROUP_BYTES):
             return self._hand_in(log, entries)
         return self._all_of([self._hand_in(log, part) for part in _parts(entries)])
 
