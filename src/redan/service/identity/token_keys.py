@@ -147,7 +147,9 @@ def rotate(path: Path, database: Database) -> str:
         register(connection, made)
         ends_us = now_us() + (LONGEST_S + SKEW_S) * 1_000_000
         # with the file lost nobody knows which key it was: every other one ends
-        old = token_keys.c.until_us.is_(None) & (token_keys.c.kid != kid if former is None else token_keys.c.kid == former)
+        old = token_keys.c.until_us.is_(None) & (
+            token_keys.c.kid != kid if former is None else token_keys.c.kid == former
+        )
         connection.execute(update(token_keys).where(old).values(until_us=ends_us))
     # registered before it signs: a replica that reads the new file finds it accepted everywhere
     new.replace(path)
