@@ -32,6 +32,8 @@ LINGER_S = 0.01
 """How long an asynchronous record waits for others before they are synced together; a client never waits for it."""
 LOOK_EVERY_S = 0.25
 PRUNE_EVERY_S = 3600.0
+PRUNE_FIRST_S = 900.0
+"""A machine that starts with a wrong clock has been told the time by then, which `_Clock` notices."""
 MOST_CLOCK_JUMP_S = 600.0
 MOST_WAITING_DURABLE = 16_384
 _ALWAYS_FIT = GROUP_BYTES // LARGEST_ENTRY_BYTES
@@ -191,7 +193,7 @@ class LogAuditor:
     def _keep_in_order(self) -> None:
         """Recover, take what verbs handed over, prune: all that takes time, in a thread of its own."""
         clock = _Clock()
-        next_s = time.monotonic()
+        next_s = time.monotonic() + PRUNE_FIRST_S
         while not self._stopping.is_set():
             self._look.wait(LOOK_EVERY_S)
             self._look.clear()

@@ -409,7 +409,10 @@ def test_what_waits_is_taken_by_the_next_verb(settings: Make, tmp_path: Path) ->
     assert [a.t_us for a in recorded(given, tmp_path)] == [some_act(i).t_us for i in (1, 2, 3)]
 
 
-async def test_old_records_are_let_go_and_the_log_still_verifies(settings: Make, tmp_path: Path) -> None:
+async def test_old_records_are_let_go_and_the_log_still_verifies(
+    settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "PRUNE_FIRST_S", 0.0)
     given = settings(retention="1w")
     folder = places.log_folder(given, tmp_path, REPLICA)
     for i in range(2):
