@@ -129,6 +129,12 @@ def _who(asked: Asked) -> Person:
     return Person.of(asked.principal, now_s=time.time(), step_up_s=step_up_s)
 
 
+def _confirmed(asked: Asked) -> Person:
+    """Return who asks at a route whose second factor, or one-time confirmation, was checked before it came here."""
+    assert asked.principal is not None
+    return Person(id=asked.principal.id, may_contain=asked.principal.kind == "person")
+
+
 def _json(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
 
@@ -193,26 +199,30 @@ async def run_step(asked: Asked) -> Response:
     """Order a step that stops nobody."""
     if found_step(_desk(asked).playbooks, asked.body.step)[1].contains:
         raise UsageError("this step contains somebody", hint="POST to /contain, with a fresh second factor")
-    return await contain(asked)
+    return await _ordered(asked, _who(asked))
 
 
 async def contain(asked: Asked) -> Response:
     """Order a step that contains."""
-    number, who = _number(asked), _who(asked)
+    return await _ordered(asked, _confirmed(asked))
+
+
+async def _ordered(asked: Asked, who: Person) -> Response:
+    number = _number(asked)
     playbook, step = found_step(_desk(asked).playbooks, asked.body.step)
     return await _written(asked, lambda c: acting.order(c, number, playbook, step, who)[0])
 
 
 async def approve(asked: Asked) -> Response:
     """Approve a step that waits."""
-    number, who = _number(asked), _who(asked)
+    number, who = _number(asked), _confirmed(asked)
     playbook, step = found_step(_desk(asked).playbooks, asked.body.step)
     return await _written(asked, lambda c: acting.approve(c, number, playbook, step, who)[0])
 
 
 async def release(asked: Asked) -> Response:
     """Undo a step."""
-    number, who = _number(asked), _who(asked)
+    number, who = _number(asked), _confirmed(asked)
     playbook, step = found_step(_desk(asked).playbooks, asked.body.step)
     return await _written(asked, lambda c: acting.order_undo(c, number, playbook, step, who))
 
