@@ -124,6 +124,22 @@ def stability(reference: NDArray[np.int64], current: NDArray[np.int64], *, seed:
     return Estimate(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
+def stabilities(reference: NDArray[np.int64], current: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the population stability index of each of d columns without its bias, from counts (d, k) and (d, k)."""
+    n, m = reference.sum(axis=1, keepdims=True), current.sum(axis=1, keepdims=True)
+    held = ((reference + current) > 0).sum(axis=1)
+    bias = (held - 1) * (1 / np.maximum(n, 1) + 1 / np.maximum(m, 1))[:, 0]
+    found = np.array(
+        [
+            _index(p[h], q[h])
+            for p, q, h in zip(
+                reference / np.maximum(n, 1), current / np.maximum(m, 1), (reference + current) > 0, strict=True
+            )
+        ]
+    )
+    return np.asarray(np.maximum(0.0, found - bias))
+
+
 def _index(p: NDArray[Any], q: NDArray[Any]) -> NDArray[Any]:
     a, b = np.maximum(p, _SMALLEST_SHARE), np.maximum(q, _SMALLEST_SHARE)
     return np.asarray(((a - b) * np.log(a / b)).sum(axis=-1))

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 HOURS = 24
 HOUR_S = 3600
 MOST_CLIENTS = 100_000
+NEAR = 0.8
+"""Whoever has spent this share is near the end of its budget."""
 _STRANGERS = ""
 
 
@@ -21,13 +23,14 @@ class RowBudgets:
         most_clients: accounts that are kept.
     """
 
-    __slots__ = ("_changed", "_hours", "_others", "_pruned", "most_clients", "rows_per_day")
+    __slots__ = ("_changed", "_hours", "_most_far", "_near", "_others", "_pruned", "most_clients", "rows_per_day")
 
     def __init__(self, rows_per_day: int, *, most_clients: int = MOST_CLIENTS) -> None:
         self.rows_per_day, self.most_clients = rows_per_day, most_clients
         self._hours: dict[str, dict[int, int]] = {}
         self._others: dict[str, int] = {}
         self._changed: set[tuple[str, int]] = set()
+        self._most_far, self._near = NEAR * rows_per_day, set[str]()
         self._pruned = 0
 
     def __len__(self) -> int:
@@ -43,8 +46,11 @@ class RowBudgets:
                 del account[old]
         elif account and hour - HOURS > next(iter(account)):
             account.clear()
-        if sum(account.values()) + self._others.get(client, 0) + rows > self.rows_per_day:
+        spent = sum(account.values()) + self._others.get(client, 0) + rows
+        if spent > self.rows_per_day:
             return False
+        if spent >= self._most_far:
+            self._near.add(client)
         account[hour] = account.get(hour, 0) + rows
         self._changed.add((client, hour))
         return True
@@ -54,6 +60,11 @@ class RowBudgets:
         account = self._hours.get(client, {})
         spent = sum(rows for each, rows in account.items() if each >= hour - HOURS)
         return max(0, self.rows_per_day - spent - self._others.get(client, 0))
+
+    def near(self, hour: int) -> int:
+        """Return how many clients have spent `NEAR` of their budget or more."""
+        self._near = {client for client in self._near if self.left(client, hour) <= self.rows_per_day - self._most_far}
+        return len(self._near)
 
     def changed(self) -> list[tuple[str, int, int]]:
         """Return (client, hour, rows) of every count that changed since this was last called."""

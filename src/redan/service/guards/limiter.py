@@ -15,7 +15,7 @@ from redan.service.guards.rates import Rates
 from redan.service.guards.shared_rates import SharedRates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from redan.core.settings_service import Guards
     from redan.evidence.store.database import Database
@@ -112,6 +112,11 @@ class ClientLimiter:
     def rows_left(self, client: str) -> int | None:
         """Return how many rows a client may still ask within 24 hours; None without limit."""
         return None if self._budgets is None else self._budgets.left(client, self._hour())
+
+    def readings(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Return numbers for `redan.service.monitoring`: family, labels, value."""
+        if self._budgets is not None:
+            yield ("redan_clients_near_budget", (), self._budgets.near(self._hour()))
 
     def _hour(self) -> int:
         return int((self._clock() + self._epoch_s) // HOUR_S)

@@ -59,6 +59,9 @@ class Version:
         self._first_truths = [0, 0]
         self._looked = True
         self.failed: dict[str, str] = {}
+        """Why a monitor that failed did, by its name."""
+        self.drift: dict[str, float] = {}
+        """Largest stability index of a column, by what drifts, at the last look."""
 
     @property
     def is_dear(self) -> bool:
@@ -111,6 +114,11 @@ class Version:
         if self._looked:
             return
         self._looked = True
+        self.drift = {
+            what: monitor.index()
+            for what, monitor in (("inputs", self._inputs), ("answers", self._answers))
+            if monitor is not None
+        }
         for monitor in (self._inputs, self._answers, self._accuracy):
             if monitor is not None:
                 yield from monitor.findings()

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,6 +159,17 @@ class LiveWatching:
                 self._publish(self._access.findings(), "")
             self._tell_unseen(now_s)
         self.cpu_s += time.thread_time() - began_s
+
+    def readings(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Return numbers for `redan.service.monitoring`: family, labels, value."""
+        yield ("redan_watch_dropped", (), self.n_unseen)
+        for version in list(self._versions.values()):
+            labels = (version.served.settings.name, version.served.settings.version)
+            for what, index in version.drift.items():
+                yield ("redan_drift", (*labels, what, "stability_index"), index)
+            right, n = version.accuracy
+            if n:
+                yield ("redan_drift", (*labels, "truths", "accuracy"), right / n)
 
     def _work(self) -> None:
         while not self._stopping:

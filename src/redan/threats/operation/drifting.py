@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from redan.core.errors import EvidenceError, Unreadable
 from redan.core.finding import Finding, Location, Quantity, Table
 from redan.kernels.drift.profile import BINS, Profile, profile
-from redan.kernels.drift.stream import Counted, most_evident, stability
+from redan.kernels.drift.stream import Counted, most_evident, stabilities, stability
 from redan.threats.operation.threat import THREAT
 
 if TYPE_CHECKING:
@@ -120,6 +120,13 @@ class Drifting:
         """Count rows (n, d) of one time, in the columns of the reference."""
         if len(columns):
             self._counted = self._counted.plus(time_s, self.made.profile.counted(columns))
+
+    def index(self) -> float:
+        """Return the largest stability index of a column over the intervals that are kept; 0 for no rows."""
+        recent = self._counted.recent
+        if not recent:
+            return 0.0
+        return float(stabilities(self.made.profile.counts, np.sum(list(recent.values()), axis=0)).max())
 
     def findings(self) -> Iterator[Finding]:
         """Yield one finding when columns have drifted."""

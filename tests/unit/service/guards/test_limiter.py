@@ -41,6 +41,10 @@ def test_refusals_say_rate_or_budget_and_when_to_ask_again() -> None:
     assert refusal is not None
     assert (refusal.status, refusal.why, refusal.retry_s) == (429, "rate", 10)
     assert limiter.rows_left("c") == 4
+    assert list(limiter.readings()) == [("redan_clients_near_budget", (), 0)]
+    clock.now_s += 100
+    assert limiter.take("c", 3) is None
+    assert list(limiter.readings()) == [("redan_clients_near_budget", (), 1)]
     assert open_limiter(Guards(rate_per_s=0), redis_url="", replica="a").take("c", 10**9) is None
 
 
