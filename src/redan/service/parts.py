@@ -25,7 +25,11 @@ class Authority(Protocol):
         """Judge an Authorization header in memory, in a microsecond when it was seen before; None: nobody known."""
 
     async def recognise(self, header: bytes, addr: str) -> Principal | None:
-        """Judge a header that `authenticate` does not know yet: may ask the database; counts failures and locks out."""
+        """Judge a header that `authenticate` does not know yet: may ask the database; counts failures and locks out.
+
+        Raises:
+            EvidenceError: the database cannot be asked now: answer 503, since nobody can be judged.
+        """
 
     async def from_session(self, cookie: str, addr: str) -> Principal | None:
         """Judge a console's session cookie."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -193,8 +194,14 @@ class Authority:
             if len(self._pending) >= MOST_PENDING:
                 raise EvidenceError("too many unknown credentials wait for the database")
             task = self._pending[digest] = asyncio.create_task(self._judge(header, digest))
-            task.add_done_callback(lambda _: self._pending.pop(digest, None))
+            task.add_done_callback(partial(self._judged_once, digest))
         return await asyncio.shield(task)
+
+    def _judged_once(self, digest: bytes, task: asyncio.Task[Judged]) -> None:
+        del self._pending[digest]
+        if not task.cancelled():
+            # whoever waited has it; when all went away meanwhile, nobody else asks what failed
+            task.exception()
 
     async def _judge(self, header: bytes, digest: bytes) -> Judged:
         for _ in range(_AGAIN):

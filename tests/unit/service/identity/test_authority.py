@@ -342,3 +342,88 @@ def test_rotated_token_keys_sign_anew_and_old_tokens_stay_good(
 def test_impossible_lifetimes_are_refused(settings: Settings, database: Database, tmp_path: Path, ttl: str) -> None:
     with pytest.raises(ConfigError, match="token_ttl"):
         open_authority(replace(settings, identity=replace(settings.identity, token_ttl=ttl)), database, tmp_path)
+
+
+def test_known_credentials_last_while_a_real_database_is_away_and_it_comes_back(
+    settings: Settings, new_service: Callable[[str], Database], postgres: str, tmp_path: Path
+) -> None:
+    import psycopg
+
+    name = f"away{tmp_path.name[-20:]}".replace("-", "_").lower()
+
+    def admit(allowed: str) -> None:
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allowed}")
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
+    async def work(database: Database) -> None:
+        _, text = key(database)
+        _, other = key(database)
+        async with running(settings, database, tmp_path) as authority:
+            assert await authority.recognise(bearer(text), ADDR) is not None
+            admit("false")
+            with pytest.raises(EvidenceError):
+                await authority.recognise(bearer(other), ADDR)
+            assert authority.authenticate(bearer(text)) is not None
+            # one that cannot be judged is nobody's guess
+            for _ in range(30):
+                with pytest.raises(EvidenceError):
+                    await authority.recognise(bearer(other), ADDR)
+            authority._fresh_until_s = time.monotonic()
+            assert authority.authenticate(bearer(text)) is None
+            admit("true")
+            while authority.authenticate(bearer(text)) is None:
+                await asyncio.sleep(0.01)
+            assert await authority.recognise(bearer(other), ADDR) is not None
+
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    database = new_service(postgres.replace("/postgres?", f"/{name}?"))
+    people(database)
+    asyncio.run(asyncio.wait_for(work(database), 20))
+
+
+def test_a_database_that_hangs_is_given_up(ask: Ask, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, text = key(database)
+    free = threading.Event()
+
+    async def work(authority: Authority) -> None:
+        monkeypatch.setattr(module, "ANSWER_S", 0.05)
+        monkeypatch.setattr(authority.recognition, "judge", lambda header: free.wait(10))
+        with pytest.raises(EvidenceError, match="does not answer"):
+            await authority.recognise(bearer(text), ADDR)
+        free.set()
+
+    ask(work)
+
+
+def test_callers_who_go_away_leave_nothing_behind(ask: Ask, database: Database) -> None:
+    _, text = key(database)
+
+    async def work(authority: Authority) -> None:
+        tasks = [asyncio.create_task(authority.recognise(bearer(text), ADDR)) for _ in range(5)]
+        while not authority._pending:
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        while authority._pending:
+            await asyncio.sleep(0.005)
+        assert authority.authenticate(bearer(text)) is not None
+
+    ask(work)
+
+
+def test_too_many_unknown_credentials_at_once_are_told_to_come_again(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_PENDING", 8)
+
+    async def work(authority: Authority) -> None:
+        headers = [bearer(f"redan_{i:012d}_{'A' * 43}") for i in range(20)]
+        found = await asyncio.gather(
+            *(authority.recognise(header, f"192.0.2.{i}") for i, header in enumerate(headers)), return_exceptions=True
+        )
+        assert sum(isinstance(one, EvidenceError) for one in found) == 12
+        assert sum(one is None for one in found) == 8
+        assert not authority._pending
+
+    ask(work)
