@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pyotp
+import pytest
 import uvicorn
 
 from redan.core.settings import Settings
@@ -161,8 +162,18 @@ def code(secret: str, *, steps: int = 0) -> str:
 
 @contextmanager
 def house(root: Path, *, oidc: Oidc | None = None, host: str = "localhost") -> Iterator[House]:
-    """Run a gateway of login in a thread."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    """Run a gateway of login in a thread; its passwords are hashed cheaply, as what they cost is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "MEMORY_KIB", 1024)
+        patch.setattr(passwords, "PASSES", 1)
+        with _house(root, oidc, host) as running:
+            yield running
+
+
+@contextmanager
+def _house(root: Path, oidc: Oidc | None, host: str) -> Iterator[House]:
+    listening = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends small answers at once on such sockets alone
+    listening.bind(("127.0.0.1", 0))
     url = f"http://{host}:{listening.getsockname()[1]}"
     identity = Identity(
         token_key="token.key", factor_key="file:factors.key", origin=url, oidc=oidc or Oidc(), step_up="5m"

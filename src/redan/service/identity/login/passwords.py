@@ -7,7 +7,9 @@ password storage. Length counts, composition rules do not (NIST SP 800-63B, sect
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import sys
 import threading
 import time
 import unicodedata
@@ -30,8 +32,10 @@ from redan.service.web.errors import Refused
 Answer = TypeVar("Answer")
 SHORTEST, LONGEST = 12, 256
 MEMORY_KIB, PASSES, LANES = 47_104, 2, 1
-AT_ONCE = 2
+AT_ONCE = max(1, min(4, (os.cpu_count() or 1) // 2))
+"""Comparisons that run at once: half the cores, so that the other half goes on answering."""
 WAITING = 32
+_NICE = 10
 
 
 def hasher() -> PasswordHasher:
@@ -76,14 +80,15 @@ def hash_of(connection: Connection, person: str) -> str | None:
 
 
 class Verifier:
-    """Compares passwords in threads of its own: two at a time, a bounded queue, refusal beyond.
+    """Compares passwords in threads of its own: a few at a time, a bounded queue, refusal beyond.
 
-    So a flood of guesses costs at most two cores' share and 92 MiB, and other work keeps its threads.
+    So a flood of guesses costs at most half the cores and 46 MiB each, at a lower priority than what else runs, and
+    other work keeps its threads.
     """
 
     def __init__(self) -> None:
         self._hasher = hasher()
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2", initializer=_step_back)
         self._places = threading.BoundedSemaphore(AT_ONCE + WAITING)
         # somebody who does not exist costs the same work: a hash that nobody knows the password of
         self._nobody = self._hasher.hash(secrets.token_hex())
@@ -132,6 +137,12 @@ class Verifier:
         except (VerificationError, InvalidHashError):
             return False
         return hashed is not None
+
+
+def _step_back() -> None:
+    """Lower this thread's priority; Linux alone has one for each thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def keep_hash(connection: Connection, person: str, old: str, new: str) -> None:

@@ -75,7 +75,8 @@ class Liar:
 
 @pytest.fixture(scope="module")
 def liar() -> Iterator[Liar]:
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends small answers at once on such sockets alone
+    listening.bind(("127.0.0.1", 0))
     made = Liar(f"http://localhost:{listening.getsockname()[1]}")
     routes = [
         Route("/.well-known/openid-configuration", made.discovery),
