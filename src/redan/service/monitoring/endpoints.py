@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, cast
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from redan.core.errors import ConfigError
 from redan.service.gateway.refusal import FORBIDDEN, UNKNOWN
-from redan.service.monitoring.exposition import expose
+from redan.service.monitoring.exposition import present
 from redan.service.monitoring.health import Health
 from redan.service.monitoring.recorder import Counting
 from redan.service.web.endpoint import Asked, Endpoint
@@ -90,7 +91,8 @@ async def metrics(asked: Asked) -> Response:
     if not _trusted(asked):
         raise Refused(UNKNOWN if asked.principal is None else FORBIDDEN)
     counting = cast("Counting", asked.parts.recorder)
-    body, content_type = expose(asked.parts, counting, asked.request.headers.get("accept", ""))
+    now = present(asked.parts, counting)
+    body, content_type = await asyncio.to_thread(now.written, asked.request.headers.get("accept", ""))
     return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -17,14 +18,23 @@ from prometheus_client.samples import Exemplar
 
 import redan
 from redan.service.monitoring.families import FAMILIES, Family
-from redan.service.monitoring.recorder import BATCH_ROWS, LATENCY_S, Counting, Lane, Measured, Reading
+from redan.service.monitoring.recorder import (
+    BATCH_ROWS,
+    LATENCY_S,
+    MOST_SERIES,
+    Counting,
+    Labels,
+    Lane,
+    Measured,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from redan.service.parts import Parts
 
-_GAUGES = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
+_PLAIN = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
 GUARD_OF = {
     "unauthenticated": "authentication",
     "forbidden": "authorisation",
@@ -55,41 +65,59 @@ class Auditing(Protocol):
         """Records that were accepted and lost."""
 
 
-def expose(parts: Parts, counting: Counting, accept: str) -> tuple[bytes, str]:
-    """Write every metric in the format that was asked for.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Present(Collector):
+    """Every number at one moment: read in the event loop, where it is quick; written in a thread, where it is not.
 
-    Args:
-        parts: the service.
-        counting: what was counted on the path of the answer.
-        accept: the Accept header.
-
-    Returns:
-        Body and content type.
+    Attributes:
+        values: by family, by labels.
+        lanes: copies of what is drawn as histograms.
     """
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Present(parts, counting))
-    ProcessCollector(registry=registry)
-    encoder, content_type = choose_encoder(accept)
-    return encoder(registry), content_type
 
-
-class _Present(Collector):
-    def __init__(self, parts: Parts, counting: Counting) -> None:
-        self._parts, self._counting = parts, counting
+    values: dict[str, dict[Labels, float]]
+    lanes: dict[tuple[str, str], Lane]
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family that has a value, in the order of the table."""
-        found: dict[str, dict[tuple[str, ...], float]] = {}
-        for name, labels, value in _readings(self._parts, self._counting):
-            found.setdefault(name, {})[labels] = value
         for family in FAMILIES.values():
             if family.kind == "histogram":
-                yield _histogram(family, self._counting.lanes)
-            elif family.name in found:
-                metric = _GAUGES[family.kind](family.name, family.help, labels=family.labels)
-                for labels, value in found[family.name].items():
+                yield _histogram(family, self.lanes)
+            elif family.name in self.values:
+                metric = _PLAIN[family.kind](family.name, family.help, labels=family.labels)
+                for labels, value in self.values[family.name].items():
                     metric.add_metric(labels, value)
                 yield metric
+
+    def written(self, accept: str) -> tuple[bytes, str]:
+        """Write every metric, those of the process too, in the format of an Accept header; return its type besides."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        ProcessCollector(registry=registry)
+        encoder, content_type = choose_encoder(accept)
+        return encoder(registry), content_type
+
+
+def present(parts: Parts, counting: Counting) -> Present:
+    """Read every number, in the event loop.
+
+    Args:
+        parts: the service; each of its parts that is `Measured` is asked.
+        counting: what was counted on the path of the answer.
+
+    Raises:
+        ValueError: a part has a number that is in no family, or with other labels: a mistake of ours.
+    """
+    values: dict[str, dict[Labels, float]] = {}
+    for name, labels, value in _readings(parts, counting):
+        family = FAMILIES.get(name)
+        if family is None or len(labels) != len(family.labels):
+            raise ValueError(f"{name} with {len(labels)} labels is in no family of metrics")
+        series = values.setdefault(name, {})
+        if labels in series or len(series) < MOST_SERIES:
+            series[labels] = value
+        else:
+            counting.dropped += 1
+    return Present(values=values, lanes={version: lane.copy() for version, lane in counting.lanes.items()})
 
 
 def _readings(parts: Parts, counting: Counting) -> Iterator[Reading]:
@@ -109,13 +137,13 @@ def _readings(parts: Parts, counting: Counting) -> Iterator[Reading]:
 
 
 def _traffic(counting: Counting) -> Iterator[Reading]:
-    for version, lane in list(counting.lanes.items()):
-        for status, n in list(lane.status.items()):
+    for version, lane in counting.lanes.items():
+        for status, n in lane.status.items():
             yield ("redan_requests", (*version, str(status)), n)
         yield ("redan_rows", version, lane.rows)
         yield ("redan_batch_seconds", version, lane.busy_s)
     guards: dict[tuple[str, str], int] = {}
-    for (route, status, why), n in list(counting.denials.items()):
+    for (route, status, why), n in counting.denials.items():
         yield ("redan_refusals", (route, str(status), why), n)
         if guard := GUARD_OF.get(why):
             guards[guard, why] = guards.get((guard, why), 0) + n
@@ -146,7 +174,7 @@ def _clients(parts: Parts) -> Iterator[Reading]:
 
 def _histogram(family: Family, lanes: dict[tuple[str, str], Lane]) -> HistogramMetricFamily:
     metric = HistogramMetricFamily(family.name, family.help, labels=family.labels)
-    for version, lane in list(lanes.items()):
+    for version, lane in lanes.items():
         if family.name == "redan_request_seconds":
             buckets = _buckets(LATENCY_S, lane.latency, lane.exemplars)
             metric.add_metric(version, buckets, lane.latency_sum_s)

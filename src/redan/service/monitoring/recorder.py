@@ -10,6 +10,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterable
+from copy import copy
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from redan.service.monitoring.families import FAMILIES
@@ -54,6 +55,13 @@ class Lane:
         self.busy_s = 0.0
         self.status: dict[int, int] = {}
         self.exemplars: dict[int, tuple[str, float, float]] = {}
+
+    def copy(self) -> Lane:
+        """Return the numbers of this moment."""
+        same = copy(self)
+        same.latency, same.batch_rows = self.latency.copy(), self.batch_rows.copy()
+        same.status, same.exemplars = self.status.copy(), self.exemplars.copy()
+        return same
 
 
 class Counting:

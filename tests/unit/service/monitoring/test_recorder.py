@@ -13,11 +13,16 @@ from tests.unit.service.monitoring.standins import Rooms, batch, finding, parts,
 from redan.core.finding import Severity
 from redan.service.gateway import refusal
 from redan.service.gateway.refusal import BUDGET, FAILED, INVALID, RATE, WATCHED, Refusal
-from redan.service.monitoring.exposition import GUARD_OF, expose
+from redan.service.monitoring.exposition import GUARD_OF, present
 from redan.service.monitoring.families import FAMILIES, SERIES
 from redan.service.monitoring.recorder import MOST_SERIES, Counting
+from redan.service.parts import Parts
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+
+def expose(service: Parts, counting: Counting, accept: str) -> tuple[bytes, str]:
+    return present(service, counting).written(accept)
 
 
 def read(text: bytes) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -160,3 +165,19 @@ def test_threads_that_add_at_once_lose_nothing() -> None:
     for thread in threads:
         thread.join()
     assert counting.own() == [("redan_alerts", ("mail", "sent"), 8000)]
+
+
+def test_a_part_whose_numbers_are_in_no_family_is_a_mistake_that_tests_see(tmp_path: Path) -> None:
+    rooms = Rooms()
+    rooms.numbers = [("redan_audit_pending", ("label too many",), 1)]
+    service = parts(tmp_path, rooms)
+    with pytest.raises(ValueError, match="no family"):
+        present(service, service.recorder)
+
+
+def test_what_is_written_is_the_moment_that_was_read(tmp_path: Path) -> None:
+    service = parts(tmp_path)
+    service.recorder.answered(batch(1, served()), 0.0)
+    now = present(service, service.recorder)
+    service.recorder.answered(batch(1, served()), 0.0)
+    assert sum(read(now.written("")[0])["redan_request_seconds_count"].values()) == 1
