@@ -19,6 +19,7 @@ import numpy as np
 from redan.core.errors import EvidenceError, RedanError
 from redan.service.gateway.acts import acts_of
 from redan.service.gateway.call import Batch, BatchGuard, Call
+from redan.service.gateway.computing import WorkerLost
 from redan.service.gateway.refusal import DRAINING, FAILED, OVERLOADED, UNAUDITED, Refusal
 from redan.service.models.served import Answers
 
@@ -185,7 +186,7 @@ class Batcher:
                 continue
             one = Batch(call.served, [call])
             try:
-                if len(tried) == 1 or batch is None:
+                if len(tried) == 1 or batch is None or isinstance(error, WorkerLost):
                     raise error
                 answers = self._compute(one)
                 one_answers = answers if isinstance(answers, Answers) else await answers

@@ -7,9 +7,15 @@ from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from redan.core.errors import SubjectFailed
+
 if TYPE_CHECKING:
     from redan.service.gateway.call import Batch
     from redan.service.models.served import Answers
+
+
+class WorkerLost(SubjectFailed):
+    """A process ended or hung over a batch, which is not tried again: what it held may end the next one too."""
 
 
 class Inline:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from redan.core.errors import ConfigError, Unreadable
 from redan.service.gateway.doors import Doors
@@ -25,7 +29,7 @@ _POLL_S = 0.02
 
 
 def open_socket(address: str, *, shared: bool = False) -> socket.socket:
-    """Bind ``host:port``, ``[v6]:port`` or ``unix:PATH``-free TCP only; port 0 takes a free one.
+    """Bind ``host:port`` or ``[v6]:port``; port 0 takes a free one.
 
     Args:
         address: where to listen.
@@ -154,6 +158,19 @@ class GatewayServer(uvicorn.Server):
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         await self.lifespan.shutdown()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Stop on SIGTERM and SIGINT, and leave it at that: whoever started the server has more to close."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _connection(self) -> asyncio.Protocol:
         protocol = self.config.http_protocol_class

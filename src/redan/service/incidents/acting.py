@@ -73,9 +73,7 @@ class Claimed:
     @property
     def targets(self) -> tuple[str, ...]:
         """Whom or what it is done to."""
-        if self.step.do in TO_CLIENTS:
-            return self.incident.clients
-        return (self.step.model or self.incident.subject,) if self.step.contains else ()
+        return self.playbook.targets(self.incident, self.step)
 
 
 def order(
@@ -99,10 +97,11 @@ def order(
         )
     if step.do == "close":
         raise UsageError("closing is no order", hint=f"redan incident close {number} --postmortem FILE")
-    if step.do in TO_CLIENTS and not incident.clients:
+    targets = playbook.targets(incident, step)
+    if step.do in TO_CLIENTS and not targets:
         raise UsageError(f"{name}: the findings of incident {number} name no client", hint="act on the model instead")
     before = incident.steps.get(name)
-    if before is not None and _stands(before, step, incident):
+    if before is not None and _stands(before, step, targets):
         return incident, "done"
     if before is not None and before.status == "waiting" and by is not None and by.may_contain:
         return _approve(connection, incident, name, step, by)
@@ -117,12 +116,12 @@ def order(
     return incident, "waiting" if waiting else "ordered"
 
 
-def _stands(before: StepState, step: Step, incident: Incident) -> bool:
+def _stands(before: StepState, step: Step, targets: Sequence[str]) -> bool:
     """Whether a step is done or under way and needs no further turn."""
     if before.status == "done":
         if before.over(now_us()):
             return False
-        return step.do not in TO_CLIENTS or set(incident.clients) <= set(before.targets)
+        return step.do not in TO_CLIENTS or set(targets) <= set(before.targets)
     return before.status in ("ordered", "started", "observing", "undo-ordered")
 
 
@@ -180,10 +179,10 @@ def order_automatic(
 ) -> Incident:
     """Order every automatic step of the playbooks that run by themselves and fit; nothing that stands is done twice."""
     for playbook in (playbooks[name] for name in automatic):
-        if not playbook.fits(incident):
+        if not playbook.fitting(incident):
             continue
         for step in playbook.steps:
-            aimless = step.do in TO_CLIENTS and not incident.clients
+            aimless = step.do in TO_CLIENTS and not playbook.targets(incident, step)
             before = incident.steps.get(f"{playbook.name}/{step.name}")
             # what failed or a person undid is a person's matter
             if step.mode == "manual" or aimless or (before is not None and before.status in ("failed", "undone")):

@@ -81,7 +81,7 @@ def by_hand(title: str, *, severity: str, threat: str, subject: str, client: str
 def summary(incident: Incident, at_us: int) -> dict[str, Any]:
     """Return an incident without its timeline, as JSON values."""
     whole = asdict(incident)
-    for key in ("entries", "steps", "held", "fingerprints", "postmortem"):
+    for key in ("entries", "steps", "held", "fingerprints", "findings", "postmortem"):
         del whole[key]
     steps = {
         name: {"status": s.status, "do": s.do, "by": s.by, "targets": s.targets} for name, s in incident.steps.items()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from redan.core.codec import encode
 from redan.core.errors import EvidenceError, Unreadable, UsageError
 from redan.core.finding import Evidence
 from redan.evidence import dsse
@@ -79,8 +79,7 @@ def collect(settings: Settings, root: Path, incident: Incident, models: Sequence
 def _parts(
     settings: Settings, root: Path, incident: Incident, models: Sequence[Mapping[str, Any]], notes: dict[str, int]
 ) -> Iterator[tuple[str, str, bytes]]:
-    told = {**asdict(incident), "severity": incident.severity.word, "held": sorted(incident.held)}
-    told["fingerprints"] = {key: value.word for key, value in incident.fingerprints.items()}
+    told = {**encode(incident), "held": sorted(incident.held)}
     yield "incident.json", "application/json", json.dumps(told, sort_keys=True, indent=1).encode()
     yield "models.json", "application/json", json.dumps(list(models), sort_keys=True, indent=1).encode()
     history = History(settings, root)

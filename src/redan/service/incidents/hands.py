@@ -134,11 +134,15 @@ class ServiceHands:
 
     def _served(self, model: str) -> tuple[str, str]:
         """Return name and version (empty: all) of what findings call a model."""
-        served = [one for one, _ in self._parts.models.all()]
-        name, _, version = model.rpartition("@")
-        for one in served:
-            if one.settings.name == model:
-                return model, ""
-            if (one.settings.name, one.settings.version) == (name, version) or one.digest == model:
-                return one.settings.name, one.settings.version
-        raise UnknownName.among("served model", model, [one.settings.name for one in served])
+        named = {(one.settings.name, one.settings.version): one.digest for one, _ in self._parts.models.all()}
+        # what left service is in the configuration still
+        named = {(m.name, m.version): "" for m in self._parts.settings.serve.models} | named
+        name, at, version = model.rpartition("@")
+        if at and (name, version) in named:
+            return name, version
+        if any(model == each for each, _ in named):
+            return model, ""
+        found = next((pair for pair, digest in named.items() if digest == model), None)
+        if found is None:
+            raise UnknownName.among("served model", model, sorted({each for each, _ in named}))
+        return found

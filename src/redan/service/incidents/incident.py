@@ -75,6 +75,25 @@ class StepState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a finding of the incident spoke of.
+
+    Attributes:
+        rule: its rule.
+        threat: its threat.
+        subject: name of the model or part.
+        severity: how bad.
+        client: whom it names, or empty.
+    """
+
+    rule: str
+    threat: str
+    subject: str
+    severity: Severity
+    client: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """What is known of an incident now.
 
@@ -94,6 +113,7 @@ class Incident:
         clients: who findings speak of, in order.
         held: clients and models that containing steps were done to and not undone.
         fingerprints: of its findings.
+        findings: what they spoke of; they may be of other rules than the one that opened it.
         steps: by ``PLAYBOOK/STEP``.
         postmortem: text, or empty.
         entries: the timeline.
@@ -114,6 +134,7 @@ class Incident:
     clients: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()
     fingerprints: Mapping[str, Severity] = field(default_factory=dict)
+    findings: tuple[Found, ...] = ()
     steps: Mapping[str, StepState] = field(default_factory=dict)
     postmortem: str = ""
     entries: tuple[Entry, ...] = ()
@@ -220,8 +241,16 @@ def _found(incident: Incident, entry: Entry) -> Incident:
     client = str(entry.body.get("client", ""))
     clients = incident.clients if client in ("", *incident.clients) else (*incident.clients, client)
     fresh = bool(client) and client not in incident.held and incident.state == "contained"
+    found = Found(
+        rule=str(entry.body["rule"]),
+        threat=str(entry.body["threat"]),
+        subject=str(entry.body["subject"]),
+        severity=severity,
+        client=client,
+    )
     return replace(
         incident,
+        findings=(*incident.findings, found),
         severity=max(incident.severity, severity),
         clients=clients,
         fingerprints={**incident.fingerprints, str(entry.body.get("fingerprint", "")): severity},

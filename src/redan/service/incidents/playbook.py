@@ -20,7 +20,7 @@ from redan.service.incidents.incident import CONTAINING
 
 if TYPE_CHECKING:
     from redan.core.settings import Settings
-    from redan.service.incidents.incident import Incident
+    from redan.service.incidents.incident import Found, Incident
 
 Do = Literal["throttle", "suspend", "quarantine", "rollback", "revoke", "notify", "collect", "observe", "close"]
 LARGEST_BYTES = 64 << 10
@@ -103,10 +103,24 @@ class Playbook:
     when: When
     steps: tuple[Step, ...]
 
-    def fits(self, incident: Incident) -> bool:
-        """Return whether it is for an incident."""
-        named = incident.rule in self.when.rules or incident.threat in self.when.threats
-        return named and incident.severity >= self.when.severity
+    def fitting(self, incident: Incident) -> tuple[Found, ...]:
+        """Return the findings of an incident that it is for."""
+        when = self.when
+        return tuple(
+            found
+            for found in incident.findings
+            if (found.rule in when.rules or found.threat in when.threats) and found.severity >= when.severity
+        )
+
+    def targets(self, incident: Incident, step: Step) -> tuple[str, ...]:
+        """Return the clients or the model that a step is done to: those of findings that the playbook is for.
+
+        Where none fits, and a person chose the playbook all the same, those of every finding.
+        """
+        findings = self.fitting(incident) or incident.findings
+        if step.do in TO_CLIENTS:
+            return tuple(dict.fromkeys(found.client for found in findings if found.client))
+        return (step.model or findings[-1].subject,) if step.contains else ()
 
     def step(self, name: str) -> Step:
         """Return a step by its name.

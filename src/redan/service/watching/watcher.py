@@ -149,12 +149,12 @@ class LiveWatching:
             self._access.count(uses)
         for digest, right, n, time_s in _taken(self._told):
             if (version := self._versions.get(digest)) is not None:
-                version.truths(right, n, time_s)
+                version.operation.truths(right, n, time_s)
         now_s = time.monotonic()
         if now_s - self._looked_s >= LOOK_S or self._stopping:
             self._looked_s = now_s
             for version in list(self._versions.values()):
-                self._publish(version.look(), version.served.digest)
+                self._publish(version.operation.look(), version.served.digest)
             if self._access is not None:
                 self._publish(self._access.findings(), "")
             self._tell_unseen(now_s)
@@ -165,9 +165,9 @@ class LiveWatching:
         yield ("redan_watch_dropped", (), self.n_unseen)
         for version in list(self._versions.values()):
             labels = (version.served.settings.name, version.served.settings.version)
-            for what, index in version.drift.items():
+            for what, index in version.operation.index.items():
                 yield ("redan_drift", (*labels, what, "stability_index"), index)
-            right, n = version.accuracy
+            right, n = version.operation.accuracy
             if n:
                 yield ("redan_drift", (*labels, "truths", "accuracy"), right / n)
 
