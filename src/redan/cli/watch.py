@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -16,21 +17,36 @@ from redan.cli.output import format_options, publish
     "detectors",
     type=click.Path(path_type=Path),
     multiple=True,
-    required=True,
     help="Calibrated detector (.npz); may be repeated, all of one model.",
+)
+@click.option(
+    "--watch",
+    "what",
+    type=click.Choice(["drift", "performance", "access"]),
+    multiple=True,
+    help="What the gateway watches beside detectors; may be repeated.",
 )
 @format_options
 def command(
-    log: Path, detectors: tuple[Path, ...], form: str | None, output: Path | None, quiet: bool
+    log: Path,
+    detectors: tuple[Path, ...],
+    what: tuple[Literal["drift", "performance", "access"], ...],
+    form: str | None,
+    output: Path | None,
+    quiet: bool,
 ) -> int:  # click passes flags by name
-    """Run detectors over LOG, JSON lines of requests, as the gateway runs them over live traffic.
+    """Run monitors over LOG, as the gateway runs them over live traffic.
+
+    LOG holds JSON lines of requests, or is the folder of a gateway's audit log. References of drift and accuracy come
+    from detectors' files, or are learnt from the first rows.
 
     Exit code 0 if nothing was found, 1 for a finding at the gate (high), 3 if no request could be judged.
 
     \b
     redan watch requests.jsonl --detector sequence.npz
-    redan watch requests.jsonl --detector sequence.npz --detector distance.npz --format json
+    redan watch requests.jsonl --watch drift --watch performance
+    redan watch .redan/service/audit --watch access --format json
     """
     from redan.runner.watch import watch
 
-    return publish(watch(log, detectors), form, output)
+    return publish(watch(log, detectors, what=what), form, output)

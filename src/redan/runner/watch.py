@@ -5,10 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from redan.core.errors import RedanError, Unreadable
+from redan.core.errors import RedanError, Unreadable, UsageError
 from redan.core.inputs import Inputs
 from redan.core.policy import Policy
 from redan.core.report import Examined, Ran
@@ -17,53 +16,93 @@ from redan.runner.plan import Plan
 from redan.runner.run import Session, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from redan.core.finding import Finding
-    from redan.core.monitor import Event
     from redan.core.report import Report
+    from redan.runner.watch_acts import Recorded
 
 BATCH = 256
+What = Literal["drift", "performance", "access"]
 
 
-def watch(log: Path, detectors: Sequence[Path], *, policy: Policy | None = None) -> Report:
-    """Run monitors over a log of requests and report what they find at its end, or last found.
+class _Watcher(Protocol):
+    """Sees events and decisions, and says what became of it."""
+
+    findings: dict[str, Finding]
+
+    def observe(self, recorded: Recorded) -> None:
+        """Take what was recorded, in order."""
+
+    def ran(self) -> tuple[Ran, ...]:
+        """Return what became of each monitor."""
+
+
+def watch(log: Path, detectors: Sequence[Path], *, what: Sequence[What] = (), policy: Policy | None = None) -> Report:
+    """Run monitors over a log and report what they find at its end, or last found.
 
     Detectors are opened without their model: those that read inputs judge them, the others take what the gateway's
     guards measured and stored with the events.
 
     Args:
-        log: JSON lines, one event each (`redan.kernels.detectors.log`).
+        log: JSON lines, one event each (`redan.kernels.detectors.log`), or the folder of a gateway's audit log.
         detectors: files of calibrated detectors, all of one model.
+        what: watchers beside them, as ``[serve] watch``; what no detector's file brings is learnt from the first rows.
         policy: what decides; gate ``high`` by default.
 
     Raises:
-        Unreadable: log or detector cannot be read, or no line of the log is an event.
-        EvidenceError: the detectors belong to different models.
+        UsageError: there is nothing to watch with, or a log of events says nothing about access.
+        Unreadable: log or detector cannot be read, or nothing in it is an event.
+        EvidenceError: the detectors belong to different models, or the audit log is damaged.
     """
-    from redan.kernels.detectors.log import events_of
+    from redan.runner.watch_acts import recorded_in
     from redan.subjects.detectors.opening import alone
 
-    watchers = [_Watcher(monitor) for monitor in alone(detectors)]
-    events, n_odd, n_all = events_of(log), 0, 0
-    while batch := list(islice(events, BATCH)):
-        whole = [event for event in batch if event is not None]
-        n_all, n_odd = n_all + len(batch), n_odd + len(batch) - len(whole)
+    _check(log, detectors, what)
+    opened = alone(detectors)
+    watchers: list[_Watcher] = [_Calibrated(monitor) for monitor in opened if not _is_operation(monitor, what)]
+    if "drift" in what or "performance" in what:
+        watchers.append(_Operation([each for each in opened if _is_operation(each, what)], what))
+    if "access" in what:
+        watchers.append(_Access())
+    n_odd, n_all = 0, 0
+    for recorded in recorded_in(log, BATCH):
+        n_all, n_odd = n_all + recorded.n, n_odd + recorded.n_odd
         for watcher in watchers:
-            watcher.observe(whole)
+            watcher.observe(recorded)
     if n_odd == n_all:
         raise Unreadable(f"{log.name!r} holds no event among {n_all} lines", hint="see docs/monitors.md for the format")
     notes = (f"{n_odd} of {n_all} lines are no events and were passed over",) if n_odd else ()
-    named = (word for path in detectors for word in ("--detector", str(path)))
+    named = [word for path in detectors for word in ("--detector", str(path))]
+    named += [word for name in what for word in ("--watch", name)]
     session = Session(
         policy=policy or Policy(today=datetime.now(UTC).date()),
         command=shlex.join(["redan", "watch", str(log), *named]),
     )
-    return _report(log, watchers, notes, session)
+    return _report(log, _subject(log, opened), watchers, notes, session)
 
 
-class _Watcher:
+def _check(log: Path, detectors: Sequence[Path], what: Sequence[What]) -> None:
+    odd = [name for name in what if name not in get_args(What)]
+    if odd or not (detectors or what):
+        raise UsageError(
+            f"{odd[0]!r} is nothing to watch" if odd else "there is nothing to watch with",
+            hint=f"name a --detector FILE, or --watch {', '.join(get_args(What))}",
+        )
+    if "access" in what and not log.is_dir():
+        raise UsageError(
+            f"{log.name!r} holds no decisions of access", hint="give the folder of the gateway's audit log"
+        )
+
+
+def _is_operation(monitor: Any, what: Sequence[What]) -> bool:
+    from redan.threats.operation.watching import KINDS
+
+    return isinstance(monitor, KINDS) and ("drift" in what or "performance" in what)
+
+
+class _Calibrated:
     """One monitor, and each of its findings as it last was."""
 
     def __init__(self, monitor: Any) -> None:
@@ -71,48 +110,130 @@ class _Watcher:
         self.findings: dict[str, Finding] = {}
         self.n_seen, self.failed = 0, ""
 
-    def observe(self, events: Sequence[Event]) -> None:
+    def observe(self, recorded: Recorded) -> None:
         """Show it events, unless it has failed."""
         if self.failed:
             return
-        self.n_seen += sum(event.model == self.monitor.made.model for event in events)
+        self.n_seen += sum(event.model == self.monitor.made.model for event in recorded.events)
         try:
-            for finding in self.monitor.observe(events):
-                self.findings[finding.fingerprint] = finding
+            _keep(self.findings, self.monitor.observe(recorded.events))
         except RedanError as err:
             self.failed = err.message
 
-    def ran(self) -> Ran:
+    def ran(self) -> tuple[Ran, ...]:
         """Return what became of it."""
-        spec = self.monitor.spec
         why = self.failed or ("" if self.n_seen else f"no event of model {self.monitor.made.model[:16]}")
-        return Ran(
-            probe=spec.id,
-            name=spec.name,
-            threat=spec.threat,
-            outcome="failed" if why else "ran",
-            why=why,
-            n_findings=len(self.findings),
-            queries=0,
-        )
+        return (_ran(self.monitor.spec, why, len(self.findings)),)
 
 
-def _report(log: Path, watchers: Sequence[_Watcher], notes: tuple[str, ...], session: Session) -> Report:
-    made = watchers[0].monitor.made
-    subject = SubjectRef(
-        name=made.subject,
-        kind="deployment",
-        components=(Component(role="weights", uri=made.subject, sha256=made.model),),
+class _Operation:
+    """Drift and accuracy of every model in the log."""
+
+    def __init__(self, opened: Sequence[Any], what: Sequence[What]) -> None:
+        self._opened, self._what = opened, what
+        self._models: dict[str, Any] = {}
+        self.findings: dict[str, Finding] = {}
+
+    def observe(self, recorded: Recorded) -> None:
+        """Count answers and truths, by model and interval."""
+        from redan.runner.watch_acts import slices_of
+        from redan.threats.operation.watching import Operation
+
+        for part in slices_of(recorded.events):
+            model = self._models.get(part.model)
+            if model is None:
+                mine = [each for each in self._opened if each.made.model == part.model]
+                name = mine[0].made.subject if mine else recorded.names.get(part.model, part.model[:16])
+                model = self._models[part.model] = Operation(
+                    name, part.model, mine, drift="drift" in self._what, performance="performance" in self._what
+                )
+            if len(part.labels):
+                model.see(part.x, part.labels, part.scores, part.time_s)
+            if part.n_truths:
+                model.truths(part.right, part.n_truths, part.time_s)
+        for model in self._models.values():
+            _keep(self.findings, model.look())
+
+    def ran(self) -> tuple[Ran, ...]:
+        """Return what became of the monitors that were asked for."""
+        from redan.threats.operation.watching import KINDS
+
+        seen = sum(model.n_seen for model in self._models.values())
+        truths = sum(model.n_truths for model in self._models.values())
+        found = [
+            _ran(kind.spec, self._why(kind.spec.name, seen, truths), self._count(kind.spec.id))
+            for kind in KINDS
+            if ("performance" if kind.spec.name == "accuracy-drop" else "drift") in self._what
+        ]
+        return tuple(found)
+
+    def _count(self, rule: str) -> int:
+        return sum(finding.rule == rule for finding in self.findings.values())
+
+    def _why(self, name: str, seen: int, truths: int) -> str:
+        """Say why a monitor could judge nothing, or return an empty text."""
+        judging = any(name in model.judging for model in self._models.values())
+        if judging:
+            return ""
+        if name == "accuracy-drop":
+            return f"{truths} truths are too few to learn a baseline from; give a --detector accuracy-drop"
+        return f"{seen} answers, with their inputs where they matter, are too few to learn from; give a --detector"
+
+
+class _Access:
+    """Abnormal access, over decisions."""
+
+    def __init__(self) -> None:
+        from redan.threats.operation.monitors.access import AbnormalAccess
+
+        self._monitor, self.n_seen = AbnormalAccess(), 0
+        self.findings: dict[str, Finding] = {}
+
+    def observe(self, recorded: Recorded) -> None:
+        """Count decisions."""
+        self.n_seen += len(recorded.uses)
+        _keep(self.findings, self._monitor.observe(recorded.uses))
+
+    def ran(self) -> tuple[Ran, ...]:
+        """Return what became of it."""
+        return (_ran(self._monitor.spec, "" if self.n_seen else "no decision in the log", len(self.findings)),)
+
+
+def _keep(kept: dict[str, Finding], found: Iterable[Finding]) -> None:
+    kept.update({finding.fingerprint: finding for finding in found})
+
+
+def _ran(spec: Any, why: str, n_findings: int) -> Ran:
+    return Ran(
+        probe=spec.id,
+        name=spec.name,
+        threat=spec.threat,
+        outcome="failed" if why else "ran",
+        why=why,
+        n_findings=n_findings,
+        queries=0,
     )
-    report = run(
-        Plan(skipped=tuple(watcher.ran() for watcher in watchers)),
-        Inputs(),
-        subject,
-        session,
-        notes=notes,
-    )
-    findings = session.policy.judged(f for watcher in watchers for f in watcher.findings.values())
-    seen = tuple(w.monitor.spec.id for w in watchers if not w.failed and w.n_seen)
+
+
+def _subject(log: Path, opened: Sequence[Any]) -> SubjectRef:
+    if not opened:
+        return SubjectRef(name=log.name, kind="deployment")
+    made = opened[0].made
+    weights = Component(role="weights", uri=made.subject, sha256=made.model)
+    return SubjectRef(name=made.subject, kind="deployment", components=(weights,))
+
+
+def _report(
+    log: Path, subject: SubjectRef, watchers: Sequence[_Watcher], notes: tuple[str, ...], session: Session
+) -> Report:
+    ran = tuple(each for watcher in watchers for each in watcher.ran())
+    report = run(Plan(skipped=ran), Inputs(), subject, session, notes=notes)
+    findings = session.policy.judged(_all(watchers))
+    seen = tuple(each.probe for each in ran if each.outcome == "ran")
     examined = (Examined(path=log.name, format="events", by=seen),) if seen else ()
     whole = replace(report, findings=findings, examined=examined)
     return replace(whole, gate=session.policy.decide(whole))
+
+
+def _all(watchers: Sequence[_Watcher]) -> Iterator[Finding]:
+    return (finding for watcher in watchers for finding in watcher.findings.values())

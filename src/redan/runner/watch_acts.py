@@ -1,0 +1,160 @@
+"""What a log holds for monitors: events, and decisions of an audit log, read in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from redan.core.errors import ShapeMismatch
+from redan.core.monitor import Event
+from redan.kernels.drift.stream import INTERVAL_S
+from redan.threats.operation.monitors.access import Use
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Some lines of a log.
+
+    Attributes:
+        n: how many.
+        n_odd: those that are nothing.
+        events: answers, one for each row.
+        uses: decisions, from an audit log.
+        names: of models, by digest.
+    """
+
+    n: int
+    n_odd: int
+    events: list[Event]
+    uses: list[Use] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slice:
+    """Answers of one model and interval.
+
+    Attributes:
+        model: its digest.
+        time_s: start of the interval.
+        x: (n, …) inputs, or None where one is missing or of another shape.
+        labels: (n,) answers without a truth.
+        scores: (n, k), or None where one is missing.
+        right: answers with a truth that were right.
+        n_truths: answers with a truth.
+    """
+
+    model: str
+    time_s: float
+    x: NDArray[Any] | None
+    labels: NDArray[np.int64]
+    scores: NDArray[Any] | None
+    right: int
+    n_truths: int
+
+
+def recorded_in(log: Path, size: int) -> Iterator[Recorded]:
+    """Read a log in parts of at most ``size`` lines.
+
+    Args:
+        log: JSON lines of events, or the folder of an audit log.
+        size: lines at once.
+
+    Raises:
+        Unreadable: it cannot be read.
+        EvidenceError: the audit log is damaged.
+    """
+    from redan.kernels.detectors.log import events_of
+
+    if not log.is_dir():
+        events = events_of(log)
+        while batch := list(islice(events, size)):
+            whole = [event for event in batch if event is not None]
+            yield Recorded(n=len(batch), n_odd=len(batch) - len(whole), events=whole)
+        return
+    from redan.evidence.log import LogReader
+
+    entries = LogReader(log).entries()
+    while lines := list(islice(entries, size)):
+        yield _of_acts([_act(line) for line in lines])
+
+
+def slices_of(events: Sequence[Event]) -> Iterator[Slice]:
+    """Put events together by model and interval, in order."""
+    parts: dict[tuple[str, int], list[Event]] = {}
+    for event in events:
+        if event.label is not None:
+            parts.setdefault((event.model, math.floor(event.time_s / INTERVAL_S)), []).append(event)
+    for (model, place), held in sorted(parts.items(), key=lambda each: each[0][1]):
+        answers = [event for event in held if event.truth is None]
+        truths = [event.label == event.truth for event in held if event.truth is not None]
+        yield Slice(
+            model=model,
+            time_s=place * INTERVAL_S,
+            x=_stacked([event.x for event in answers]),
+            labels=np.array([event.label for event in answers], np.int64),
+            scores=_stacked([event.scores for event in answers]),
+            right=sum(truths),
+            n_truths=len(truths),
+        )
+
+
+def _stacked(each: Sequence[Any]) -> NDArray[Any] | None:
+    """Return arrays of one shape on top of each other; None where one is missing or differs."""
+    if not each or any(not isinstance(one, np.ndarray) or one.shape != each[0].shape for one in each):
+        return None
+    return np.stack(each)
+
+
+def _act(line: bytes) -> Mapping[str, Any] | None:
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(document, dict) and isinstance(document.get("t_us"), int)
+    return document if known and isinstance(document.get("who"), str) else None
+
+
+def _of_acts(acts: Sequence[Mapping[str, Any] | None]) -> Recorded:
+    known = [act for act in acts if act is not None]
+    answered = [act for act in known if act.get("ok", True) and act.get("labels") and act.get("digest")]
+    return Recorded(
+        n=len(acts),
+        n_odd=len(acts) - len(known),
+        events=[event for act in answered for event in _events(act)],
+        uses=[_use(act) for act in known],
+        names={str(act["digest"]): str(act.get("model", "")).partition("@")[0] for act in answered},
+    )
+
+
+def _use(act: Mapping[str, Any]) -> Use:
+    ok, who = bool(act.get("ok", True)), act["who"]
+    return Use(
+        time_s=act["t_us"] / 1e6,
+        who=who,
+        addr=str(act.get("addr", "")),
+        ok=ok,
+        why=str(act.get("why", "")),
+        tried=str(act.get("cred", "")) if who == "-" and not ok else "",
+    )
+
+
+def _events(act: Mapping[str, Any]) -> list[Event]:
+    labels, digest = act["labels"], str(act["digest"])
+    if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
+        return []
+    try:
+        return [Event(client=act["who"], time_s=act["t_us"] / 1e6, model=digest, label=label) for label in labels]
+    except ShapeMismatch:
+        return []
