@@ -150,6 +150,21 @@ class LogAuditor:
             return self._hand_in(log, entries)
         return self._all_of([self._hand_in(log, part) for part in _parts(entries)])
 
+    def record(self, act: Act) -> None:
+        """Record one act and return when it is durable, in either mode; blocks, so never from the event loop.
+
+        Raises:
+            EvidenceError: it is not recorded.
+        """
+        trouble, log, redaction = self._trouble, self._log, self.redaction
+        if trouble is not None or log is None or redaction is None:
+            raise EvidenceError(trouble.message if trouble is not None else "the audit log is not open")
+        try:
+            log.append(redaction.entry(act))
+        except EvidenceError as err:
+            self._failed(err)
+            raise
+
     def _hand_in(self, log: Log, entries: list[bytes]) -> Awaitable[None] | None:
         ticket = log.append_group(entries)
         if not self._durable:

@@ -215,6 +215,24 @@ async def test_durable_mode_refuses_while_the_disk_does_and_recovers_alone(
     assert "recording again; 0 records" in capsys.readouterr().err
 
 
+async def test_a_thread_waits_until_its_act_is_durable(settings: Make, tmp_path: Path, failing: type[Failing]) -> None:
+    given = settings(mode="async")
+    auditor = open_auditor(given, tmp_path, REPLICA)
+    with pytest.raises(EvidenceError, match="not open"):
+        auditor.record(some_act(0))
+    await auditor.start()
+    await asyncio.to_thread(auditor.record, some_act(1))
+    assert auditor.pending == 0
+    failing.code = errno.ENOSPC
+    with pytest.raises(EvidenceError, match="No space"):
+        await asyncio.to_thread(auditor.record, some_act(2))
+    assert not auditor.healthy()
+    failing.code = 0
+    await until(auditor.healthy)
+    await auditor.stop()
+    assert [a.t_us for a in recorded(given, tmp_path) if a.act == "predict"] == [some_act(1).t_us]
+
+
 async def test_asynchronous_mode_tells_how_much_a_full_disk_lost(
     settings: Make, tmp_path: Path, failing: type[Failing]
 ) -> None:
