@@ -180,9 +180,9 @@ def contain(bureau: Bureau, number: int, text: str, wait_s: float) -> int:
     steps = [
         (f"{playbook.name}/{step.name}", step)
         for playbook in bureau.playbooks.values()
-        if playbook.fits(incident)
+        if playbook.fitting(incident)
         for step in playbook.steps
-        if step.contains and (incident.clients or step.do in ("quarantine", "rollback"))
+        if step.contains and playbook.targets(incident, step)
     ]
     name = next((n for n, _ in steps if n not in incident.steps or incident.steps[n].status != "done"), None)
     if name is None:

@@ -381,3 +381,20 @@ def test_an_observed_incident_says_what_was_found_again(bench: Make) -> None:
 
     asyncio.run(live())
     assert "found again" in read(made.database).entries[-1].text
+
+
+def test_who_made_another_incident_first_is_contained_all_the_same_and_its_victim_is_not(bench: Make) -> None:
+    made = bench("model-theft", level=Severity.MEDIUM)
+    access = {"rule": "RDN-OPE-204", "threat": "operation", "subject": "gateway"}
+
+    async def live() -> None:
+        await made.desk.start()
+        made.desk.notice(finding("client:victim", **access))
+        made.desk.notice(finding("client:eve", **access))
+        made.desk.notice(finding("client:eve"))
+        await made.until(settled(made, "model-theft/slow", "done"))
+        await made.desk.stop()
+
+    asyncio.run(live())
+    assert made.hands.rates == {"client:eve": 0.01}
+    assert read(made.database).clients == ("client:victim", "client:eve")

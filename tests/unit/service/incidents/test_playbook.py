@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from redan.core.config import load
 from redan.core.errors import ConfigError, RedanError, Unreadable
 from redan.core.finding import Severity
-from redan.service.incidents.incident import CONTAINING, Incident
+from redan.service.incidents.incident import CONTAINING, Found, Incident
 from redan.service.incidents.playbook import UNDOABLE, built_in, opened, parse, read
 
 GOOD = """
@@ -61,11 +61,12 @@ def test_a_playbook_is_read_and_fits_by_rule_or_threat_and_severity() -> None:
     assert [(s.name, s.persons, s.lasting_s) for s in playbook.steps] == [("slow", 0, 3600), ("away", 2, 86_400)]
 
     def incident(threat: str, severity: Severity) -> Incident:
-        return Incident(number=1, title="", rule="R", threat=threat, subject="", opened_us=0, severity=severity)
+        found = Found(rule="R", threat=threat, subject="credit", severity=severity, client="client:a")
+        return Incident(number=1, title="", rule="R", threat="", subject="", opened_us=0, findings=(found,))
 
-    assert playbook.fits(incident("theft", Severity.MEDIUM))
-    assert not playbook.fits(incident("theft", Severity.LOW))
-    assert not playbook.fits(incident("evasion", Severity.HIGH))
+    assert playbook.fitting(incident("theft", Severity.MEDIUM))
+    assert not playbook.fitting(incident("theft", Severity.LOW))
+    assert not playbook.fitting(incident("evasion", Severity.HIGH))
 
 
 @pytest.mark.parametrize(
@@ -166,3 +167,16 @@ def test_a_file_that_is_missing_huge_or_no_text_is_refused(tmp_path: Path) -> No
     for name in ("missing.toml", "huge.toml", "odd.toml"):
         with pytest.raises(Unreadable):
             read(tmp_path / name)
+
+
+def test_every_rule_that_a_built_in_playbook_names_is_in_the_catalogue() -> None:
+    from redan.core import catalogue
+
+    rules = {entry.id for kind in ("monitor", "rule") for entry in catalogue.entries(kind)}
+    named = {rule for playbook in built_in() for rule in playbook.when.rules}
+    assert named <= rules
+
+
+def test_no_client_is_suspended_by_itself_for_what_others_do_to_it() -> None:
+    (abuse,) = (playbook for playbook in built_in() if "RDN-OPE-204" in playbook.when.rules)
+    assert all(step.mode == "manual" for step in abuse.steps if step.do in CONTAINING)
