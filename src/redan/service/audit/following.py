@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from redan.core.errors import RedanError
 from redan.service.audit.index import Indexer
 from redan.service.audit.places import log_folder
 from redan.service.database import open_database
@@ -95,7 +96,11 @@ def main() -> int:
     """Follow the log that standard input names until it is closed."""
     os.nice(NICENESS)
     place = json.loads(sys.stdin.readline())
-    database = open_database(place["url"], root=Path(place["root"]))
+    try:
+        database = open_database(place["url"], root=Path(place["root"]))
+    except RedanError as err:
+        sys.stderr.write(f"audit index: {err.diagnostics()}\n")
+        return err.exit_code
     ended = threading.Event()
 
     def wait() -> None:

@@ -7,7 +7,6 @@ content lie elsewhere, as ``[audit] key`` names them. All of it is the owner's a
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from pathlib import Path
@@ -74,8 +73,7 @@ def made_log(settings: Settings, root: Path, replica: str) -> tuple[Path, Signer
     """
     folder = log_folder(settings, root, replica)
     signer = _signer(root / settings.audit.key)
-    _own(folder.parent)
-    _own(folder)
+    _made(folder)
     if not (folder / CHECKPOINT).exists():
         create_log(folder, signer, settings.audit.origin or f"redan/{folder.name}")
     return folder, signer
@@ -89,7 +87,7 @@ def secret(settings: Settings, root: Path, *, make: bool = True) -> LocalKey:
     """
     path = (root / settings.audit.key).with_suffix(".secret")
     if make:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _made(path.parent)
         make_key(f"file:{path}", root=root)
     found = key_from(f"file:{path}", root=root)
     assert isinstance(found, LocalKey)
@@ -98,7 +96,7 @@ def secret(settings: Settings, root: Path, *, make: bool = True) -> LocalKey:
 
 def _signer(path: Path) -> Signer:
     if not path.exists():
-        _own(path.parent)
+        _made(path.parent)
         # of two processes that start at once one makes the key, the other reads it
         try:
             save(generate("ed25519"), path)
@@ -108,14 +106,11 @@ def _signer(path: Path) -> Signer:
     return load_signer(path)
 
 
-def _own(folder: Path) -> None:
+def _made(folder: Path) -> None:
+    """Make a folder and its missing parents for the owner alone; what is there already stays as it is."""
     try:
         for parent in reversed([folder, *folder.parents]):
             if not parent.is_dir():
-                parent.mkdir(mode=_OWNER_ONLY)
-        if folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.geteuid():
-            folder.chmod(_OWNER_ONLY)
-    except FileExistsError:
-        return
+                parent.mkdir(mode=_OWNER_ONLY, exist_ok=True)
     except OSError as err:
         raise UsageError(f"cannot make the folder {str(folder)!r}: {err.strerror}") from err

@@ -274,3 +274,18 @@ async def test_a_process_follows_a_log_that_grows_and_is_started_again(
     assert not disagreements(database, [folder])
     database.close()
     assert capfd.readouterr().err == "audit index: its process ended and is started again\n"
+
+
+@pytest.mark.anyio
+async def test_a_database_that_is_away_is_told_without_a_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path / "a", many(1))
+    process = following.Following(f"postgresql://nobody@/x?host={tmp_path}", tmp_path, folder)
+    await process.start()
+    assert process._process is not None
+    assert await asyncio.to_thread(process._process.wait, 20) == 3
+    await process.stop()
+    said = capfd.readouterr().err
+    assert said.startswith("audit index: RDN-E500")
+    assert "Traceback" not in said

@@ -100,9 +100,11 @@ async def test_an_act_that_is_too_large_is_recorded_without_its_facts(settings: 
 
 async def test_keys_and_logs_are_the_owners_alone(settings: Make, tmp_path: Path) -> None:
     given = settings()
+    tmp_path.chmod(0o755)
     auditor = open_auditor(given, tmp_path, REPLICA)
     await auditor.start()
     await auditor.stop()
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755, "what was there before stays as it was"
     for path in (tmp_path / given.audit.key, (tmp_path / given.audit.key).with_suffix(".secret")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(places.log_folder(given, tmp_path, REPLICA).stat().st_mode) == 0o700
