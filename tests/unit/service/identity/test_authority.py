@@ -259,6 +259,30 @@ def test_an_ended_credential_is_no_guess_and_locks_nobody_out(ask: Ask, database
     ask(work)
 
 
+def test_a_client_that_goes_on_with_an_ended_key_costs_few_questions(
+    ask: Ask, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id, text = key(database)
+    with database.writing() as connection:
+        keys.revoke(connection, id)
+    monkeypatch.setattr(module, "MOST_ENDED", 2)
+
+    async def work(authority: Authority) -> None:
+        judge, calls = authority.recognition.judge, []
+        monkeypatch.setattr(authority.recognition, "judge", lambda header: calls.append(1) or judge(header))
+        for _ in range(100):
+            assert await authority.recognise(bearer(text), ADDR) is None
+        assert len(calls) == 1
+        now_s = time.monotonic()
+        monkeypatch.setattr(module.time, "monotonic", lambda: now_s + module.ENDED_S + 0.1)
+        assert await authority.recognise(bearer(text), ADDR) is None
+        monkeypatch.undo()
+        assert len(calls) == 2
+        assert len(authority._ended) <= 2
+
+    ask(work)
+
+
 def test_many_requests_with_one_new_credential_ask_the_database_once(
     ask: Ask, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
