@@ -161,25 +161,25 @@ def code(secret: str, *, steps: int = 0) -> str:
 
 
 @contextmanager
-def house(root: Path, *, oidc: Oidc | None = None, host: str = "localhost") -> Iterator[House]:
+def house(root: Path, *, oidc: Oidc | None = None, database: str = "service.db") -> Iterator[House]:
     """Run a gateway of login in a thread; its passwords are hashed cheaply, as what they cost is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "MEMORY_KIB", 1024)
         patch.setattr(passwords, "PASSES", 1)
-        with _house(root, oidc, host) as running:
+        with _house(root, oidc, database) as running:
             yield running
 
 
 @contextmanager
-def _house(root: Path, oidc: Oidc | None, host: str) -> Iterator[House]:
+def _house(root: Path, oidc: Oidc | None, url_of_database: str) -> Iterator[House]:
     listening = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends small answers at once on such sockets alone
     listening.bind(("127.0.0.1", 0))
-    url = f"http://{host}:{listening.getsockname()[1]}"
+    url = f"http://localhost:{listening.getsockname()[1]}"
     identity = Identity(
         token_key="token.key", factor_key="file:factors.key", origin=url, oidc=oidc or Oidc(), step_up="5m"
     )
-    settings = replace(Settings(), serve=Serve(database="service.db"), identity=identity)
-    database = open_database("service.db", root=root)
+    settings = replace(Settings(), serve=Serve(database=url_of_database), identity=identity)
+    database = open_database(url_of_database, root=root)
     authority = open_authority(settings, database, root)
     logins = open_logins(settings, database, authority, root=root)
     trail: Any = Trail()

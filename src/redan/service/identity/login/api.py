@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from redan.service.identity.login.sessions import Session
     from redan.service.web.endpoint import Asked
 
+MOST_ID = 256
+MOST_PATH = 512
 _encode = msgspec.json.Encoder().encode
 
 
@@ -93,11 +95,13 @@ async def confirm(asked: Asked) -> Response:
     if action is None or not body.resource.startswith("/"):
         raise Refused(MALFORMED, "name an action and the path that it will be asked at")
     user = body.user or principal.id
+    if len(user) > MOST_ID or len(body.resource) > MOST_PATH:
+        raise Refused(MALFORMED, "a name or path is too long")
     # for oneself the request that uses it is judged anyway; for others one must hold what one gives
     if user != principal.id and not principal.may(body.action):
         raise Refused(FORBIDDEN)
     await _prove(asked, logins, principal, body.code)
-    asked.note.update(confirmed=body.action, resource=body.resource[:512], user=user[:256])
+    asked.note.update(confirmed=body.action, resource=body.resource, user=user)
     other = Principal(
         id=user,
         kind="person" if user.startswith("user:") else "program",

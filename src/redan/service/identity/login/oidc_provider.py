@@ -33,6 +33,7 @@ BACK = "/login/oidc/back"
 ASKED_S = 10.0
 KNOWN_S = 3600.0
 REFETCH_S = 30.0
+RETRY_S = 5.0
 LEEWAY_S = 60
 MOST_BYTES = 1 << 20
 _LONGEST_SUBJECT = 255
@@ -82,7 +83,8 @@ class Provider:
     def __init__(self, *, issuer: str, client_id: str, secret: str, origin: str, scope: str, claim: str) -> None:
         self.issuer, self._client_id, self._claim = issuer, client_id, claim
         self._origin, self._redirect = origin.rstrip("/"), origin.rstrip("/") + BACK
-        self._lock = asyncio.Lock()
+        self._lock, self._asking = asyncio.Lock(), asyncio.Lock()
+        self._silent_until_s = 0.0
         self._published: tuple[float, Published] | None = None
         self._keys: tuple[float, KeySet] | None = None
         self._client = AsyncOAuth2Client(
@@ -209,10 +211,16 @@ class Provider:
             return self._keys[1]
 
     async def _metadata(self) -> Published:
-        if self._published is None or time.monotonic() - self._published[0] > KNOWN_S:
-            found = await self._get(self.issuer.rstrip("/") + "/.well-known/openid-configuration")
-            self._published = (time.monotonic(), _published(found, self.issuer))
-        return self._published[1]
+        async with self._asking:
+            if self._published is None or time.monotonic() - self._published[0] > KNOWN_S:
+                # strangers make us ask, so that a provider that is down is left alone for a while
+                if time.monotonic() < self._silent_until_s:
+                    raise EvidenceError("the OpenID provider did not answer a moment ago")
+                self._silent_until_s = time.monotonic() + RETRY_S
+                found = await self._get(self.issuer.rstrip("/") + "/.well-known/openid-configuration")
+                self._published = (time.monotonic(), _published(found, self.issuer))
+                self._silent_until_s = 0.0
+            return self._published[1]
 
     async def _get(self, url: str) -> dict[str, Any]:
         try:

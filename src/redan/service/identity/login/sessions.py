@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from redan.service.identity.login.tables import sessions
+from redan.service.identity.tables import subjects
 
 IDLE_S = 3600.0
 HALF_S = 300.0
@@ -102,6 +103,7 @@ def begin(
         "agent": agent[:_LONGEST_AGENT],
     }
     connection.execute(insert(sessions).values(**row))
+    _used(connection, person, now_s)
     return secret
 
 
@@ -117,8 +119,10 @@ def find(connection: Connection, secret: str) -> Session | None:
 
 
 def touch(connection: Connection, session: Session) -> None:
-    """Note that a session was used."""
-    connection.execute(update(sessions).where(sessions.c.id == session.id).values(seen_s=time.time()))
+    """Note that a session was used, and its person seen."""
+    now_s = time.time()
+    connection.execute(update(sessions).where(sessions.c.id == session.id).values(seen_s=now_s))
+    _used(connection, session.person, now_s)
 
 
 def count_try(connection: Connection, session: Session) -> bool:
@@ -186,6 +190,11 @@ def of_person(connection: Connection, person: str) -> list[Session]:
         .order_by(sessions.c.seen_s.desc())
     )
     return [_session(row) for row in rows]
+
+
+def _used(connection: Connection, person: str, now_s: float) -> None:
+    """Let reviews know that this access is used."""
+    connection.execute(update(subjects).where(subjects.c.id == person).values(used_us=int(now_s * 1e6)))
 
 
 def _session(row: Row[Any]) -> Session:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from tests.login_house import PASSWORD, Browser, House, code
+from tests.login_house import PASSWORD, Browser, House, code, house
 
 from redan.service.identity import directory
 from redan.service.identity.login import recovery, sessions
@@ -231,3 +233,39 @@ def test_json_does_the_same_as_the_form(home: House, browser: Browser) -> None:
     seen = browser.get("/v1/login/account").json()
     assert (seen["person"], seen["totp"], len(seen["sessions"])) == (f"user:{name}", True, 1)
     assert browser.json("/v1/login", {"name": name, "password": "wrong", "more": 1}, csrf="").status_code == 400
+
+
+def test_over_https_the_cookie_is_bound_to_the_host_and_to_https(
+    home: House, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home.logins, "https", True)
+    cookie = browser.log_in(home.person()).headers["set-cookie"]
+    assert cookie.startswith("__Host-redan=")
+    assert "Secure" in cookie
+    assert "Domain" not in cookie
+
+
+def test_a_login_is_a_use_that_reviews_see(home: House, browser: Browser) -> None:
+    name = home.person()
+    with home.logins.database.reading() as connection:
+        assert directory.get(connection, f"user:{name}").used_us is None
+    browser.log_in(name)
+    with home.logins.database.reading() as connection:
+        assert directory.get(connection, f"user:{name}").used_us is not None
+
+
+def test_replicas_share_logins_through_postgresql(new_url: Callable[[str], str], tmp_path: Path) -> None:
+    url = new_url("postgresql")
+    with house(tmp_path, database=url) as one, house(tmp_path, database=url) as two, one.browser() as browser:
+        name = one.person(app=True)
+        browser.log_in(name)
+        half = browser.client.cookies["redan"]
+        with two.browser() as there:
+            there.client.cookies.set("redan", half, domain="localhost.local", path="/")
+            shown = code(one.secrets[name])
+            assert there.form("/login/second", code=shown, next="/account").status_code == 303
+            assert there.get("/account").status_code == 200
+            assert browser.get("/account").status_code == 303, "the cookie of the half session is worth nothing now"
+            browser.log_in(name)
+            assert browser.form("/login/second", code=shown).status_code == 401, "the code was used on the other"
+            assert there.form("/logout").status_code == 200

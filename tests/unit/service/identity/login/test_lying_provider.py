@@ -226,6 +226,10 @@ def test_metadata_that_does_not_fit_is_refused(
     assert answer.status_code == 503
     assert "does not answer" in answer.text
     assert "evil" not in answer.text
+    monkeypatch.setattr(liar, "published", {})
+    assert browser.get("/login/oidc").status_code == 503, "left alone for a while, whoever asks"
+    monkeypatch.setattr(home.logins.provider, "_silent_until_s", 0.0)
+    assert browser.get("/login/oidc").status_code == 303
 
 
 @pytest.mark.parametrize(
