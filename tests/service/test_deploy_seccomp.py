@@ -9,7 +9,10 @@ import sys
 from ctypes.util import find_library
 from pathlib import Path
 
+import httpx
 import pytest
+from tests.served import rows
+from tests.service.test_monitoring_gateway import configured
 
 PROFILE = Path(__file__).resolve().parents[2] / "deploy" / "container" / "seccomp.json"
 CONFINED = Path(__file__).with_name("confined.py")
@@ -88,6 +91,26 @@ def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_what_the_gateway_does_works_under_the_profile(folder: Path) -> None:
     done = run(WORKS, folder)
     assert done.stdout == "works\n", done.stderr[-3000:]
+
+
+def test_the_whole_gateway_serves_under_the_profile(folder: Path) -> None:
+    script = folder / "serve.py"
+    script.write_text("from redan.cli.__main__ import main\nmain()\n", encoding="utf-8")
+    file = configured(folder, "")
+    words = [sys.executable, CONFINED, PROFILE, script, "serve", "--config", file]
+    variables = os.environ | {"UV_USE_IO_URING": "0", "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True, env=variables) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            assert url, "the gateway did not start"
+            x, _ = rows()
+            tensor = {"name": "input", "shape": [2, 30], "datatype": "FP32", "data": x[:2].ravel().tolist()}
+            assert httpx.post(f"{url}/v2/models/onnx/infer", json={"inputs": [tensor]}).status_code == 200
+            assert "Seccomp:\t2" in Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0
 
 
 def test_what_an_intruder_would_do_is_refused_by_the_kernel(folder: Path) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import sys
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -88,6 +88,8 @@ class Alerting:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queues: list[asyncio.Queue[Notice]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        # other parts start first, and may have something to say already
+        self._early: deque[Notice] = deque(maxlen=MOST_WAITING)
         # threads of its own: a receiver that hangs must not take those that ask the database
         self._threads = {channel.name: ThreadPoolExecutor(1, f"alerts-{channel.name}") for channel in self._channels}
 
@@ -99,6 +101,8 @@ class Alerting:
             for outcome in OUTCOMES:
                 # a counter that is born with its first failure would never be seen to rise
                 self._count(channel, outcome, 0)
+        while self._early:
+            self._put(self._early.popleft())
         pairs = zip(self._channels, self._queues, strict=True)
         self._tasks = [asyncio.create_task(self._deliver(channel, queue)) for channel, queue in pairs]
         if self._channels and self._resolved_s:
@@ -123,7 +127,7 @@ class Alerting:
 
     def notice(self, finding: Finding) -> None:
         """Take a finding (`redan.service.findings.Findings.listen`); from any thread, never blocks."""
-        if finding.severity < self._level or self._loop is None or not self._channels:
+        if finding.severity < self._level or not self._channels:
             return
         now_s = self._clock()
         with self._guard:
@@ -134,9 +138,11 @@ class Alerting:
     def send(self, notice: Notice) -> None:
         """Send a notice of somebody else, such as a step of a playbook, to every channel; from any thread."""
         loop = self._loop
-        if loop is not None:
-            with suppress(RuntimeError):  # the loop closed between the two lines: the service has ended
-                loop.call_soon_threadsafe(self._put, notice)
+        if loop is None:
+            self._early.append(notice)
+            return
+        with suppress(RuntimeError):  # the loop closed between the two lines: the service has ended
+            loop.call_soon_threadsafe(self._put, notice)
 
     def _judge(self, finding: Finding, now_s: float) -> tuple[State | None, _Known]:
         key = finding.fingerprint

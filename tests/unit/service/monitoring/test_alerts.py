@@ -192,3 +192,16 @@ def test_queue_and_memory_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = outcomes(run(act, told))
     assert counted["all", "forgotten"] == 10
     assert counted["told", "dropped"] >= MOST_KNOWN - MOST_WAITING
+
+
+def test_what_is_found_before_alerts_run_is_sent_when_they_do() -> None:
+    told, counting = Told(), Counting()
+    alerting = Alerting(Alerts(), [told], counting, "here")
+    alerting.notice(finding())
+
+    async def whole() -> None:
+        await alerting.start()
+        await alerting.stop()
+
+    asyncio.run(whole())
+    assert [n.subject for n in told.notices] == ["credit"]
