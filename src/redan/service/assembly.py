@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,16 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from redan.core import config as configuration
+from redan.service.audit.following import open_indexer
+from redan.service.audit.places import replica_name
 from redan.service.audit.recorder import LogAuditor, open_auditor
 from redan.service.database import open_database
 from redan.service.findings import Findings
 from redan.service.gateway.app import DataPlane
+from redan.service.gateway.recipes import recipes
+from redan.service.gateway.workers import Crew
 from redan.service.guards.chain import chain_for
 from redan.service.guards.limiter import open_limiter
 from redan.service.identity.authority import open_authority
 from redan.service.identity.login.desk import PART as LOGINS
 from redan.service.identity.login.desk import open_logins
-from redan.service.models.pool import open_models
+from redan.service.incidents.opening import open_desk, teller
+from redan.service.models.pool import Pool, open_models
 from redan.service.monitoring.alerts import Alerting, channels_of
 from redan.service.monitoring.health import Health
 from redan.service.monitoring.recorder import Counting
@@ -142,18 +146,25 @@ def assemble(config: Config) -> Service:
     }
     findings.listen(counting.found)
     findings.listen(alerting.notice)
+    desk = open_desk(parts, tell=teller(alerting.send, replica))
+    crew = _crew(settings, models)
     plane = DataPlane(
         parts,
         lambda served: chain_for(served, settings.serve.guards, root=root, suspects=watching.suspects),
         fallback=web_app(parts, routes(parts)),
+        compute=crew,
+        shadow=models.comparing.answered,
     )
-    living = (auditor, authority, limiter, tracing, models, watching, alerting, plane)
+    indexer = open_indexer(settings, root, replica)
+    living = (auditor, indexer, authority, limiter, tracing, models, crew, watching, alerting, desk, plane)
     return Service(parts=parts, plane=plane, living=tuple(part for part in living if part is not None), health=health)
 
 
-def replica_name(settings: Settings) -> str:
-    """Return the name of this replica: the one that is set, else the host's name and the port."""
-    return settings.serve.name or f"{socket.gethostname()}-{settings.serve.address.rpartition(':')[2]}"
+def _crew(settings: Settings, models: Pool) -> Crew | None:
+    """Return the worker processes, where the settings ask for some."""
+    if not settings.serve.workers:
+        return None
+    return Crew(settings.serve.workers, recipes(models), lambda: [served for served, _ in models.all()])
 
 
 def _reread(config: Config) -> Settings:
