@@ -89,8 +89,13 @@ def order(
         UsageError: the incident is closed, there is nobody to do it to, or this person may not.
     """
     timeline.lock(connection)
-    incident = timeline.read(connection, number)
-    name = f"{playbook.name}/{step.name}"
+    return _order(connection, timeline.read(connection, number), playbook, step, by)
+
+
+def _order(
+    connection: Connection, incident: Incident, playbook: Playbook, step: Step, by: Person | None
+) -> tuple[Incident, Literal["ordered", "waiting", "done"]]:
+    number, name = incident.number, f"{playbook.name}/{step.name}"
     if by is not None and step.contains and not by.may_contain:
         raise UsageError(
             f"{by.id} may not order {name}", hint="this needs incidents.contain and a fresh second factor of a person"
@@ -188,7 +193,7 @@ def order_automatic(
             if step.mode == "manual" or aimless or (before is not None and before.status in ("failed", "undone")):
                 continue
             if before is None or before.status == "done":
-                incident, _ = order(connection, incident.number, playbook, step, None)
+                incident, _ = _order(connection, incident, playbook, step, None)
     return incident
 
 

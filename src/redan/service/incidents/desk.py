@@ -140,14 +140,14 @@ class Desk:
         """Findings, then what contains, then what others hold; findings go first in small portions."""
         while True:
             batch = self._portion()
-            for done, (finding, at_s) in enumerate(batch):
-                try:
-                    incident = await asyncio.to_thread(self._take, finding)
-                except EvidenceError:
-                    with self._lock:
-                        self._queue.extendleft(reversed(batch[done:]))
-                    raise
-                self._doing.found(incident.number, at_s)
+            try:
+                numbers = await asyncio.to_thread(self._take, [finding for finding, _ in batch])
+            except EvidenceError:
+                with self._lock:
+                    self._queue.extendleft(reversed(batch))
+                raise
+            for number, (_, at_s) in zip(numbers, batch, strict=True):
+                self._doing.found(number, at_s)
             await self._run(containing=True)
             if len(batch) < MOST_AT_ONCE:
                 break
@@ -162,12 +162,16 @@ class Desk:
         with self._lock:
             return [self._queue.popleft() for _ in range(min(MOST_AT_ONCE, len(self._queue)))]
 
-    def _take(self, finding: Finding) -> Incident:
+    def _take(self, findings: list[Finding]) -> list[int]:
+        """Take findings in one transaction and return the number of each one's incident."""
+        if not findings:
+            return []
+        known: dict[int, Incident] = {}
         with self.database.writing() as connection:
-            taken = timeline.take(connection, finding)
-            if taken.what == "known":
-                return taken.incident
-            return acting.order_automatic(connection, taken.incident, self.playbooks, self.settings.automatic)
+            taken = [timeline.take(connection, finding, known=known) for finding in findings]
+            for number in dict.fromkeys(each.incident.number for each in taken if each.what != "known"):
+                acting.order_automatic(connection, known[number], self.playbooks, self.settings.automatic)
+        return [each.incident.number for each in taken]
 
     async def _run(self, *, containing: bool) -> None:
         for again in [c for c in self._doing.unfinished.values() if c.step.contains == containing]:

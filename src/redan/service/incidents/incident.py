@@ -221,40 +221,50 @@ def folded(incident: Incident, entries: Iterable[Entry]) -> Incident:
     Raises:
         SignatureRefused: an entry does not continue the one before: rows were changed, removed or swapped.
     """
+    row, head, findings = list(incident.entries), incident.head, list[Entry]()
     for entry in entries:
         told = (entry.t_us, entry.who, entry.kind, entry.text, entry.body)
-        expected = _digest(incident.number, len(incident.entries), told, incident.head)
-        if entry.sha256 != expected or entry.position != len(incident.entries):
+        if entry.position != len(row) or entry.sha256 != _digest(incident.number, len(row), told, head):
             raise SignatureRefused(
                 f"entry {entry.position} of incident {incident.number} does not continue the one before: the database "
                 "was changed",
                 hint="compare with the digests in the audit log: redan audit query",
             )
+        row.append(entry)
+        head = entry.sha256
+        if entry.kind in ("opened", "finding"):
+            # in a flood most entries are findings; each on its own would copy all before it
+            findings.append(entry)
+            continue
+        incident, findings = _found(incident, findings), []
         change = _CHANGES.get(entry.kind)
-        changed = change(incident, entry) if change is not None else incident
-        incident = replace(changed, entries=(*incident.entries, entry))
-    return incident
+        incident = change(incident, entry) if change is not None else incident
+    return replace(_found(incident, findings), entries=tuple(row))
 
 
-def _found(incident: Incident, entry: Entry) -> Incident:
-    severity = Severity.of(entry.body["severity"])
-    client = str(entry.body.get("client", ""))
-    clients = incident.clients if client in ("", *incident.clients) else (*incident.clients, client)
-    fresh = bool(client) and client not in incident.held and incident.state == "contained"
-    found = Found(
-        rule=str(entry.body["rule"]),
-        threat=str(entry.body["threat"]),
-        subject=str(entry.body["subject"]),
-        severity=severity,
-        client=client,
-    )
+def _found(incident: Incident, entries: list[Entry]) -> Incident:
+    if not entries:
+        return incident
+    found = [
+        Found(
+            rule=str(entry.body["rule"]),
+            threat=str(entry.body["threat"]),
+            subject=str(entry.body["subject"]),
+            severity=Severity.of(entry.body["severity"]),
+            client=str(entry.body["client"]),
+        )
+        for entry in entries
+    ]
+    clients = dict.fromkeys((*incident.clients, *(each.client for each in found if each.client)))
+    prints = {str(entry.body["fingerprint"]): each.severity for entry, each in zip(entries, found, strict=True)}
+    # somebody whom no step has stopped yet: what was contained is not any more
+    fresh = incident.state == "contained" and any(f.client and f.client not in incident.held for f in found)
     return replace(
         incident,
-        findings=(*incident.findings, found),
-        severity=max(incident.severity, severity),
-        clients=clients,
-        fingerprints={**incident.fingerprints, str(entry.body.get("fingerprint", "")): severity},
-        # somebody whom no step has stopped yet: what was contained is not any more
+        findings=(*incident.findings, *found),
+        severity=max(incident.severity, *(each.severity for each in found)),
+        clients=tuple(clients),
+        fingerprints={**incident.fingerprints, **prints},
         state="open" if fresh else incident.state,
     )
 
@@ -307,8 +317,6 @@ def _approved(incident: Incident, entry: Entry) -> Incident:
 
 
 _CHANGES: dict[str, Callable[[Incident, Entry], Incident]] = {
-    "opened": _found,
-    "finding": _found,
     "step": _stepped,
     "approved": _approved,
     "contained": _contained,

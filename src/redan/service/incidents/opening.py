@@ -109,6 +109,7 @@ def teller(send: Callable[[Notice], None], replica: str) -> Tell:
     """
 
     async def tell(incident: Incident, text: str) -> str:
+        """Hand a sentence to the alerts."""
         send(
             Notice(
                 state="open",

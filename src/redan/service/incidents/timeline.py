@@ -57,8 +57,18 @@ def client_of(finding: Finding) -> str:
     return next((place.address for place in finding.locations if place.uri == "client"), "")
 
 
-def take(connection: Connection, finding: Finding, *, who: str = "redan") -> Taken:
-    """Open an incident for a finding, or add it to the open one of the same rule and subject or the same client."""
+def take(
+    connection: Connection, finding: Finding, *, who: str = "redan", known: dict[int, Incident] | None = None
+) -> Taken:
+    """Open an incident for a finding, or add it to the open one of the same rule and subject or the same client.
+
+    Args:
+        connection: inside `Database.writing`.
+        finding: what was found.
+        who: who says so.
+        known: incidents that were read in this transaction, by number; kept up to date.
+    """
+    known = {} if known is None else known
     lock(connection)
     client = searchable(client_of(finding))
     slots = _slots(searchable(finding.rule), searchable(finding.subject), client)
@@ -68,15 +78,15 @@ def take(connection: Connection, finding: Finding, *, who: str = "redan") -> Tak
         incident = _opened(connection, finding)
         what: Literal["opened", "joined", "known"] = "opened"
     else:
-        incident, what = read(connection, number), "joined"
+        incident, what = known.get(number) or read(connection, number), "joined"
+        known[number] = incident
         if _tells_nothing(incident, finding):
             return Taken(incident=incident, what="known")
     insert_new(connection, tables.slots, [{"slot": slot, "incident": incident.number} for slot in slots])
     kind = "opened" if what == "opened" else "finding"
-    return Taken(
-        incident=add(connection, incident, kind, who=who, text=searchable(finding.title), body=_body(finding, client)),
-        what=what,
-    )
+    incident = add(connection, incident, kind, who=who, text=finding.title, body=_body(finding, client))
+    known[incident.number] = incident
+    return Taken(incident=incident, what=what)
 
 
 def _tells_nothing(incident: Incident, finding: Finding) -> bool:

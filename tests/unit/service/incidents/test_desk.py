@@ -398,3 +398,25 @@ def test_who_made_another_incident_first_is_contained_all_the_same_and_its_victi
     asyncio.run(live())
     assert made.hands.rates == {"client:eve": 0.01}
     assert read(made.database).clients == ("client:victim", "client:eve")
+
+
+def test_a_flood_of_findings_is_worked_off_within_the_bound(bench: Make) -> None:
+    made = bench("model-theft", most_clients=1000, most_share=1.0)
+    clients = [f"client:{i}" for i in range(100)]
+
+    async def live() -> float:
+        await made.desk.start()
+        began = asyncio.get_running_loop().time()
+        for client in clients:
+            made.desk.notice(finding(client))
+        await made.until(lambda: set(made.hands.rates) == set(clients))
+        took_s = asyncio.get_running_loop().time() - began
+        await made.until(settled(made, "model-theft/slow", "done"))
+        await made.desk.stop()
+        return took_s
+
+    assert asyncio.run(live()) < CONTAIN_WITHIN_S
+    incident = read(made.database)
+    assert incident.clients == tuple(clients)
+    # whole portions are ordered together
+    assert sum(entry.body.get("status") == "ordered" for entry in incident.entries) < 20
