@@ -192,6 +192,34 @@ def test_the_unit_is_a_narrow_sandbox() -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
+def test_the_unit_allows_every_call_that_the_gateway_was_seen_to_make() -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed: apt-get install systemd")
+    done = subprocess.run([program, "syscall-filter", "--no-pager"], capture_output=True, text=True, check=True)
+    groups: dict[str, list[str]] = {}
+    name = ""
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).splitlines():
+        if line.startswith("@"):
+            name = line.strip()
+        elif line.startswith("    ") and not line.strip().startswith("#"):
+            groups.setdefault(name, []).append(line.strip())
+
+    def calls(words: list[str]) -> set[str]:
+        return {call for word in words for call in (calls(groups[word]) if word.startswith("@") else {word})}
+
+    allowed: set[str] = set()
+    for line in (DEPLOY / "systemd" / "redan.service").read_text(encoding="utf-8").splitlines():
+        if line.startswith("SystemCallFilter="):
+            words = line.removeprefix("SystemCallFilter=").split()
+            denies = words[0].startswith("~")
+            named = calls([word.removeprefix("~") for word in words])
+            allowed = allowed - named if denies else allowed | named
+    measured = json.loads((DEPLOY / "container" / "seccomp.json").read_text(encoding="utf-8"))["syscalls"][0]["names"]
+    assert set(measured) - allowed == set()
+    assert not {"ptrace", "mount", "bpf", "io_uring_setup", "setuid"} & allowed
+
+
 def test_redan_finds_nothing_in_what_it_ships() -> None:
     report = redan.scan(DEPLOY)
     assert [f.title for f in report.findings if f.status == "open"] == []
