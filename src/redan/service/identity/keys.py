@@ -94,10 +94,7 @@ def make(
         UnknownName: no such subject.
         UsageError: an impossible lifetime or title, or too many live keys.
     """
-    if not 0 < ttl_s <= LONGEST_S:
-        raise UsageError(f"a key cannot live {ttl_s} s", hint=f"at most {LONGEST_S // DAY_S}d; rotate it instead")
-    if len(title) > MOST_TITLE or not title.isprintable():
-        raise UsageError(f"the title is longer than {MOST_TITLE} characters, or has some that cannot be printed")
+    _require_fitting(ttl_s, title)
     change(connection, subject)
     get(connection, subject)
     at_us = now_us()
@@ -129,6 +126,13 @@ def make(
         )
     )
     return made, f"{PREFIX}{id}_{secret}"
+
+
+def _require_fitting(ttl_s: int, title: str) -> None:
+    if not 0 < ttl_s <= LONGEST_S:
+        raise UsageError(f"a key cannot live {ttl_s} s", hint=f"at most {LONGEST_S // DAY_S}d; rotate it instead")
+    if len(title) > MOST_TITLE or not title.isprintable():
+        raise UsageError(f"the title is longer than {MOST_TITLE} characters, or has some that cannot be printed")
 
 
 def get_key(connection: Connection, id: str) -> ApiKey:
