@@ -188,11 +188,14 @@ class Identity:
 class Audit:
     """The record of every decision."""
 
-    log: str = field(default=".redan/service/audit", metadata=_help("Folder of transparency logs, one for each replica."))
+    log: str = field(
+        default=".redan/service/audit", metadata=_help("Folder of transparency logs, one for each replica.")
+    )
     key: str = field(default=".redan/service/audit.key", metadata=_help("Private Ed25519 key of the log."))
     origin: str = field(default="", metadata=_help("Name of the log; redan/REPLICA when empty."))
-    mode: Literal["durable", "async"] = field(
-        default="durable", metadata=_help("durable answers after the record is on disk; async may lose `most_lost`.")
+    mode: Literal["durable", "async", "none"] = field(
+        default="durable",
+        metadata=_help("durable answers after the record is on disk; async may lose `most_lost`; none: a laboratory."),
     )
     most_lost: int = field(default=4096, metadata=_help("Records that a crash may lose in async mode, at most."))
     keep: Literal["digests", "labels", "answers", "inputs"] = field(

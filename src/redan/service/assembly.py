@@ -13,6 +13,7 @@ from redan.core import config as configuration
 from redan.service.audit.following import open_indexer
 from redan.service.audit.places import replica_name
 from redan.service.audit.recorder import LogAuditor, open_auditor
+from redan.service.audit.unrecorded import Unrecorded
 from redan.service.database import open_database
 from redan.service.findings import Findings
 from redan.service.gateway.app import DataPlane
@@ -105,7 +106,9 @@ def assemble(config: Config) -> Service:
     settings, root = config.settings, config.root
     replica = replica_name(settings)
     database = open_database(settings.serve.database, root=root)
-    findings, auditor = Findings(), open_auditor(settings, root, replica)
+    recorded = settings.audit.mode != "none"
+    auditor = open_auditor(settings, root, replica) if recorded else Unrecorded(settings)
+    findings = Findings()
     authority = open_authority(settings, database, root)
     limiter = open_limiter(settings.serve.guards, redis_url=settings.serve.redis, replica=replica, database=database)
     registry = _registry(settings, root, auditor)
@@ -155,7 +158,7 @@ def assemble(config: Config) -> Service:
         compute=crew,
         shadow=models.comparing.answered,
     )
-    indexer = open_indexer(settings, root, replica)
+    indexer = open_indexer(settings, root, replica) if recorded else None
     living = (auditor, indexer, authority, limiter, tracing, models, crew, watching, alerting, desk, plane)
     return Service(parts=parts, plane=plane, living=tuple(part for part in living if part is not None), health=health)
 
@@ -171,7 +174,7 @@ def _reread(config: Config) -> Settings:
     return configuration.load(file=config.file, root=config.root, environ=os.environ).settings
 
 
-def _registry(settings: Settings, root: Path, auditor: LogAuditor) -> Registry | None:
+def _registry(settings: Settings, root: Path, auditor: LogAuditor | Unrecorded) -> Registry | None:
     """Open the registry where there is one."""
     url = database_url(settings.registry)
     if "://" not in url and not (root / url).is_file():
@@ -179,5 +182,5 @@ def _registry(settings: Settings, root: Path, auditor: LogAuditor) -> Registry |
     return open_registry(settings.registry, root, record=lambda act: _committed(auditor, act))
 
 
-def _committed(auditor: LogAuditor, act: Act) -> None:
+def _committed(auditor: LogAuditor | Unrecorded, act: Act) -> None:
     auditor.commit([act])
