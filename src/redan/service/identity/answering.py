@@ -63,6 +63,7 @@ async def read(asked: Asked, work: Callable[[Connection], Answer]) -> Answer:
     """Look something up, off the event loop."""
 
     def run() -> Answer:
+        """Do it in a thread."""
         with asked.parts.database.reading() as connection:
             return work(connection)
 
@@ -73,6 +74,7 @@ async def write(asked: Asked, work: Callable[[Connection], Answer]) -> Answer:
     """Change something, off the event loop, wholly or not at all."""
 
     def run() -> Answer:
+        """Do it in a thread."""
         with asked.parts.database.writing() as connection:
             return work(connection)
 

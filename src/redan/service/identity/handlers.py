@@ -24,6 +24,7 @@ def list_subjects(prefix: str) -> Handler:
     """Make the handler that lists subjects of a kind."""
 
     async def answer(asked: Asked) -> Response:
+        """List some of them."""
         after = asked.request.query_params.get("after", "")[:200]
         found = await read(asked, lambda connection: directory.page(connection, prefix, after, PAGE))
         return json([wire.subject_shown(subject) for subject in found])
@@ -35,6 +36,7 @@ def add_subject(prefix: str) -> Handler:
     """Make the handler that makes a subject of a kind."""
 
     async def answer(asked: Asked) -> Response:
+        """Make one."""
         id, by = prefix + asked.body.name.removeprefix(prefix), who(asked).id
         asked.note.update(did="subject added", subject=id)
         made = await write(asked, lambda connection: directory.add(connection, id, title=asked.body.title, by=by))
