@@ -77,6 +77,11 @@ class LogAuditor:
         """Records whose caller was told to go on (async mode) and which a failing disk then did not take."""
         return self._lost
 
+    @property
+    def dropped(self) -> int:
+        """Bodies that the policy keeps and that were too many to write; their digests are in the log."""
+        return self._keeper.dropped if self._keeper is not None else 0
+
     async def start(self) -> None:
         """Open the log; it and its key are made at the first start.
 

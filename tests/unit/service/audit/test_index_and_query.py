@@ -245,6 +245,34 @@ def test_questions_are_answered_as_reading_everything_would(
         assert all(f.act == acts[f.index] for f in found)
 
 
+class Rounds(threading.Event):
+    """Lets so many rounds happen, without their pauses."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.left = n
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_a_database_whose_connections_break_is_asked_again(new_url: NewUrl, tmp_path: Path) -> None:
+    import psycopg
+
+    url = new_url("postgresql")
+    database = open_database(url, root=tmp_path)
+    folder = write(tmp_path / "a", many(5))
+    follower = Indexer(database, folder)
+    assert follower.catch_up() == 5
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    write(folder, many(5, 5))
+    follower.follow(Rounds(3))
+    assert len(indexed(database)) == 10
+    database.close()
+
+
 async def until_indexed(database: Database, n: int) -> None:
     """Wait for the process, which tells nobody how far it is."""
     async with asyncio.timeout(20):

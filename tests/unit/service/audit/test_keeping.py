@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.unit.service.audit.conftest import some_act
+from tests.unit.service.audit.conftest import REPLICA, recorded, some_act
 
 from redan.core.errors import SignatureRefused, Unreadable
+from redan.core.settings import Settings
 from redan.evidence.encryption.wrapping import LocalKey
+from redan.service.audit import places
 from redan.service.audit.keeping import Keeper, Kept
+from redan.service.audit.recorder import open_auditor
 
 SECRET = LocalKey(bytes(range(32)))
 BODY = b"a secret body"
@@ -88,3 +92,18 @@ async def test_bodies_leave_the_act_and_too_many_are_dropped_and_counted(kept: K
     assert kept.get(act.who, "answer", DIGEST) == BODY
     keeper.keep("client:a", "input", DIGEST, text)
     assert keeper.dropped == 4
+
+
+@pytest.mark.anyio
+async def test_a_gateway_keeps_bodies_beside_its_log(settings: Callable[..., Settings], tmp_path: Path) -> None:
+    given = settings(keep="answers", redact=("client",))
+    auditor = open_auditor(given, tmp_path, REPLICA)
+    await auditor.start()
+    wait = auditor.commit([some_act(who="client:a", y=DIGEST, more={"answer": b64encode(BODY).decode()})])
+    assert wait is not None
+    await wait
+    await auditor.stop()
+    assert auditor.dropped == 0
+    assert recorded(given, tmp_path)[0].more is None
+    found = Kept(places.kept_folder(given, tmp_path), places.secret(given, tmp_path))
+    assert found.get("client:a", "answer", DIGEST) == BODY
