@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from tests.login_house import House, house
 
 from redan.service.identity.login.common_passwords import is_common
+from redan.service.identity.login.endpoints import ENDPOINTS
 from redan.service.identity.login.pages import HOME, local
 
 ROWS = ("/v1/login", "/v1/login/second", "/v1/login/passkey", "/v1/login/step-up", "/v1/login/totp/confirm", "/login")
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
 KINDS = ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+FIELDS = ["ticket", "code", "answer", "title", "kind", "id", "old", "new", "action", "resource", "user"]
 ENCODED = st.binary(max_size=300).map(lambda data: urlsafe_b64encode(data).decode().rstrip("="))
 few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -30,6 +32,7 @@ few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthChec
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with house(tmp_path_factory.mktemp("house")) as running:
         running.person("ann", app=True)
+        running.person("bob")
         yield running
 
 
@@ -91,3 +94,17 @@ def test_where_a_login_leads_is_a_path_of_this_gateway(path: str) -> None:
 @given(password=st.text(min_size=12, max_size=256), own=st.text(max_size=20))
 def test_judging_a_password_always_ends(password: str, own: str) -> None:
     assert is_common(password, own) in (True, False)
+
+
+OWN = [row.path for row in ENDPOINTS if row.takes is not None and row.action == "identity.self"]
+
+
+@few
+@given(path=st.sampled_from(OWN), body=JSON | st.dictionaries(st.sampled_from(FIELDS), JSON | ENCODED, max_size=5))
+def test_whoever_is_logged_in_gets_refusals_for_nonsense_too(home: House, path: str, body: Any) -> None:
+    home.forget_failures()
+    with home.browser() as bob:
+        bob.log_in("bob")
+        answer = bob.json(path, body)
+        assert answer.status_code < 500, answer.text
+        assert "Traceback" not in answer.text
