@@ -40,7 +40,7 @@ class _Worker:
         self.loaded: set[str] = set()
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
+        self._writer: asyncio.StreamWriter | None = None
 
     @property
     def pid(self) -> int:
@@ -90,9 +90,12 @@ class _Worker:
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
-        self._writer.transport.abort()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer.transport.abort()
 
     async def _asked(self, frame: bytes, rows: int) -> Answers:
+        assert self._writer is not None
         self._writer.write(frame)
         await self._writer.drain()
         kind, head_bytes, body_bytes = sizes(await self._reader.readexactly(HEADER.size))
@@ -205,8 +208,8 @@ class Crew:
 
     async def _replace(self, worker: _Worker) -> None:
         while True:
-            self._all.discard(worker)
             await worker.end()
+            self._all.discard(worker)
             await asyncio.sleep(min(_FIRST_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S))
             self._failures = min(self._failures + 1, 16)
             worker = _Worker()
