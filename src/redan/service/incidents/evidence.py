@@ -1,7 +1,7 @@
 """A bundle of evidence: what a later reader needs, content-addressed, with a manifest that the audit key signs.
 
-The bundle is a folder: ``manifest.json`` is a DSSE envelope around an in-toto-free JSON list of names and digests,
-``blobs/`` holds the bytes by digest. It verifies offline with the audit log's public key.
+The bundle is a folder: ``DIGEST.manifest.json`` is a DSSE envelope around a list of names and digests, ``blobs/``
+holds the bytes by digest. It verifies offline with the audit log's public key.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from redan.evidence.blobs import FolderBlobs
 from redan.evidence.keys import Verifier, load_signer
 from redan.evidence.log import LogReader
 from redan.evidence.log.proving import inclusion_file
+from redan.evidence.log.reading import read_bounded
+from redan.evidence.statements.bundle import beside
 from redan.evidence.store.clear import now_us
 from redan.service.incidents.history import History
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 TYPE = "application/vnd.redan.incident-evidence+json"
 MANIFEST = "manifest.json"
+LARGEST_STATEMENTS_BYTES = 32 << 20
 MOST_ACTS = 10_000
 """Acts of the clients in a bundle, the newest of each log; the manifest tells how many were left out."""
 MOST_PROVEN = 256
@@ -49,6 +52,11 @@ def collect(settings: Settings, root: Path, incident: Incident, models: Sequence
         EvidenceError: a log is damaged, or the disk is full.
     """
     folder = root / settings.serve.folder / "incidents" / str(incident.number)
+    try:
+        # it holds what clients did: the owner's alone
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as err:
+        raise EvidenceError(f"cannot make {folder.name!r}: {err.strerror}") from err
     blobs = FolderBlobs(folder / "blobs")
     rows: list[dict[str, Any]] = []
     notes: dict[str, int] = {}
@@ -82,6 +90,7 @@ def _parts(
     told = {**encode(incident), "held": sorted(incident.held)}
     yield "incident.json", "application/json", json.dumps(told, sort_keys=True, indent=1).encode()
     yield "models.json", "application/json", json.dumps(list(models), sort_keys=True, indent=1).encode()
+    yield from _statements(settings, root)
     history = History(settings, root)
     for folder in history.folders():
         reader = LogReader(folder)
@@ -99,6 +108,18 @@ def _parts(
             yield f"{folder.name}/{index}.tlog-proof", "text/plain", proof
 
 
+def _statements(settings: Settings, root: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Give the bundles of statements of what is configured, as they lie there now; one that is away is left out."""
+    for model in settings.serve.models:
+        paths = [root / name for name in model.statements]
+        if not paths and ":" not in model.target:
+            paths = [beside(root / model.target)]
+        for path in paths:
+            if path.is_file():
+                name = f"{model.name}@{model.version}/{path.name}"
+                yield name, "application/json", read_bounded(path, LARGEST_STATEMENTS_BYTES)
+
+
 def verify(manifest: Path, verifiers: Sequence[Verifier]) -> dict[str, Any]:
     """Return a bundle's manifest after every file was held against it.
 
@@ -107,9 +128,7 @@ def verify(manifest: Path, verifiers: Sequence[Verifier]) -> dict[str, Any]:
         EvidenceError: a file is missing or was changed.
         Unreadable: there is no manifest.
     """
-    from redan.evidence.log.reading import read_bounded
-
-    envelope = dsse.from_json(read_bounded(manifest, 32 << 20))
+    envelope = dsse.from_json(read_bounded(manifest, LARGEST_STATEMENTS_BYTES))
     dsse.opened(envelope, verifiers, payload_type=TYPE)
     document: dict[str, Any] = json.loads(envelope.payload)
     blobs = FolderBlobs(manifest.parent / "blobs")

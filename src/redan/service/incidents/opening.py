@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -63,14 +64,13 @@ def collector(
 
 
 def _models(parts: Parts) -> list[dict[str, Any]]:
-    """Say what is served: label, role, digest, and why it was admitted."""
+    """Say what is served: label, role, digest, and the decision that admitted it."""
     return [
         {
             "model": served.label,
             "role": role,
             "sha256": served.digest,
-            "admitted": served.decision is not None,
-            "statements": list(served.settings.statements),
+            "decision": None if served.decision is None else json.loads(served.decision.to_json()),
         }
         for served, role in parts.models.all()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,12 +20,15 @@ from tests.unit.service.incidents.conftest import finding
 from tests.unit.service.models.conftest import pool_of
 
 from redan.core.errors import UnknownName
+from redan.evidence.keys import load_signer
 from redan.service.audit.act import Act
+from redan.service.audit.recorder import record_once
 from redan.service.findings import Findings
 from redan.service.gateway.refusal import SUSPENDED
 from redan.service.guards.limiter import open_limiter
 from redan.service.identity import directory, keys
 from redan.service.identity.principal import Principal
+from redan.service.incidents import evidence
 from redan.service.incidents.desk import Desk
 from redan.service.incidents.endpoints import ENDPOINTS
 from redan.service.incidents.opening import open_desk, teller
@@ -144,6 +148,24 @@ def test_a_finding_slows_its_client_down_at_the_real_limiter_and_a_person_suspen
             await house.step(f"model-theft/{name}", "undone")
         assert house.parts.limiter.take("client:eve", 1) is None
         assert any(act.model == "incident/1" and act.why == "step-done" for act in house.acts)
+
+    run(tmp_path, work, "model-theft")
+
+
+def test_the_bundle_of_evidence_holds_the_statements_of_what_was_served(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        record_once(house.parts.settings, tmp_path, Act(t_us=1, who="client:eve", act="predict", rows=1))
+        house.parts.findings.publish(finding(subject="sklearn"))
+        await house.step("model-theft/evidence", "done")
+        manifest = next((tmp_path / house.parts.settings.serve.folder / "incidents/1").glob("*.manifest.json"))
+        verifier = load_signer(tmp_path / house.parts.settings.audit.key).verifier
+        document = evidence.verify(manifest, [verifier])
+        names = {row["name"] for row in document["files"]}
+        label = house.parts.models.all()[0][0].label
+        assert any(name.startswith(f"{label}/") for name in names)
+        models = next(row for row in document["files"] if row["name"] == "models.json")
+        blob = manifest.parent / "blobs" / models["sha256"][:2] / models["sha256"][2:]
+        assert json.loads(blob.read_text())[0]["decision"]["verdict"] == "admitted"
 
     run(tmp_path, work, "model-theft")
 

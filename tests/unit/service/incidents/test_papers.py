@@ -95,6 +95,7 @@ def test_a_bundle_verifies_offline_and_shows_what_was_changed(
     models = [{"model": "credit@1", "sha256": "a" * 64}]
     made = evidence.collect(chosen, tmp_path, incident, models)
     manifest = tmp_path / made["path"]
+    assert manifest.parent.stat().st_mode & 0o077 == 0
     key = load_signer(tmp_path / chosen.audit.key).verifier
     document = evidence.verify(manifest, [key])
     files = {row["name"]: row["sha256"] for row in document["files"]}
