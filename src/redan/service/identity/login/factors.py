@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
 from redan.core.errors import UsageError
 from redan.service.gateway.refusal import STEP_UP
@@ -99,13 +99,6 @@ def reset_factors(connection: Connection, person: str) -> None:
     recovery.forget_codes(connection, person)
     passkeys.forget(connection, person)
     sessions.end_all(connection, person)
-
-
-def forget_person(connection: Connection, person: str) -> None:
-    """Take everything away that somebody could log in with."""
-    reset_factors(connection, person)
-    connection.execute(delete(tables.passwords).where(tables.passwords.c.person == person))
-    connection.execute(delete(tables.links).where(tables.links.c.person == person))
 
 
 def check_fresh(connection: Connection, session: Session, within_s: float) -> None:

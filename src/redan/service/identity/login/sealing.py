@@ -88,9 +88,13 @@ def open_sealer(source: str, database: Database, *, root: Path) -> Sealer:
         Unreadable: no key is there, or others can read it.
         EvidenceError: the data key was wrapped by another key.
     """
-    if source.startswith("file:"):
-        (root / source.removeprefix("file:")).parent.mkdir(parents=True, exist_ok=True)
-    make_key(source, root=root)
+    with database.reading() as connection:
+        known = connection.execute(select(data_keys.c.name).where(data_keys.c.name == _NAME)).one_or_none()
+    if known is None:
+        # a key that is lost is told; a new one in its place would open nothing
+        if source.startswith("file:"):
+            (root / source.removeprefix("file:")).parent.mkdir(parents=True, exist_ok=True)
+        make_key(source, root=root)
     wrapping = key_from(source, root=root)
     with database.writing() as connection:
         fresh = wrapping.wrap(AESGCM.generate_key(256), _NAME)

@@ -145,5 +145,3 @@ def test_what_was_set_for_somebody_works_on_both_databases(new_service: Callable
         factors.set_password(connection, "user:eve", "zebra kiln ochre")
         factors.set_password(connection, "user:eve", "zebra kiln flute")
         assert factors.factors_of(connection, "user:eve").password
-        factors.forget_person(connection, "user:eve")
-        assert not factors.factors_of(connection, "user:eve").password

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.login_house import code
 
 from redan.core.errors import EvidenceError, SignatureRefused, Unreadable
+from redan.evidence.encryption.sources import make_key
 from redan.evidence.store.database import Database
 from redan.service.identity import directory
 from redan.service.identity.login import factors, recovery, totp
@@ -31,6 +32,10 @@ def test_replicas_share_one_data_key_that_the_database_alone_does_not_tell(
     again = open_sealer("file:keys/factors.key", database, root=tmp_path)
     assert again.open(sealer.seal(b"x", "p"), "p") == b"x"
     assert (tmp_path / "keys/factors.key").stat().st_mode & 0o077 == 0
+    with pytest.raises(Unreadable):
+        open_sealer("file:lost.key", database, root=tmp_path)
+    assert not (tmp_path / "lost.key").exists(), "a new key would open nothing"
+    make_key("file:other.key", root=tmp_path)
     with pytest.raises(EvidenceError):
         open_sealer("file:other.key", database, root=tmp_path)
     with database.reading() as connection:
