@@ -90,7 +90,7 @@ class Mail:
             message["From"] = self._sender
             message["To"] = self._people
             message["Date"] = format_datetime(datetime.fromtimestamp(notice.at_s, UTC))
-            message["Message-ID"] = make_msgid(idstring=notice.fingerprint, domain="redan.invalid")
+            message["Message-ID"] = make_msgid(idstring=notice.state, domain="redan.invalid")
             message["Auto-Submitted"] = "auto-generated"
         except (ValueError, MessageError) as err:
             raise Undeliverable(f"no message can be made of it: {type(err).__name__}") from None

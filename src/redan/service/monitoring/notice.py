@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from redan.core.finding import Finding
 
 MOST_CHARS = 2000
+_MOST = {"fingerprint": 64, "rule": 64, "threat": 64, "subject": 200, "title": 400, "replica": 200}
 State = Literal["open", "resolved"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One message to somebody.
+    """One message to somebody; whatever it is made of, no field but ``detail`` holds a line end or control character.
 
     Attributes:
         state: whether the finding stands or is gone.
@@ -25,7 +26,7 @@ class Notice:
         rule: its rule.
         threat: its threat.
         subject: name of the model or part.
-        title: one line without control characters.
+        title: one line.
         detail: a paragraph; lines end with a line feed.
         severity: of the finding.
         at_s: when it was found, seconds since the epoch.
@@ -45,6 +46,12 @@ class Notice:
     times: int
     replica: str
 
+    def __post_init__(self) -> None:
+        for name, most in _MOST.items():
+            object.__setattr__(self, name, one_line(getattr(self, name), most))
+        lines = self.detail[:MOST_CHARS].splitlines()
+        object.__setattr__(self, "detail", "\n".join(one_line(line, MOST_CHARS) for line in lines))
+
     @property
     def headline(self) -> str:
         """One line: state or severity, subject and title."""
@@ -53,19 +60,19 @@ class Notice:
 
 
 def notice_of(finding: Finding, *, state: State, at_s: float, times: int, replica: str) -> Notice:
-    """Say what is to be sent of a finding: its words, which a client may have chosen, cleaned and cut."""
+    """Say what is to be sent of a finding."""
     return Notice(
         state=state,
         fingerprint=finding.fingerprint,
-        rule=one_line(finding.rule, 64),
-        threat=one_line(finding.threat, 64),
-        subject=one_line(finding.subject, 200),
-        title=one_line(finding.title, 400),
-        detail="\n".join(one_line(line, MOST_CHARS) for line in finding.detail[:MOST_CHARS].splitlines()),
+        rule=finding.rule,
+        threat=finding.threat,
+        subject=finding.subject,
+        title=finding.title,
+        detail=finding.detail,
         severity=finding.severity,
         at_s=at_s,
         times=times,
-        replica=one_line(replica, 200),
+        replica=replica,
     )
 
 

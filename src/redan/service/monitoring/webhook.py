@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import ssl
 import time
 from datetime import UTC, datetime
@@ -63,7 +64,8 @@ class Webhook:
         """
         body = encoded(notice)
         headers = {"Content-Type": "application/json", "User-Agent": "redan", **signed(self._secret, body, time.time())}
-        headers["Redan-Delivery"] = f"{notice.fingerprint}-{notice.state}-{int(notice.at_s * 1000)}"
+        name = re.sub(r"[^\w-]", "_", notice.fingerprint, flags=re.ASCII)
+        headers["Redan-Delivery"] = f"{name}-{notice.state}-{int(notice.at_s * 1000)}"
         try:
             with (
                 httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False, verify=self._tls) as client,

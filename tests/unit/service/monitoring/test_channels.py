@@ -268,3 +268,16 @@ def test_no_words_of_a_client_become_a_header_a_field_or_a_second_message(
     assert len(message) <= 2048
     assert not re.search(rb"[\x00-\x1f\x7f]", message)
     assert json.loads(encoded(said))["rule"] == "RDN -X"
+
+
+def test_a_notice_that_somebody_else_made_is_as_clean(box: tuple[Box, Alerts]) -> None:
+    said = notice(title="a\r\nBcc: evil@example.com", subject="b\n", fingerprint="c\r\nX: y é")
+    Mail(box[1]).send(said)
+    letter = email.message_from_bytes(box[0].letters[0][3], policy=email.policy.default)
+    assert letter["Subject"] == "[redan high] b : a  Bcc: evil@example.com"
+    assert letter["Bcc"] is None
+    with hook() as receiver:
+        Webhook(receiver.url).send(said)
+        _, headers, _ = receiver.got.get(timeout=5)
+    assert headers["Redan-Delivery"].startswith("c__X__y__")
+    assert HEAD.fullmatch(line(said, host="here"))
