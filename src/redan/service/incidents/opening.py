@@ -30,16 +30,18 @@ def open_desk(parts: Parts, *, revoke: Revoke | None = None, tell: Tell | None =
     Args:
         parts: the service.
         revoke: takes every credential of a client away; those of the directory where None.
-        tell: sends a sentence to people; without it the step ``notify`` fails and says so.
+        tell: sends a sentence to people; without it, or without a channel in [alerts], the step ``notify`` fails.
 
     Raises:
         ConfigError: a playbook is wrong.
         Unreadable: a playbook cannot be read.
     """
+    alerts = parts.settings.alerts
+    heard = bool(alerts.webhook or alerts.email or alerts.syslog)
     hands: Hands = ServiceHands(
         parts,
         revoke=revoke or partial(revoke_all, parts.database),
-        tell=tell,
+        tell=tell if heard else None,
         clients=partial(known_clients, parts.database),
     )
     desk = Desk(

@@ -90,6 +90,7 @@ async def opened(folder: Path, *automatic: str) -> AsyncIterator[House]:
     second = made.served(folder, version="2", seed=1, role="standby")
     settings = settings_for(folder, made.served(folder), second)
     object.__setattr__(settings.incidents, "automatic", automatic)
+    object.__setattr__(settings.alerts, "syslog", "udp://127.0.0.1:9")
     acts, notices = list[Act](), list[Notice]()
     nothing = SimpleNamespace(refused=lambda *_: None, denied=lambda *_: None, commit=acts.extend)
     authority = SimpleNamespace(authenticate=PEOPLE.get)
