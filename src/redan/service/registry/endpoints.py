@@ -1,0 +1,127 @@
+"""The registry over HTTP: what is in it, and the steps that only people with a fresh second factor may take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.responses import Response
+
+from redan.core.codec import encode
+from redan.core.errors import UsageError
+from redan.evidence.statements.policy import policy_of
+from redan.service.registry.listing import TransitionRow, VersionRow, transitions, versions
+from redan.service.registry.moving import move, roll_back
+from redan.service.registry.pushing import Person
+from redan.service.web.endpoint import Asked, Endpoint
+
+if TYPE_CHECKING:
+    from redan.service.registry.history import History
+    from redan.service.registry.opening import Registry
+
+
+class Reason(msgspec.Struct, forbid_unknown_fields=True):
+    """Why a step is taken."""
+
+    why: str = ""
+
+
+async def _list(asked: Asked) -> Response:
+    histories = await asyncio.to_thread(_registry(asked).histories)
+    return _json([encode(row) for row in versions(histories)])
+
+
+async def _one(asked: Asked) -> Response:
+    name = asked.request.path_params["name"]
+    found = await asyncio.to_thread(_registry(asked).history, name)
+    return _json([encode(row) for row in transitions(found)])
+
+
+def _moving(act: str) -> Callable[[Asked], Awaitable[Response]]:
+    async def moved(asked: Asked) -> Response:
+        names, parts = asked.request.path_params, asked.parts
+        admission = parts.settings.admission
+        policy = policy_of(admission, parts.root) if admission.require else None
+        registry, by = _registry(asked), _person(asked)
+        found = await asyncio.to_thread(
+            lambda: move(registry, names["name"], names["version"], "canary" if act == "canary" else "promote",
+                         by=by, policy=policy)
+        )  # fmt: skip
+        return _state(asked, found)
+
+    return moved
+
+
+async def _roll_back(asked: Asked) -> Response:
+    registry, by, name = _registry(asked), _person(asked), asked.request.path_params["name"]
+    found = await asyncio.to_thread(lambda: roll_back(registry, name, by=by))
+    return _state(asked, found)
+
+
+def _state(asked: Asked, found: History) -> Response:
+    asked.note["transition"] = found.head
+    return _json([encode(row) for row in versions({found.name: found})])
+
+
+def _registry(asked: Asked) -> Registry:
+    registry: Registry | None = asked.parts.more.get("registry")
+    if registry is None:
+        raise UsageError("this gateway has no registry", hint="redan registry init")
+    return registry
+
+
+def _person(asked: Asked) -> Person:
+    return Person(who=asked.principal.id if asked.principal else "-", why=asked.body.why)
+
+
+def _json(document: object) -> Response:
+    return Response(msgspec.json.encode(document), media_type="application/json")
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/v1/registry",
+        action="registry.read",
+        handler=_list,
+        summary="List every version of every model",
+        gives=list[VersionRow],
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/registry/{name}",
+        action="registry.read",
+        handler=_one,
+        summary="List what happened to a model, verified",
+        gives=list[TransitionRow],
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/registry/{name}/versions/{version}/canary",
+        action="registry.promote",
+        handler=_moving("canary"),
+        summary="Let a version answer a share of clients",
+        takes=Reason,
+        gives=list[VersionRow],
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/registry/{name}/versions/{version}/promote",
+        action="registry.promote",
+        handler=_moving("promote"),
+        summary="Make a version live",
+        takes=Reason,
+        gives=list[VersionRow],
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/registry/{name}/rollback",
+        action="registry.promote",
+        handler=_roll_back,
+        summary="Make the version before live again",
+        takes=Reason,
+        gives=list[VersionRow],
+    ),
+)
