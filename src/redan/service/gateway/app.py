@@ -7,7 +7,7 @@ Whether a model exists is told only to those who may ask it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from math import inf
 from secrets import token_hex
@@ -84,7 +84,10 @@ class DataPlane:
     ) -> None:
         serve = parts.settings.serve
         self.parts, self.draining, self.prices = parts, False, Prices()
-        self.batcher = Batcher(parts, chain, compute or Inline(serve.batching.rows), self.prices, shadow)
+        compute = compute or Inline(serve.batching.rows)
+        self.batcher = Batcher(parts, chain, compute, self.prices, shadow)
+        # metrics ask every part here for its numbers
+        parts.more |= {"prices": self.prices, "computing": compute}
         self.chunk_rows = serve.batching.rows
         self.limits = serve.limits
         self._fallback = fallback
@@ -110,6 +113,10 @@ class DataPlane:
     def is_ready(self) -> bool:
         """Return whether requests would be answered: a model is there, decisions can be recorded, nothing stops."""
         return not self.draining and self.parts.auditor.healthy() and bool(self.parts.models.all())
+
+    def readings(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Return what metrics show of the queue."""
+        yield "redan_queue_requests", (), self.batcher.waiting
 
     def refused_at_door(self, refusal: Refusal, addr: str) -> None:
         """Count and record a connection that was ended before its request was understood."""
