@@ -20,8 +20,8 @@ from redan.service.gateway.app import DataPlane
 from redan.service.gateway.recipes import recipes
 from redan.service.gateway.workers import Crew
 from redan.service.guards.chain import chain_for
-from redan.service.guards.limiter import open_limiter
-from redan.service.identity.authority import open_authority
+from redan.service.guards.limiter import ClientLimiter, open_limiter
+from redan.service.identity.authority import Authority, open_authority
 from redan.service.identity.login.desk import PART as LOGINS
 from redan.service.identity.login.desk import open_logins
 from redan.service.incidents.opening import open_desk, teller
@@ -34,7 +34,7 @@ from redan.service.parts import Parts
 from redan.service.registry.opening import database_url, open_registry
 from redan.service.registry.serving import Shelf
 from redan.service.routes import routes
-from redan.service.watching.watcher import open_watching
+from redan.service.watching.watcher import LiveWatching, open_watching
 from redan.service.web.app import web_app
 
 if TYPE_CHECKING:
@@ -104,11 +104,50 @@ def assemble(config: Config) -> Service:
         EvidenceError: the database or registry does not answer.
     """
     settings, root = config.settings, config.root
+    made = _made(config)
+    parts, models, watching, counting = made.parts, made.models, made.watching, made.counting
+    alerting = Alerting(settings.alerts, channels_of(settings.alerts), counting, parts.replica)
+    logins = open_logins(settings, parts.database, made.authority, root=root)
+    health, crew = Health(parts), _crew(settings, models)
+    parts.more |= {"tracing": counting.tracing, "health": health, "alerts": alerting, LOGINS: logins}
+    parts.findings.listen(counting.found)
+    parts.findings.listen(alerting.notice)
+    desk = open_desk(parts, tell=teller(alerting.send, parts.replica))
+    plane = DataPlane(
+        parts,
+        lambda served: chain_for(served, settings.serve.guards, root=root, suspects=watching.suspects),
+        fallback=web_app(parts, routes(parts)),
+        compute=crew,
+        shadow=models.comparing.answered,
+    )
+    parts.more |= {"plane": plane, "prices": plane.prices, "workers": crew}
+    indexer = open_indexer(settings, root, parts.replica) if settings.audit.mode != "none" else None
+    living: tuple[Living | None, ...] = (
+        made.auditor, indexer, made.authority, made.limiter, counting.tracing, models, crew, watching, alerting, desk,
+        plane,
+    )  # fmt: skip
+    return Service(parts=parts, plane=plane, living=tuple(part for part in living if part is not None), health=health)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """The parts, each as what it really is."""
+
+    parts: Parts
+    auditor: LogAuditor | Unrecorded
+    authority: Authority
+    limiter: ClientLimiter
+    models: Pool
+    counting: Counting
+    watching: LiveWatching
+
+
+def _made(config: Config) -> _Made:
+    settings, root = config.settings, config.root
     replica = replica_name(settings)
-    database = open_database(settings.serve.database, root=root)
+    database, findings = open_database(settings.serve.database, root=root), Findings()
     recorded = settings.audit.mode != "none"
     auditor = open_auditor(settings, root, replica) if recorded else Unrecorded(settings)
-    findings = Findings()
     authority = open_authority(settings, database, root)
     limiter = open_limiter(settings.serve.guards, redis_url=settings.serve.redis, replica=replica, database=database)
     registry = _registry(settings, root, auditor)
@@ -121,8 +160,7 @@ def assemble(config: Config) -> Service:
         registry=Shelf(registry=registry) if registry is not None else None,
         reread=partial(_reread, config),
     )
-    tracing = Tracing(settings.alerts, replica) if settings.alerts.traces else None
-    counting = Counting(tracing)
+    counting = Counting(Tracing(settings.alerts, replica) if settings.alerts.traces else None)
     watching = open_watching(settings, root, findings=findings)
     parts = Parts(
         settings=settings,
@@ -136,31 +174,17 @@ def assemble(config: Config) -> Service:
         models=models,
         recorder=counting,
         watching=watching,
-        more={},
+        more={"registry": registry},
     )
-    health = Health(parts)
-    alerting = Alerting(settings.alerts, channels_of(settings.alerts), counting, replica)
-    parts.more |= {
-        "tracing": tracing,
-        "health": health,
-        "alerts": alerting,
-        "registry": registry,
-        LOGINS: open_logins(settings, database, authority, root=root),
-    }
-    findings.listen(counting.found)
-    findings.listen(alerting.notice)
-    desk = open_desk(parts, tell=teller(alerting.send, replica))
-    crew = _crew(settings, models)
-    plane = DataPlane(
-        parts,
-        lambda served: chain_for(served, settings.serve.guards, root=root, suspects=watching.suspects),
-        fallback=web_app(parts, routes(parts)),
-        compute=crew,
-        shadow=models.comparing.answered,
+    return _Made(
+        parts=parts,
+        auditor=auditor,
+        authority=authority,
+        limiter=limiter,
+        models=models,
+        counting=counting,
+        watching=watching,
     )
-    indexer = open_indexer(settings, root, replica) if recorded else None
-    living = (auditor, indexer, authority, limiter, tracing, models, crew, watching, alerting, desk, plane)
-    return Service(parts=parts, plane=plane, living=tuple(part for part in living if part is not None), health=health)
 
 
 def _crew(settings: Settings, models: Pool) -> Crew | None:

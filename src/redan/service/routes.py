@@ -31,6 +31,7 @@ def routes(parts: Parts) -> tuple[Endpoint, ...]:
     described: list[bytes] = []
 
     async def openapi(asked: Asked) -> Response:
+        """Return the document."""
         return Response(described[0], media_type="application/json")
 
     own = Endpoint(
