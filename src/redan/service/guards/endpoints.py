@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,14 @@ from redan.service.gateway.call import Batch, Call
 from redan.service.gateway.refusal import INVALID, NOT_FOUND, OVERLOADED, TOO_LARGE, Refusal
 from redan.service.gateway.rows import fitted
 from redan.service.guards.detectors import Suspects
-from redan.service.guards.explaining import background_of, explain, parts_of, probabilities, queries_of
+from redan.service.guards.explaining import Explained, background_of, explain, parts_of, probabilities, queries_of
 from redan.service.guards.validation import Validation
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from redan.service.models.served import Served
 
 MOST_AT_ONCE = 2
@@ -95,7 +98,7 @@ async def post_explain(asked: Asked) -> Response:
     if refusal is not None:
         raise Refused(refusal)
     asked.note.update(queries=queries, model=served.label, digest=served.digest)
-    found = await _bounded(served, row, why.label, guards.explain_queries)
+    found = await _bounded(asked, served, row)
     digits = guards.round_digits if guards.round_digits >= 0 else 9
     body = Because(
         model=served.label,
@@ -111,25 +114,34 @@ async def post_explain(asked: Asked) -> Response:
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 
-async def _bounded(served: Served, row: np.ndarray[Any, Any], label: int | None, most: int) -> Any:
+async def _bounded(asked: Asked, served: Served, row: np.ndarray[Any, Any]) -> Explained:
     global _under_way  # noqa: PLW0603  # one count for the process: the bound is on its CPU
     if _under_way >= MOST_AT_ONCE:
         raise Refused(OVERLOADED)
     _under_way += 1
     try:
-        seed = int.from_bytes(sha256(row.tobytes()).digest()[:4], "big")
-        return await asyncio.to_thread(
-            explain,
-            probabilities(served),
-            row,
-            background_of(served),
-            parts_of(served.shape, served.columns),
-            label=label,
-            most_queries=most,
-            seed=seed,
-        )
+        return await asyncio.to_thread(_explained, asked, served, row)
     finally:
         _under_way -= 1
+
+
+def _explained(asked: Asked, served: Served, row: np.ndarray[Any, Any]) -> Explained:
+    return explain(
+        probabilities(served),
+        row,
+        _background(served, asked.parts.root),
+        parts_of(served.shape, served.columns),
+        label=asked.body.label,
+        most_queries=asked.parts.settings.serve.guards.explain_queries,
+        seed=int.from_bytes(sha256(row.tobytes()).digest()[:4], "big"),
+    )
+
+
+@lru_cache(maxsize=32)
+def _background(served: Served, root: Path) -> np.ndarray[Any, Any]:
+    from redan.service.models.loading import extras_of
+
+    return background_of(served, extras_of(served.settings, root).sample)
 
 
 def _row(why: Why, served: Served) -> np.ndarray[Any, Any]:

@@ -89,8 +89,14 @@ def parts_of(shape: tuple[int, ...], columns: tuple[str, ...] = ()) -> Parts:
     return Parts(of=np.arange(d) // size, names=names)
 
 
-def background_of(served: Served) -> NDArray[Any]:
-    """Return the row that stands for "not known": the middle of what the schema or the bounds allow, else zeros."""
+def background_of(served: Served, sample: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return the row that stands for "not known".
+
+    It is the median of sample rows (n, …) where there are some, else the middle of what the schema or the bounds allow,
+    else zeros.
+    """
+    if sample is not None and sample.shape[1:] == served.shape and len(sample):
+        return np.asarray(np.median(sample, axis=0)).astype(served.dtype)
     flat = np.zeros(math.prod(served.shape))
     rules = {rule.name: rule for rule in served.schema.rules} if served.schema is not None else {}
     names = served.columns or tuple(rules)

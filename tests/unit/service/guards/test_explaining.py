@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,6 +83,8 @@ def test_nothing_known_is_the_middle_of_what_the_schema_allows() -> None:
     model = served(3, schema=Schema(rules=rules), columns=("b", "a", "c"))
     assert background_of(model).tolist() == [2.0, 1.5, 7.0]
     assert background_of(served(2)).tolist() == [0, 0]
+    sample = np.array([[1.0, 5.0, 7.0], [2.0, 6.0, 9.0], [9.0, 7.0, 9.0]])
+    assert background_of(model, sample).tolist() == [2.0, 6.0, 9.0]
 
 
 def asked(body: Why, guards: Guards, model: Any = MODEL) -> Asked:
@@ -90,6 +93,7 @@ def asked(body: Why, guards: Guards, model: Any = MODEL) -> Asked:
         limiter=open_limiter(guards, redis_url="", replica="a"),
         models=SimpleNamespace(choose=lambda name, version, client: model if name == "m" else None),
         watching=SimpleNamespace(suspects=Suspects()),
+        root=Path(),
     )
     request = SimpleNamespace(path_params={"name": "m"}, client=None)
     principal = call(MODEL, [[0] * 5]).principal

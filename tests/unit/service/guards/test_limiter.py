@@ -111,6 +111,30 @@ def test_a_restart_or_another_replica_gives_no_fresh_budget(tmp_path: Path) -> N
     asyncio.run(_restart(tmp_path))
 
 
+async def _postgres(url: str) -> None:
+    database = open_database(url, root=Path())
+    guards = Guards(rate_per_s=0, rows_per_day=10)
+    one, other = (open_limiter(guards, redis_url="", replica=name, database=database) for name in ("pg-a", "pg-b"))
+    await one.start()
+    await other.start()
+    assert one.take("client:pg", 6) is None
+    await one._exchange()
+    assert one.take("client:pg", 1) is None
+    await one.throttle("user:pg", rate_per_s=0, until_s=time.time() + 60)
+    await one.stop()
+    await other._exchange()
+    assert other.take("client:pg", 4) is BUDGET
+    assert other.take("client:pg", 3) is None
+    assert other.take("user:pg", 1) is SUSPENDED
+    await other.throttle("user:pg", rate_per_s=None, until_s=0)
+    await other.stop()
+    database.close()
+
+
+def test_replicas_share_budgets_and_suspensions_through_postgresql(postgres: str) -> None:
+    asyncio.run(_postgres(postgres))
+
+
 def _cut_off(rates: SharedRates) -> bool:
     return not rates.connected
 
