@@ -40,7 +40,6 @@ from redan.service.web.app import web_app
 if TYPE_CHECKING:
     from redan.core.config import Config
     from redan.core.settings import Settings
-    from redan.service.audit.act import Act
     from redan.service.registry.opening import Registry
 
 
@@ -123,8 +122,8 @@ def assemble(config: Config) -> Service:
     parts.more |= {"plane": plane, "prices": plane.prices, "workers": crew}
     indexer = open_indexer(settings, root, parts.replica) if settings.audit.mode != "none" else None
     living: tuple[Living | None, ...] = (
-        made.auditor, indexer, made.authority, made.limiter, counting.tracing, models, crew, watching, alerting, desk,
-        plane,
+        made.auditor, indexer, made.authority, logins, made.limiter, counting.tracing, models, crew, watching,
+        alerting, desk, plane,
     )  # fmt: skip
     return Service(parts=parts, plane=plane, living=tuple(part for part in living if part is not None), health=health)
 
@@ -203,8 +202,4 @@ def _registry(settings: Settings, root: Path, auditor: LogAuditor | Unrecorded) 
     url = database_url(settings.registry)
     if "://" not in url and not (root / url).is_file():
         return None
-    return open_registry(settings.registry, root, record=lambda act: _committed(auditor, act))
-
-
-def _committed(auditor: LogAuditor | Unrecorded, act: Act) -> None:
-    auditor.commit([act])
+    return open_registry(settings.registry, root, record=auditor.record)

@@ -35,6 +35,9 @@ class Unrecorded:
     def commit(self, acts: Sequence[Act]) -> None:
         """Forget them."""
 
+    def record(self, act: Act) -> None:
+        """Forget it."""
+
     def healthy(self) -> bool:
         """Return that nothing keeps it from forgetting."""
         return True

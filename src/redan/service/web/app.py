@@ -23,6 +23,7 @@ from redan.service.audit.act import Act
 from redan.service.gateway.refusal import FORBIDDEN, NOT_FOUND, STEP_UP, UNAUDITED, UNKNOWN, WRONG_METHOD, Refusal
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import refusal_of, response_of
+from redan.service.web.forms import form
 from redan.service.web.headers import protect
 from redan.service.web.permission import denied
 from redan.service.web.reading import decoded, read
@@ -234,15 +235,8 @@ def _with_reason(act: Act, refusal: Refusal) -> Act:
 async def _csrf(request: Request, secret: str) -> bool:
     given = request.headers.get(CSRF_HEADER, "")
     if not given and request.headers.get("content-type", "").startswith(_FORM):
-        # `form` keeps what it read, so that the handler can read it again
-        await _bounded_form(request)
-        field = (await request.form()).get(CSRF_FIELD, "")
-        given = field if isinstance(field, str) else ""
+        given = (await form(request)).get(CSRF_FIELD, "")
     return csrf_fits(secret, given)
-
-
-async def _bounded_form(request: Request) -> None:
-    request._body = await read(request)  # Starlette's own place for a body that was read already
 
 
 def address(request: Request) -> str:

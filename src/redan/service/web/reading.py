@@ -24,7 +24,7 @@ _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
 async def read(request: Request, most_bytes: int = MOST_BYTES) -> bytes:
-    """Read a body.
+    """Read a body; it can be read again.
 
     Raises:
         Refused: it is too large.
@@ -35,7 +35,8 @@ async def read(request: Request, most_bytes: int = MOST_BYTES) -> bytes:
         if n_bytes > most_bytes:
             raise Refused(replace(TOO_LARGE, say=f"the body is larger than {most_bytes} bytes"))
         parts.append(part)
-    return b"".join(parts)
+    whole = request._body = b"".join(parts)  # Starlette's own place for a body that was read already
+    return whole
 
 
 def decoded(endpoint: Endpoint, content_type: str, body: bytes, most_depth: int) -> Any:

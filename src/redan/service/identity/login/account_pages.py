@@ -15,10 +15,11 @@ from redan.service.identity import keys
 from redan.service.identity.login import account, factors, oidc_login
 from redan.service.identity.login.api import account_of, own, with_cookie
 from redan.service.identity.login.entering import has_second
-from redan.service.identity.login.pages import form, provider_title, with_ticket
+from redan.service.identity.login.pages import provider_title, with_ticket
 from redan.service.identity.login.passwords import SHORTEST
 from redan.service.identity.login.recording import source_of
 from redan.service.web.errors import Refused
+from redan.service.web.forms import form
 from redan.service.web.session_cookie import csrf_token, session_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.responses import RedirectResponse, Response
 
@@ -19,19 +19,15 @@ from redan.service.identity.login.desk import logins_of
 from redan.service.identity.login.entering import Entered
 from redan.service.identity.login.recording import check_same_site, let_in, source_of, turned_away
 from redan.service.web.errors import Refused
-from redan.service.web.reading import read
+from redan.service.web.forms import form
 from redan.service.web.session_cookie import csrf_token, end_session, session_of
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from redan.service.identity.login.desk import Logins
     from redan.service.identity.login.sessions import Session
     from redan.service.web.endpoint import Asked
 
 HOME = "/console"
-MOST_FORM_BYTES = 32_768
-_MOST_FIELDS = 16
 _LOCAL = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~?=&%:@+,-]{0,500}", flags=re.ASCII)
 
 
@@ -152,26 +148,6 @@ async def logout(asked: Asked) -> Response:
 def local(path: str) -> str:
     """Return a path of this gateway that may be shown after a login, or the console's start for anything else."""
     return path if _LOCAL.fullmatch(path) else HOME
-
-
-async def form(request: Request) -> dict[str, str]:
-    """Read a form's fields, each once, within bounds.
-
-    Raises:
-        Refused: it is too large, or is none.
-    """
-    body = await read(request, MOST_FORM_BYTES)
-    try:
-        found = parse_qs(
-            body.decode(),
-            keep_blank_values=True,
-            max_num_fields=_MOST_FIELDS,
-            errors="strict",
-            strict_parsing=bool(body),
-        )
-    except (ValueError, UnicodeDecodeError) as error:
-        raise Refused(MALFORMED, "the form cannot be read") from error
-    return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
 async def _came_in(asked: Asked, act: str, entered: Entered, then: str) -> Response:
