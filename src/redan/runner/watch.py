@@ -56,7 +56,7 @@ def watch(log: Path, detectors: Sequence[Path], *, what: Sequence[What] = (), po
         Unreadable: log or detector cannot be read, or nothing in it is an event.
         EvidenceError: the detectors belong to different models, or the audit log is damaged.
     """
-    from redan.runner.watch_acts import recorded_in
+    from redan.runner.watch_acts import pruned_in, recorded_in
     from redan.subjects.detectors.opening import alone
 
     _check(log, detectors, what)
@@ -74,6 +74,8 @@ def watch(log: Path, detectors: Sequence[Path], *, what: Sequence[What] = (), po
     if n_odd == n_all:
         raise Unreadable(f"{log.name!r} holds no event among {n_all} lines", hint="see docs/monitors.md for the format")
     notes = (f"{n_odd} of {n_all} lines are no events and were passed over",) if n_odd else ()
+    if pruned := pruned_in(log):
+        notes += (f"the first {pruned} decisions were pruned and could not be watched",)
     named = [word for path in detectors for word in ("--detector", str(path))]
     named += [word for name in what for word in ("--watch", name)]
     session = Session(

@@ -85,9 +85,21 @@ def recorded_in(log: Path, size: int) -> Iterator[Recorded]:
         return
     from redan.evidence.log import LogReader
 
-    entries = LogReader(log).entries()
+    reader = LogReader(log)
+    entries = reader.entries(reader.pruned)
     while lines := list(islice(entries, size)):
         yield _of_acts([_act(line) for line in lines])
+
+
+def pruned_in(log: Path) -> int:
+    """Return how many decisions of an audit log are hashes only; 0 for a log of events.
+
+    Raises:
+        Unreadable, EvidenceError: as `recorded_in`.
+    """
+    from redan.evidence.log import LogReader
+
+    return LogReader(log).pruned if log.is_dir() else 0
 
 
 def slices_of(events: Sequence[Event]) -> Iterator[Slice]:
