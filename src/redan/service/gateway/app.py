@@ -84,10 +84,7 @@ class DataPlane:
     ) -> None:
         serve = parts.settings.serve
         self.parts, self.draining, self.prices = parts, False, Prices()
-        compute = compute or Inline(serve.batching.rows)
-        self.batcher = Batcher(parts, chain, compute, self.prices, shadow)
-        # metrics ask every part here for its numbers
-        parts.more |= {"prices": self.prices, "computing": compute}
+        self.batcher = Batcher(parts, chain, compute or Inline(serve.batching.rows), self.prices, shadow)
         self.chunk_rows = serve.batching.rows
         self.limits = serve.limits
         self._fallback = fallback
