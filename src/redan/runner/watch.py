@@ -73,7 +73,7 @@ def watch(log: Path, detectors: Sequence[Path], *, what: Sequence[What] = (), po
             watcher.observe(recorded)
     if n_odd == n_all:
         raise Unreadable(f"{log.name!r} holds no event among {n_all} lines", hint="see docs/monitors.md for the format")
-    notes = (f"{n_odd} of {n_all} lines are no events and were passed over",) if n_odd else ()
+    notes: tuple[str, ...] = (f"{n_odd} of {n_all} lines are no events and were passed over",) if n_odd else ()
     if pruned := pruned_in(log):
         notes += (f"the first {pruned} decisions were pruned and could not be watched",)
     named = [word for path in detectors for word in ("--detector", str(path))]
