@@ -1,0 +1,297 @@
+"""The assembled gateway as a process of its own, with somebody in every role and canaries wherever secrets lie.
+
+Each attacker comes from a loopback address of its own, so that what one guesses locks nobody else out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pyotp
+from tests.plane import Client
+from tests.plane import request as request  # noqa: PLC0414  # whoever asks the fortress writes requests
+from tests.served import COLUMNS, rows, served, settings_for
+
+from redan.core import config as configuration
+from redan.core.settings import Settings
+from redan.evidence.keys import load_signer
+from redan.evidence.log.reading import LogReader
+from redan.evidence.store.database import Database
+from redan.service.audit.act import Act, decode
+from redan.service.audit.places import log_folder
+from redan.service.database import open_database
+from redan.service.identity import directory, keys
+from redan.service.identity.login import passwords, sessions, totp
+from redan.service.identity.login.sealing import open_sealer
+from redan.service.identity.roles import roles_of
+from redan.service.identity.token_keys import signing_key
+from redan.service.identity.tokens import Claims, SigningKey, mint
+
+ROLES = ("client", "monitor", "viewer", "operator", "responder", "auditor", "registrar", "administrator")
+MINE, OTHER = "cancer", "hidden"
+"""Two models; who may ask one of them alone may ask the first."""
+PASSWORD = "ochre lantern gravel flute"
+CANARY = "canary7f3e"
+"""Part of every planted secret, of the project's folder and of environment variables; no answer may hold it."""
+PREDICT, INFER = f"/v1/models/{MINE}/predict", f"/v2/models/{MINE}/infer"
+_addresses = count(2)
+_LEAKS = re.compile(
+    rb"Traceback|File \"|site-packages|\.py\b|sqlalchemy|sqlite3?\b|psycopg|SELECT .* FROM|INSERT INTO|msgspec|starlette"
+    rb"|uvicorn|httptools|numpy|onnxruntime|sklearn|redan\.(?:service|core|evidence|kernels)|<class |object at 0x"
+    rb"|(?:Value|Type|Key|Attribute|Operational|Integrity|Overflow|Recursion|Memory|Os|Unicode\w+)Error"
+    rb"|/tmp/|/home/|/usr/|PRIVATE KEY|\$argon2|python/\d",
+    re.IGNORECASE,
+)  # fmt: skip
+_SETTINGS = """
+[admission]
+keys = ["ci.key.pub"]
+[[admission.require]]
+statement = "scan"
+[serve]
+address = "127.0.0.1:0"
+name = "r1"
+{serve}
+[[serve.models]]
+name = "{mine}"
+target = "{mine}-1.onnx"
+sample = "sample.npz"
+schema = "schema.json"
+[[serve.models]]
+name = "{other}"
+target = "{other}-1.onnx"
+sample = "sample.npz"
+[serve.guards]
+{guards}
+[serve.limits]
+{limits}
+[identity]
+token_key = "token.key"
+[audit]
+key = "audit.key"
+[alerts]
+webhook = "http://127.0.0.1:9/{canary}-webhook"
+"""
+
+
+def address() -> str:
+    """Return a loopback address that nobody else here comes from."""
+    number = next(_addresses)
+    return f"127.{1 + os.getpid() % 250}.{number // 250}.{1 + number % 250}"
+
+
+@dataclass(kw_only=True)
+class Fortress:
+    """A running gateway.
+
+    Attributes:
+        folder: its project.
+        port: where it listens.
+        process: it.
+        settings: in force.
+        database: the service's, opened by us.
+        tokens: credentials by whose they are, as Authorization headers: every role, and those who may nothing.
+        secrets: what must never be in an answer.
+        authenticator: secret of the app of ``user:operator``.
+    """
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    settings: Settings
+    database: Database
+    tokens: dict[str, str] = field(default_factory=dict)
+    secrets: list[bytes] = field(default_factory=list)
+    authenticator: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def signing(self) -> SigningKey:
+        """The key that signs tokens."""
+        return signing_key(load_signer(self.folder / "token.key"))
+
+    def acts(self) -> list[Act]:
+        """Read the audit log from its files."""
+        folder = log_folder(self.settings, self.folder, "r1")
+        return [decode(entry) for entry in LogReader(folder).entries()]
+
+    def errors(self) -> str:
+        """Return what the gateway wrote on standard error."""
+        return (self.folder / "server.err").read_text(errors="replace")
+
+    def rss_bytes(self) -> int:
+        """Return how much memory the process holds."""
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        assert found
+        return int(found[1]) << 10
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the process has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def token(self, subject: str, **claims: Any) -> str:
+        """Sign a token as the gateway would; claims can be anything."""
+        now_s = int(time.time())
+        issuer = self.settings.identity.issuer
+        given = {"iss": issuer, "aud": issuer, "iat": now_s, "exp": now_s + 900, "jti": secrets.token_urlsafe(12)}
+        kind = claims.pop("kind", "at+jwt")
+        return mint(Claims(sub=subject, **(given | claims)), kind, self.signing)
+
+    def session(self, person: str, *, state: sessions.State = "full", mfa: bool = False) -> str:
+        """Begin a session as login would; return the cookie's secret."""
+        with self.database.writing() as connection:
+            return sessions.begin(
+                connection,
+                f"user:{person}",
+                state=state,
+                method="password",
+                ttl_s=900,
+                addr="127.0.0.1",
+                agent="",
+                mfa_s=time.time() if mfa else None,
+            )
+
+    async def connect(self, addr: str = "127.0.0.1") -> Client:
+        """Open a connection from an address."""
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port, local_addr=(addr, 0), limit=1 << 24))
+
+    async def ask(self, data: bytes, addr: str = "127.0.0.1") -> tuple[int, dict[str, str], bytes]:
+        """Send bytes on a connection of their own and read the first answer."""
+        client = await self.connect(addr)
+        try:
+            await client.send(data)
+            return await client.answer()
+        finally:
+            await client.close()
+
+    async def serves(self) -> None:
+        """Assert that it is alive and its answers are right."""
+        body = b'{"x": [' + str(rows()[0][0].tolist()).encode() + b"]}"
+        status, _, answer = await self.ask(request(PREDICT, body, token=self.tokens["client"]))
+        assert status == 200, answer
+        assert b'"labels":[0]' in answer
+
+    def judge(self, status: int, headers: dict[str, str], body: bytes, what: object = "") -> None:
+        """Assert what holds for every answer: no failure but 503 with Retry-After, and nothing told that is ours."""
+        assert status < 500 or (status == 503 and "retry-after" in headers), (what, status, body[:500])
+        whole = body + b"\n" + repr(headers).encode()
+        found = _LEAKS.search(whole)
+        assert found is None, (what, status, found, whole[max(0, found.start() - 100) : found.end() + 100])
+        for secret in self.secrets:
+            assert secret not in whole, (what, status, secret)
+
+
+@contextmanager
+def fortress(folder: Path, *, serve: str = "", guards: str = "", limits: str = "") -> Iterator[Fortress]:
+    """Start a gateway and stop it.
+
+    Args:
+        folder: an empty one; the project lies in a folder of it whose name is a canary.
+        serve: further lines of ``[serve]``.
+        guards: of ``[serve.guards]``; wide rates when left out.
+        limits: of ``[serve.limits]``.
+    """
+    folder = folder / f"{CANARY}-project"
+    folder.mkdir()
+    settings_for(folder, served(folder, "onnx", name=MINE), served(folder, "onnx", name=OTHER, seed=1))
+    (folder / "redan.toml").write_text(
+        _SETTINGS.format(
+            mine=MINE,
+            other=OTHER,
+            serve=serve,
+            guards=guards or "rate_per_s = 100000\nburst = 100000",
+            limits=limits,
+            canary=CANARY,
+        )
+    )
+    config = configuration.load(file=folder / "redan.toml", root=folder, environ={})
+    with (folder / "server.out").open("wb") as out, (folder / "server.err").open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "redan.cli", "serve", "--config", str(folder / "redan.toml")],
+            cwd=folder,
+            stdout=out,
+            stderr=err,
+            env=os.environ | {"REDAN_WEBHOOK_SECRET": f"{CANARY}-hook-secret-of-32-characters", "REDAN_OIDC_SECRET": f"{CANARY}-oidc-secret"},
+        )
+    database = open_database(config.settings.serve.database, root=folder)
+    gateway = Fortress(folder=folder, port=0, process=process, settings=config.settings, database=database)
+    try:
+        gateway.port = _port(gateway)
+        _people(gateway)
+        yield gateway
+        assert process.poll() is None, f"the gateway died: {gateway.errors()[-2000:]}"
+    finally:
+        database.close()
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        process.kill()
+        process.wait()
+
+
+def _port(gateway: Fortress) -> int:
+    ends_s = time.monotonic() + 90
+    while time.monotonic() < ends_s and gateway.process.poll() is None:
+        told = (gateway.folder / "server.out").read_text().rpartition(":")[2]
+        if told.endswith("\n"):
+            return int(told)
+        time.sleep(0.05)  # nothing can be awaited: another process writes a file
+    raise AssertionError(f"the gateway did not start: {gateway.errors()[-3000:]}")
+
+
+def _people(gateway: Fortress) -> None:
+    """Make somebody in every role, and some who may nothing any more."""
+    roles = roles_of(gateway.settings.identity)
+    sealer = open_sealer(gateway.settings.identity.factor_key, gateway.database, root=gateway.folder)
+    told = gateway.secrets
+    with gateway.database.writing() as connection:
+        for role in ROLES:
+            for id in (f"client:{role}", f"user:{role}"):
+                directory.add(connection, id, by="test")
+                directory.grant(connection, roles, id, role, by="test")
+        for name, model in (("narrow", MINE), ("disabled", "*"), ("keyed", "*"), ("revoked", "*"), ("late", "*")):
+            directory.add(connection, f"client:{name}", by="test")
+            directory.grant(connection, roles, f"client:{name}", "client", model, by="test")
+        directory.add(connection, "client:nobody", by="test")
+        _, narrow = keys.make(connection, "client:keyed", by="test", scope=frozenset({("predict", MINE)}))
+        key, revoked = keys.make(connection, "client:revoked", by="test")
+        keys.revoke(connection, key.id)
+        directory.disable(connection, "client:disabled", roles)
+        for name in ("operator", "viewer"):
+            passwords.store_password(connection, f"user:{name}", PASSWORD)
+        offer = totp.offer(sealer, "user:operator", "redan")
+        step = pyotp.TOTP(offer.secret).at(int(time.time()) - 30)
+        assert totp.enrol(connection, sealer, "user:operator", offer.ticket, step)
+    gateway.authenticator = offer.secret
+    tokens = {role: gateway.token(f"client:{role}") for role in ROLES}
+    tokens |= {name: gateway.token(f"client:{name}") for name in ("narrow", "disabled", "nobody")}
+    tokens["expired"] = gateway.token("client:late", iat=int(time.time()) - 900, exp=int(time.time()) - 1)
+    tokens["keyed"], tokens["revoked"] = narrow, revoked
+    gateway.tokens = {name: f"Bearer {token}" for name, token in tokens.items()}
+    told += [CANARY.encode(), PASSWORD.encode(), offer.secret.encode(), *(text.encode() for text in tokens.values())]
+    for name in ("token.key", "audit.key", "ci.key"):
+        told += [line for line in (gateway.folder / name).read_bytes().splitlines() if len(line) > 20 and b"-" not in line]
+    told.append(str(gateway.folder).encode())
+
+
+def tensor(n: int = 1) -> dict[str, Any]:
+    """Return a good request of the Open Inference Protocol."""
+    x = rows()[0][:n]
+    return {"inputs": [{"name": "x", "shape": [n, COLUMNS], "datatype": "FP64", "data": x.ravel().tolist()}]}
