@@ -39,11 +39,12 @@ def denied(
         allowed = principal.may(action.name, model)
     if not allowed:
         return FORBIDDEN
-    if action.dangerous and not confirmed and not _fresh(principal, now_s, step_up_s):
+    if action.dangerous and not confirmed and not fresh(principal, now_s, step_up_s):
         return STEP_UP
     return None
 
 
-def _fresh(principal: Principal, now_s: float, step_up_s: float) -> bool:
+def fresh(principal: Principal, now_s: float, step_up_s: float) -> bool:
+    """Return whether a second factor was shown within ``step_up_s`` before ``now_s``."""
     # a factor from the future is a clock that was set back: not fresh
     return principal.mfa_s is not None and -1 <= now_s - principal.mfa_s <= step_up_s
