@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_PAGE_ROWS = 1000
 MOST_EXPORTED = 10_000
+_MOST_DIGITS = 18
 _TEXTS = ("client", "model", "why", "act", "address", "text", "replica")
 
 
@@ -68,8 +69,10 @@ async def records(asked: Asked) -> Response:
 
 async def one(asked: Asked) -> Response:
     """Show one record with its proof."""
-    replica, index = str(asked.request.path_params["replica"]), int(asked.request.path_params["index"])
-    return _json(await asyncio.to_thread(_proved, asked.parts, replica, index))
+    replica, index = str(asked.request.path_params["replica"]), str(asked.request.path_params["index"])
+    if not (index.isascii() and index.isdecimal() and len(index) <= _MOST_DIGITS):
+        raise UnknownName("a record is known by its number")
+    return _json(await asyncio.to_thread(_proved, asked.parts, replica, int(index)))
 
 
 async def take(asked: Asked) -> Response:
@@ -162,7 +165,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="search the audit log, newest first",
     ),
     Endpoint(
-        method="GET", path="/v1/audit/{replica}/{index:int}", action="audit.read", handler=one, gives=Proved,
+        method="GET", path="/v1/audit/{replica}/{index}", action="audit.read", handler=one, gives=Proved,
         summary="one record with a proof that it stands in the log",
     ),
     Endpoint(

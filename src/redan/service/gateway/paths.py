@@ -8,8 +8,11 @@ from typing import Literal
 
 What = Literal["infer", "predict", "metadata", "ready", "server", "server-live", "server-ready"]
 MOST_REMEMBERED = 4096
+# an encoded letter, digit, hyphen or underscore has no reason but to slip past a rule about paths (RFC 3986, 2.3)
 _ODD = re.compile(
-    rb"//|;|\\|%(?:2e|2f|5c|25|00|0d|0a|23|3b|3f)|/\.\.?(?:/|\Z)|[^\x21-\x7e]|%(?![0-9a-f]{2})", re.IGNORECASE
+    rb"//|;|\\|%(?:2[def]|5[cf]|25|00|0d|0a|23|3[0-9bf]|[46][1-9a-f]|[57][0-9a])|/\.\.?(?:/|\Z)|[^\x21-\x7e]"
+    rb"|%(?![0-9a-f]{2})",
+    re.IGNORECASE,
 )
 _NAME = rb"([A-Za-z0-9][A-Za-z0-9._-]{0,127})"
 _V2 = re.compile(rb"/v2/models/" + _NAME + rb"(?:/versions/" + _NAME + rb")?(/infer|/ready)?")

@@ -20,7 +20,16 @@ from starlette.routing import Route
 from redan.core.errors import EvidenceError
 from redan.core.settings import age_s
 from redan.service.audit.act import Act
-from redan.service.gateway.refusal import FORBIDDEN, NOT_FOUND, STEP_UP, UNAUDITED, UNKNOWN, WRONG_METHOD, Refusal
+from redan.service.gateway.refusal import (
+    FAILED,
+    FORBIDDEN,
+    NOT_FOUND,
+    STEP_UP,
+    UNAUDITED,
+    UNKNOWN,
+    WRONG_METHOD,
+    Refusal,
+)
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import refusal_of, response_of
 from redan.service.web.forms import form
@@ -60,7 +69,7 @@ def web_app(parts: Parts, endpoints: Sequence[Endpoint]) -> Starlette:
     ]
     app = Starlette(
         routes=routes,
-        exception_handlers={404: guarded.no_route, 405: guarded.no_method},
+        exception_handlers={404: guarded.no_route, 405: guarded.no_method, Exception: guarded.failed},
     )
     app.router.redirect_slashes = False
     return app
@@ -94,6 +103,10 @@ class _Guarded:
             response.headers["Allow"] = error.headers.get("Allow", "")
         return response
 
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """Refuse what broke outside of every row: a mistake of ours, whose traceback the server's log gets."""
+        return await self._refused(None, request, None, FAILED, time.perf_counter())
+
     async def _answer(self, row: Endpoint, request: Request) -> Response:
         began = time.perf_counter()
         principal: Principal | None = None
@@ -111,14 +124,21 @@ class _Guarded:
         return await self._refused(row, request, principal, refusal, began, note)
 
     async def _who(self, request: Request) -> tuple[Principal | None, str]:
-        """Return who asks and, where a session said so, its secret; a header wins, so that a form cannot use both."""
+        """Return who asks and, unless a header proved that, the session's secret.
+
+        A header wins over a cookie, two headers are none; a cookie beside a header that proves nothing lets nobody in,
+        and what it could be used for still needs the CSRF token.
+        """
         authority, addr = self._parts.authority, address(request)
-        header = request.headers.get("authorization", "").encode("latin-1")
-        if header:
-            known = authority.authenticate(header)
-            return known if known is not None else await authority.recognise(header, addr), ""
         secret = session_of(request, https=self._https)
-        return (await authority.from_session(secret, addr) if secret else None), secret
+        headers = request.headers.getlist("authorization")
+        if not headers:
+            return (await authority.from_session(secret, addr) if secret else None), secret
+        principal = None
+        if len(headers) == 1:
+            header = headers[0].encode("latin-1")
+            principal = authority.authenticate(header) or await authority.recognise(header, addr)
+        return principal, "" if principal is not None else secret
 
     async def _permission(
         self, row: Endpoint, request: Request, principal: Principal | None, secret: str

@@ -7,6 +7,7 @@ import traceback
 from dataclasses import replace
 
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from redan.core.errors import EvidenceError, RedanError, UnknownName, UsageError
@@ -46,7 +47,7 @@ def refusal_of(error: Exception) -> Refusal:
         return replace(FAILED, say="the service cannot reach what it needs; ask again")
     if isinstance(error, msgspec.ValidationError):
         return replace(MALFORMED, say=f"the body does not fit: {error}")
-    if isinstance(error, msgspec.DecodeError | RecursionError):
+    if isinstance(error, msgspec.DecodeError | RecursionError | ClientDisconnect):
         return MALFORMED
     words = error.diagnostics() if isinstance(error, RedanError) else "".join(traceback.format_exception(error))
     sys.stderr.write(words + "\n")

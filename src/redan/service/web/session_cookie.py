@@ -43,4 +43,4 @@ def csrf_token(secret: str) -> str:
 
 def csrf_fits(secret: str, given: str) -> bool:
     """Return whether a form's token is that of the session; compared in constant time."""
-    return bool(secret) and hmac.compare_digest(csrf_token(secret), given)
+    return bool(secret) and hmac.compare_digest(csrf_token(secret).encode(), given.encode())
