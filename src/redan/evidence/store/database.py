@@ -18,6 +18,15 @@ from redan.core.errors import ConfigError, EvidenceError, MissingDependency, Unr
 
 BUSY_MS = 60_000
 PAGE_ROWS = 200
+PATIENCE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""How long a PostgreSQL that went away without a word is waited for, in libpq's words and units: 5 s for a connection,
+10 s for what was sent, 20 s for an answer of a machine that is gone. A URL may say otherwise."""
 _BEGIN = "redan_begin"
 
 
@@ -96,8 +105,10 @@ def connect(url: str, *, root: Path, create: bool = False) -> Database:
     parsed = _parsed(url, root)
     if parsed.get_backend_name() == "sqlite":
         _sqlite_file(Path(parsed.database or ""), create=create)
+    patience = {} if parsed.get_backend_name() == "sqlite" else PATIENCE
+    said = {name: value for name, value in patience.items() if name not in parsed.query}
     try:
-        engine = create_engine(parsed, hide_parameters=True)
+        engine = create_engine(parsed, hide_parameters=True, connect_args=said)
     except ImportError as err:
         raise MissingDependency.of("psycopg", "store", "a store in PostgreSQL") from err
     database = Database(engine=engine, shown=_shown(parsed))

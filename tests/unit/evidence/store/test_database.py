@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,7 +19,7 @@ from sqlalchemy import insert, select, text
 from redan.core.errors import ConfigError, EvidenceError, Unreadable, UsageError
 from redan.evidence.places import Folder
 from redan.evidence.store import migrating, tables
-from redan.evidence.store.database import Database, connect
+from redan.evidence.store.database import PATIENCE, Database, connect
 from redan.evidence.store.opening import Store, created, open_store, opened
 
 ROW = {"id": "x", "created_us": 1, "key_id": None, "names_key": None}
@@ -41,6 +44,30 @@ def test_sqlite_writes_ahead_with_foreign_keys_and_full_syncing(tmp_path: Path) 
             for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
         }
     assert asked == {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2, "busy_timeout": 60_000}
+    database.close()
+
+
+def test_a_postgresql_that_went_away_is_not_waited_for_without_end(
+    new_url: Callable[[str], str], tmp_path: Path
+) -> None:
+    database = connect(new_url("postgresql") + "&keepalives_idle=3", root=tmp_path)
+    with database.reading() as connection:
+        driver: Any = connection.connection.driver_connection
+        in_force = driver.info.get_parameters()
+    database.close()
+    assert (
+        in_force.items() >= {**{name: str(value) for name, value in PATIENCE.items()}, "keepalives_idle": "3"}.items()
+    )
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        database = connect(f"postgresql://redan@127.0.0.1:{port}/postgres?connect_timeout=2", root=tmp_path)
+        began_s = time.monotonic()
+        with pytest.raises(EvidenceError, match=r"127\.0\.0\.1"), database.reading():
+            pass
+        assert 1 < time.monotonic() - began_s < 10
     database.close()
 
 
