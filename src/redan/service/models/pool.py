@@ -81,6 +81,7 @@ class Pool:
         self._unwritten: frozenset[tuple[str, str]] = frozenset()
         self._lock = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._mark = ""
         self.lost_polls = 0
         self.comparing = Comparing(self)
 
@@ -95,6 +96,7 @@ class Pool:
         async with self._lock:
             self._key = await asyncio.to_thread(self._standing.key)
             self._decided = await asyncio.to_thread(self._standing.read)
+            await self._marked()
             await self._each(bring_in, self._versions)
             await self._told("models.reload", self._versions)
             self._apply()
@@ -224,11 +226,13 @@ class Pool:
     async def recheck(self) -> None:
         """Judge the statements of every loaded version again; one that no longer passes leaves service at once.
 
+        Where the registry decides which version is meant, what it means now is brought in.
+
         Raises:
             EvidenceError: the audit log takes no record; the judgement stands all the same.
         """
         async with self._lock:
-            await self._renew(list(self._versions), judge_again)
+            await self._renew(list(self._versions), _brought_in_or_judged)
 
     def role(self, model: ServedModel) -> Role:
         """Return the role that a version has now."""
@@ -265,6 +269,13 @@ class Pool:
             raise UnknownName.among(f"version of {name}", version, [each.source.settings.version for each in own])
         return found
 
+    def before(self, name: str) -> str:
+        """Return the version that `rollback` would make live, or an empty text."""
+        turn = turn_of(self._models, name, self._decided)
+        if turn is None or len(turn.versions) < 2 or (name, turn.versions[-2]) in self._decided.quarantined:
+            return ""
+        return turn.versions[-2]
+
     async def _admitted(self, action: str, chosen: Version) -> None:
         """Judge a version now, load it if it was not admitted before, and insist on it."""
         await self._each(judge_again if chosen.served is not None else bring_in, [chosen])
@@ -284,22 +295,22 @@ class Pool:
             await asyncio.to_thread(work, each, judge)
 
     async def _renew(self, versions: list[Version], work: _WORK) -> None:
-        before = {id(each): (each.why, each.newer, each.served is None) for each in versions}
+        before = {id(each): (each.why, each.newer, each.served) for each in versions}
         await self._each(work, versions)
         self._versions = versions
         self._apply()
-        changed = [each for each in versions if (each.why, each.newer, each.served is None) != before[id(each)]]
+        changed = [each for each in versions if (each.why, each.newer, each.served) != before[id(each)]]
         for each in changed:
-            if self._findings is not None and (each.why or each.newer):
+            if self._findings is not None and not each.vacant and (each.why or each.newer):
                 self._findings.publish(noted.finding(each))
         await self._told("models.reload", changed)
 
     async def _told(self, action: str, chosen: Sequence[Version]) -> None:
         for each in chosen:
             because = each.why or each.newer
-            why = "not-admitted" if because else "admitted"
+            why = "vacant" if each.vacant else "not-admitted" if because else "admitted"
             more: dict[str, object] = {"because": because} if because else {}
-            await self._note(noted.act(action, each, ok=not because, why=why, more=more))
+            await self._note(noted.act(action, each, ok=each.vacant or not because, why=why, more=more))
 
     async def _note(self, act: Act) -> None:
         waiting = None if self._record is None else self._record(act)
@@ -311,7 +322,7 @@ class Pool:
         refused = [
             (each.source.settings.name, each.source.settings.version, each.why or each.newer)
             for each in self._versions
-            if each.why or each.newer
+            if (each.why or each.newer) and not each.vacant
         ]
         everything = [(each.served, self.role(each.source.settings)) for each in fit if each.served is not None]
         self._now = snapshot(everything, refused, self._key)
@@ -322,18 +333,30 @@ class Pool:
             await self.follow()
 
     async def follow(self) -> None:
-        """Look at what other replicas decided, and do likewise; while the database is silent nothing changes."""
+        """Look at what other replicas and the registry decided, and do likewise; while both are silent nothing changes.
+
+        Of the registry versions are followed that it decides about, and statements that it was given since.
+        """
         async with self._lock:
             try:
                 if self._unwritten:
                     await self._write_quarantines()
                 self._follow(await asyncio.to_thread(self._standing.read))
+                if await self._marked():
+                    await self._renew(list(self._versions), _brought_in_or_judged)
             except EvidenceError as err:
                 self.lost_polls += 1
                 if self.lost_polls == 1:
                     sys.stderr.write(f"models: {err.message}; decisions of other replicas are not seen\n")
                 return
             self.lost_polls = 0
+
+    async def _marked(self) -> bool:
+        """Return whether the registry was written to since the last look."""
+        if self._registry is None or not any(each.source.is_registered for each in self._versions):
+            return False
+        before, self._mark = self._mark, await asyncio.to_thread(self._registry.mark)
+        return self._mark != before
 
     async def _write_quarantines(self) -> None:
         decided = await asyncio.to_thread(self._standing.quarantine, self._unwritten)
@@ -358,6 +381,10 @@ class Pool:
 
 def _changed_or_judged(version: Version, judge: Judge) -> None:
     (judge_again if is_as_read(version) else bring_in)(version, judge)
+
+
+def _brought_in_or_judged(version: Version, judge: Judge) -> None:
+    (bring_in if version.source.moves else judge_again)(version, judge)
 
 
 def open_models(
