@@ -130,7 +130,10 @@ def test_labels_that_an_audit_log_keeps_are_enough_for_drift_of_answers(cli: Cli
     report = json.loads(ended.out)
     assert [(each["rule"], each["subject"]) for each in report["findings"]] == [("RDN-OPE-202", "m")]
     # inputs were not kept: their drift is unknown, and that is said
-    assert {each["name"]: each["outcome"] for each in report["probes"]} == {"input-drift": "failed", "answer-drift": "ran"}
+    assert {each["name"]: each["outcome"] for each in report["probes"]} == {
+        "input-drift": "failed",
+        "answer-drift": "ran",
+    }
 
 
 def test_truths_in_an_event_log_tell_a_fall_of_accuracy(cli: Cli, tmp_path: Path) -> None:

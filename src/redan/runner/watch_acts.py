@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from redan.core.errors import ShapeMismatch
 from redan.core.monitor import Event
-from redan.kernels.drift.stream import INTERVAL_S
-from redan.threats.operation.monitors.access import Use
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
+
+    from redan.threats.operation.monitors.access import Use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +103,10 @@ def pruned_in(log: Path) -> int:
 
 def slices_of(events: Sequence[Event]) -> Iterator[Slice]:
     """Put events together by model and interval, in order."""
+    import numpy as np
+
+    from redan.kernels.drift.stream import INTERVAL_S
+
     parts: dict[tuple[str, int], list[Event]] = {}
     for event in events:
         if event.label is not None:
@@ -124,6 +127,8 @@ def slices_of(events: Sequence[Event]) -> Iterator[Slice]:
 
 def _stacked(each: Sequence[Any]) -> NDArray[Any] | None:
     """Return arrays of one shape on top of each other; None where one is missing or differs."""
+    import numpy as np
+
     if not each or any(not isinstance(one, np.ndarray) or one.shape != each[0].shape for one in each):
         return None
     return np.stack(each)
@@ -151,6 +156,8 @@ def _of_acts(acts: Sequence[Mapping[str, Any] | None]) -> Recorded:
 
 
 def _use(act: Mapping[str, Any]) -> Use:
+    from redan.threats.operation.monitors.access import Use
+
     ok, who = bool(act.get("ok", True)), act["who"]
     return Use(
         time_s=act["t_us"] / 1e6,

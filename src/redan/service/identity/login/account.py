@@ -63,6 +63,7 @@ async def enrol_totp(logins: Logins, session: Session, ticket: str, code: str) -
     """
 
     def enrol(connection: Connection) -> Enrolled:
+        """Keep the factor, if the session is fresh."""
         factors.check_fresh(connection, session, logins.step_up_s)
         try:
             codes = factors.enrol_totp(connection, logins.sealer, session.person, ticket, code)
@@ -83,6 +84,7 @@ async def ask_passkey(logins: Logins, session: Session) -> Challenge:
     site = logins.the_site()
 
     def ask(connection: Connection) -> Challenge:
+        """Ask for a passkey, if the session is fresh."""
         factors.check_fresh(connection, session, logins.step_up_s)
         return passkeys.ask_to_register(connection, logins.sealer, site, session.person, session.id)
 
@@ -99,6 +101,7 @@ async def add_passkey(logins: Logins, session: Session, ticket: str, answer: dic
     site = logins.the_site()
 
     def add(connection: Connection) -> Enrolled:
+        """Keep the passkey, if the session is fresh."""
         factors.check_fresh(connection, session, logins.step_up_s)
         try:
             made = passkeys.register(
@@ -123,6 +126,7 @@ async def new_recovery_codes(logins: Logins, session: Session) -> list[str]:
     """
 
     def make(connection: Connection) -> list[str]:
+        """Make new codes, if the session is fresh."""
         factors.check_fresh(connection, session, logins.step_up_s)
         if not factors.factors_of(connection, session.person).second:
             raise UsageError("recovery codes stand in for a second factor, and there is none", hint="enrol one first")
@@ -139,6 +143,7 @@ async def remove(logins: Logins, session: Session, kind: Kind, passkey_id: str =
     """
 
     def take_away(connection: Connection) -> bool:
+        """Forget the factor, if the session is fresh."""
         factors.check_fresh(connection, session, logins.step_up_s)
         if kind == "totp":
             found = totp.forget_totp(connection, session.person)
@@ -166,6 +171,7 @@ async def change_password(logins: Logins, session: Session, old: str, new: str, 
     wait(await lockouts.wait_s(source.addr, session.person))
 
     def look(connection: Connection) -> str | None:
+        """Return the hash to compare with, if the session is fresh."""
         factors.check_fresh(connection, session, logins.step_up_s)
         return passwords.hash_of(connection, session.person)
 
@@ -178,6 +184,7 @@ async def change_password(logins: Logins, session: Session, old: str, new: str, 
     fresh = await logins.verifier.hashed(new)
 
     def change(connection: Connection) -> None:
+        """Keep the new hash."""
         passwords.keep(connection, session.person, fresh)
         sessions.end_all(connection, session.person, but=session.id)
 
@@ -188,6 +195,7 @@ async def end_sessions(logins: Logins, session: Session, session_id: str) -> int
     """End one of one's own sessions, or with an empty identifier all but this one; return how many ended."""
 
     def stop(connection: Connection) -> int:
+        """End one session, or all others."""
         if session_id:
             return int(sessions.end(connection, session.person, session_id))
         return sessions.end_all(connection, session.person, but=session.id)

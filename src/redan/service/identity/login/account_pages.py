@@ -131,6 +131,7 @@ async def link(asked: Asked) -> Response:
     logins, session = await own(asked)
 
     async def go() -> oidc_login.Away:
+        """Send the browser to the provider, if the session is fresh."""
         await logins.read(lambda connection: factors.check_fresh(connection, session, logins.step_up_s))
         return await oidc_login.depart(logins, then=_HERE, link_session=session.id)
 

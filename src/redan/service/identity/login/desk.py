@@ -81,6 +81,7 @@ class Logins:
         """
 
         def run() -> Answer:
+            """Do the work in one transaction."""
             with self.database.reading() as connection:
                 return work(connection)
 
@@ -94,6 +95,7 @@ class Logins:
         """
 
         def run() -> Answer:
+            """Do the work in one transaction."""
             with self.database.writing() as connection:
                 return work(connection)
 

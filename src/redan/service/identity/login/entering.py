@@ -70,6 +70,7 @@ async def with_password(logins: Logins, name: str, password: str, source: From) 
     fresh = await logins.verifier.rehashed(hashed, password)
 
     def enter(connection: Connection) -> Entered:
+        """Begin the session."""
         if fresh is not None:
             passwords.keep_hash(connection, person, hashed, fresh)
         return begin(connection, logins, person, "password", source)
@@ -106,6 +107,7 @@ async def with_code(logins: Logins, session: Session, code: str, source: From) -
     """
 
     def judge(connection: Connection) -> str:
+        """Judge what was shown."""
         if totp.take(connection, logins.sealer, session.person, code):
             return "totp"
         # what brings back who lost the factor does not confirm dangerous acts
@@ -127,6 +129,7 @@ async def with_passkey_second(
     site = logins.the_site()
 
     def judge(connection: Connection) -> str:
+        """Judge what was shown."""
         try:
             passkeys.show(
                 connection,
@@ -154,6 +157,7 @@ async def with_passkey(logins: Logins, ticket: str, answer: dict[str, Any], sour
     site = logins.the_site()
 
     def enter(connection: Connection) -> Entered | None:
+        """Begin the session."""
         try:
             person = passkeys.show(connection, logins.sealer, site, person="", bound="", ticket=ticket, answer=answer)
         except SignatureRefused:
@@ -201,6 +205,7 @@ async def _second(logins: Logins, session: Session, source: From, judge: Callabl
         raise Refused(WRONG_FACTOR)
 
     def step(connection: Connection) -> Entered | None:
+        """Judge, and rotate the session."""
         how = judge(connection)
         secret = sessions.rotate(connection, session, ttl_s=logins.ttl_s, mfa=True) if how else None
         return Entered(person=session.person, secret=secret, state="full", how=how) if secret else None

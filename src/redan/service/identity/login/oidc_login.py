@@ -94,6 +94,7 @@ async def come_back(
         raise Refused(WRONG, "the login at the provider did not succeed; try again") from error
 
     def enter(connection: Connection) -> Entered | str:
+        """Spend the ticket and begin the session."""
         # what came back right is good once, whatever becomes of it
         if not spend(connection, ticket, until_s):
             raise Refused(WRONG, "this login was used already; try again")
