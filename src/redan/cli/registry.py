@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from redan.service.registry.history import History
     from redan.service.registry.opening import Registry
     from redan.service.registry.pushing import Person
+    from redan.service.registry.update import Agreement
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -316,7 +317,7 @@ def update(config: Config, due: bool, drift: Path | None, wait: bool, abandon: b
             return 0
     with _opened(config) as registry:
         pipeline = Pipeline(
-            config=config, registry=registry, by=_person(why or "by hand"), agreement=_agreement(config)
+            config=config, registry=registry, by=_person(why or "by hand"), agreement=_agreement(config, registry)
         )
         progress = go(pipeline, abandon=abandon)
         while wait and not progress.ended:
@@ -328,5 +329,11 @@ def update(config: Config, due: bool, drift: Path | None, wait: bool, abandon: b
     return 0
 
 
-def _agreement(config: Config) -> Any:
-    return None
+def _agreement(config: Config, registry: Registry) -> Agreement | None:
+    if not config.settings.registry.update.agreement:
+        return None
+    from functools import partial
+
+    from redan.service.registry.measured import agreement
+
+    return partial(agreement, config.settings.registry.update, registry)

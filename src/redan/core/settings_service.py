@@ -253,6 +253,12 @@ class Update:
     agreement: float = field(
         default=0.0, metadata=_help("Least share of requests on which canary and live version agree, at 95 %.")
     )
+    gateway: str = field(
+        default="", metadata=_help("Address of a gateway that measures it, such as https://gateway.example.com.")
+    )
+    token_env: str = field(
+        default="REDAN_TOKEN", metadata=_help("Environment variable with a key or token that may see models there.")
+    )
     every: str = field(default="", metadata=_help("How often it is due: 7d; only by hand or drift when empty."))
 
     def __post_init__(self) -> None:
@@ -260,6 +266,11 @@ class Update:
             raise ConfigError(
                 "[registry.update] names a model and no seal_key, so that nothing it makes could be promoted",
                 hint='seal_key = "keys/seal.key", made by redan key new',
+            )
+        if self.agreement and not (self.gateway and self.canary):
+            raise ConfigError(
+                "[registry.update] asks for an agreement and names no gateway or no time in which it is measured",
+                hint='gateway = "https://gateway.example.com" and canary = "2h"',
             )
 
 

@@ -68,12 +68,14 @@ class Compared:
     Attributes:
         live: ``name@version``.
         other: ``name@version``.
+        digests: of what both names stood for, hexadecimal.
         verdict: whether their answers differ by more than chance would let 1 % differ.
         quantities: agreement, latency of both, and how many batches the other could not answer.
     """
 
     live: str
     other: str
+    digests: tuple[str, str]
     verdict: Verdict
     quantities: tuple[Quantity, ...]
 
@@ -101,7 +103,7 @@ def compared(live: str, other: str, pair: Pair, *, tolerated: float = 0.01) -> C
         better="lower",
     )  # fmt: skip
     quantities = (agreement, _latency("live_latency", pair.live_us), _latency("latency", pair.other_us), failed)
-    return Compared(live=live, other=other, verdict=verdict, quantities=quantities)
+    return Compared(live=live, other=other, digests=pair.digests, verdict=verdict, quantities=quantities)
 
 
 def _latency(name: str, times_us: Sequence[float]) -> Quantity:

@@ -91,7 +91,9 @@ class ComparedView(msgspec.Struct, kw_only=True):
     """One version against the live one, on the same rows."""
 
     live: str
+    live_digest: str
     other: str
+    other_digest: str
     verdict: str
     numbers: list[NumberView]
 
@@ -187,7 +189,9 @@ async def _comparison(asked: Asked) -> Response:
 def _compared(found: Compared) -> ComparedView:
     return ComparedView(
         live=found.live,
+        live_digest=found.digests[0],
         other=found.other,
+        other_digest=found.digests[1],
         verdict=found.verdict,
         numbers=[_number(each) for each in found.quantities],
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from redan.core.errors import ConfigError, EvidenceError
+from redan.core.errors import ConfigError, EvidenceError, UsageError
 from redan.evidence.encryption.sources import key_from
 from redan.evidence.signing import signature_path
 from redan.evidence.statements.bundle import Bundle, beside, read
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from redan.core.settings_service import ServedModel
 
 PREFIX = "registry:"
+MOVING = ("live", "canary", "latest")
+"""Names that stand for one version now and for another later."""
+
+
+class Vacant(UsageError):
+    """No version of the registry is a canary now: nothing is wrong, and nothing is served from there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -46,12 +52,26 @@ class Registry(Protocol):
         """Return a version; blocks.
 
         Raises:
-            UnknownName: there is none.
+            UsageError: there is none.
+            Vacant: ``canary`` was asked, and no version is one.
             EvidenceError: it was changed, or cannot be decrypted.
         """
 
-    def statements(self, name: str, version: str) -> Bundle:
-        """Return the newest statements about a version; blocks. Errors as in ``fetch``."""
+    def statements(self, name: str, version: str, digest: str) -> Bundle:
+        """Return the newest statements about what was fetched; blocks. Errors as in ``fetch``.
+
+        Args:
+            name: of the model.
+            version: as it was fetched; a name of `MOVING` may mean another version now.
+            digest: of what was fetched, hexadecimal.
+        """
+
+    def mark(self) -> str:
+        """Return a text that changes whenever a transition or statement is added; blocks, and reads one row.
+
+        Raises:
+            EvidenceError: the database does not answer.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -77,11 +97,21 @@ class Source:
             Unreadable, EvidenceError: as `redan.service.models.holding.hold` and `Registry.fetch`.
             ConfigError: a target that names nothing that can be served.
         """
-        if self.settings.target.startswith(PREFIX):
+        if self.is_registered:
             registry, name, version = self._registered()
             found = registry.fetch(name, version)
             return held(found.name, found.files, path=Path(found.name), folder=found.folder)
         return hold(self.path, keys=[key_from(each, root=self.root) for each in self.keys])
+
+    @property
+    def moves(self) -> bool:
+        """Whether the registry decides which version it is."""
+        return self.is_registered and self.settings.target.rpartition("@")[2] in MOVING
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether it lies in the registry."""
+        return self.settings.target.startswith(PREFIX)
 
     def bundles(self, about: Held | Path) -> tuple[Bundle, ...]:
         """Read the statements as they are now; those beside the model where none are named.
@@ -95,9 +125,9 @@ class Source:
         named = self.settings.statements
         if named:
             return tuple(_named(self.root / each) for each in named)
-        if self.settings.target.startswith(PREFIX):
+        if self.is_registered:
             registry, name, version = self._registered()
-            return (registry.statements(name, version),)
+            return (registry.statements(name, version, about.digest if isinstance(about, Held) else ""),)
         return (read(beside(about.path if isinstance(about, Held) else about)),)
 
     @property
@@ -115,7 +145,7 @@ class Source:
     @property
     def signature(self) -> Path | None:
         """Where the model's own signature lies; None for a version of the registry."""
-        return None if self.settings.target.startswith(PREFIX) else signature_path(self.path)
+        return None if self.is_registered else signature_path(self.path)
 
     def _registered(self) -> tuple[Registry, str, str]:
         name, sign, version = self.settings.target.removeprefix(PREFIX).rpartition("@")

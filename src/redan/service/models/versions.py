@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from redan.core.errors import RedanError
 from redan.evidence.statements.policy import AdmissionPolicy, policy_of
+from redan.service.guards.detectors import open_detectors
 from redan.service.models.admitting import About, decide, why_not
 from redan.service.models.holding import Held, facts_at
 from redan.service.models.loading import extras_of, load, refusal
+from redan.service.models.source import Vacant
 
 if TYPE_CHECKING:
     from redan.core.settings import Settings
@@ -34,6 +36,7 @@ class Version:
         about: what is judged again; None until it was read once.
         why: why it may not answer; empty while it may.
         newer: why what now lies at its target was not loaded in place of what is; empty when it is the same.
+        vacant: whether its target means no version now, which is no fault.
     """
 
     source: Source
@@ -42,6 +45,7 @@ class Version:
     about: About | None = None
     why: str = "not loaded yet"
     newer: str = ""
+    vacant: bool = False
 
     @property
     def label(self) -> str:
@@ -95,8 +99,10 @@ class Judge:
 def bring_in(version: Version, judge: Judge) -> None:
     """Read a version once, judge it and load it; blocks. What goes wrong stands in ``why``, or in ``newer``.
 
-    A version that is loaded already stays as it is when what lies at its target is refused, and is judged by itself.
+    A version that is loaded already stays as it is when what lies at its target is refused, and is judged by itself;
+    it goes when the registry says that no version has its place any more.
     """
+    version.vacant = False
     try:
         held = version.source.hold()
         about = About(held=held)
@@ -112,6 +118,12 @@ def bring_in(version: Version, judge: Judge) -> None:
             return
         extras = extras_of(version.source.settings, version.source.root)
         served = load(version.source.settings, held, extras, decision)
+        # a detector that cannot stand in front of it would fail every request
+        open_detectors(served, version.source.root)
+    except Vacant as err:
+        version.served = version.about = version.decision = None
+        version.why, version.newer, version.vacant = refusal(err), "", True
+        return
     except RedanError as err:
         _refused(version, judge, None, refusal(err))
         return

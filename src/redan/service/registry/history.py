@@ -75,14 +75,21 @@ class History:
         """What answers."""
         return next((version for version in self.versions if version.state == "live"), None)
 
+    @property
+    def canary(self) -> Version | None:
+        """What answers a share of clients."""
+        return next((version for version in self.versions if version.state == "canary"), None)
+
     def version(self, name: str) -> Version:
-        """Return a version; ``live`` and ``latest`` stand for what they say.
+        """Return a version; ``live``, ``canary`` and ``latest`` stand for what they say.
 
         Raises:
             UsageError: there is none of that name.
         """
         if name == "live" and self.live is not None:
             return self.live
+        if name == "canary" and self.canary is not None:
+            return self.canary
         if name == "latest" and (kept := [v for v in self.versions if v.state != "retired"]):
             return kept[-1]
         for version in self.versions:

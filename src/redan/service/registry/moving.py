@@ -22,7 +22,7 @@ class NotAdmitted(RedanError):
         decision: why.
     """
 
-    code = "RDN-E510"
+    code = "RDN-E530"
     exit_code = 1
 
     def __init__(self, decision: Decision) -> None:

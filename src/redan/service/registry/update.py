@@ -209,8 +209,8 @@ def _insist_on_agreement(pipeline: Pipeline, version: str) -> None:
     found = pipeline.agreement(wanted.name, version) if pipeline.agreement is not None else None
     if found is None:
         raise Stopped(
-            f"an agreement of {wanted.agreement:.1%} is asked for and no gateway measured one",
-            hint="serve both versions, the new one as canary or shadow",
+            f"an agreement of {wanted.agreement:.1%} is asked for and the gateway measured none of these two versions",
+            hint=f"serve registry:{wanted.name}@live, and registry:{wanted.name}@canary as canary or shadow",
         )
     low, n = found
     if low < wanted.agreement:
