@@ -116,7 +116,12 @@ def _desk(asked: Asked) -> Desk:
     return desk
 
 
-def _number(asked: Asked) -> int:
+def number_of(asked: Asked) -> int:
+    """Return the number that the address names.
+
+    Raises:
+        UnknownName: it names none.
+    """
     text = str(asked.request.path_params["number"])
     if not (text.isascii() and text.isdecimal() and len(text) <= 15):
         raise UnknownName("an incident is known by its number")
@@ -167,7 +172,7 @@ async def list_incidents(asked: Asked) -> Response:
 
 async def show(asked: Asked) -> Response:
     """Show an incident with its timeline."""
-    number = _number(asked)
+    number = number_of(asked)
     return _json(full(await _read(asked, lambda c: timeline.read(c, number)), now_us()))
 
 
@@ -181,7 +186,7 @@ async def open_incident(asked: Asked) -> Response:
 
 def _adding(kind: str, facts: Callable[[Any], tuple[str, dict[str, Any]]]) -> Callable[[Asked], Any]:
     async def handler(asked: Asked) -> Response:
-        number, who = _number(asked), _who(asked).id
+        number, who = number_of(asked), _who(asked).id
         text, body = facts(asked.body)
         return await _written(
             asked, lambda c: timeline.add(c, timeline.read(c, number), kind, who=who, text=text, body=body)
@@ -208,28 +213,28 @@ async def contain(asked: Asked) -> Response:
 
 
 async def _ordered(asked: Asked, who: Person) -> Response:
-    number = _number(asked)
+    number = number_of(asked)
     playbook, step = found_step(_desk(asked).playbooks, asked.body.step)
     return await _written(asked, lambda c: acting.order(c, number, playbook, step, who)[0])
 
 
 async def approve(asked: Asked) -> Response:
     """Approve a step that waits."""
-    number, who = _number(asked), _confirmed(asked)
+    number, who = number_of(asked), _confirmed(asked)
     playbook, step = found_step(_desk(asked).playbooks, asked.body.step)
     return await _written(asked, lambda c: acting.approve(c, number, playbook, step, who)[0])
 
 
 async def release(asked: Asked) -> Response:
     """Undo a step."""
-    number, who = _number(asked), _confirmed(asked)
+    number, who = number_of(asked), _confirmed(asked)
     playbook, step = found_step(_desk(asked).playbooks, asked.body.step)
     return await _written(asked, lambda c: acting.order_undo(c, number, playbook, step, who))
 
 
 async def close(asked: Asked) -> Response:
     """Close an incident with a post-mortem."""
-    number, who, text = _number(asked), _who(asked).id, postmortem.checked(asked.body.postmortem)
+    number, who, text = number_of(asked), _who(asked).id, postmortem.checked(asked.body.postmortem)
     return await _written(asked, lambda c: closed(c, number, text, who))
 
 
@@ -247,7 +252,7 @@ def closed(connection: Connection, number: int, text: str, who: str) -> Incident
 
 async def template(asked: Asked) -> Response:
     """Give the post-mortem's template with everything that is known."""
-    number = _number(asked)
+    number = number_of(asked)
     incident: Incident = await _read(asked, lambda c: timeline.read(c, number))
     leak = await asyncio.to_thread(History(asked.parts.settings, asked.parts.root).leak, incident, now_us())
     return Response(postmortem.template(incident, leak), media_type="text/markdown")
@@ -255,7 +260,7 @@ async def template(asked: Asked) -> Response:
 
 async def notification(asked: Asked) -> Response:
     """Draft what the authority or the people concerned are told."""
-    number, to = _number(asked), asked.request.query_params.get("to", "authority")
+    number, to = number_of(asked), asked.request.query_params.get("to", "authority")
     if to not in ("authority", "subjects"):
         raise UsageError("to is authority or subjects")
     incident: Incident = await _read(asked, lambda c: timeline.read(c, number))
