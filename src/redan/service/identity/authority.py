@@ -213,7 +213,8 @@ class Authority:
     async def _judge(self, header: bytes, digest: bytes) -> Judged:
         for _ in range(_AGAIN):
             try:
-                judged = await asyncio.wait_for(self._in_thread(self.recognition.judge, header), ANSWER_S)
+                async with asyncio.timeout(ANSWER_S):
+                    judged = await self._in_thread(self.recognition.judge, header)
             except TimeoutError:
                 raise EvidenceError("the database of identities does not answer") from None
             if judged.principal is None:

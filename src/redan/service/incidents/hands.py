@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from redan.core.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from redan.service.guards.detectors import Suspects
     from redan.service.incidents.incident import Incident
     from redan.service.parts import Parts
 
@@ -67,7 +68,10 @@ class ServiceHands:
         self._parts, self._revoke, self._tell, self._clients = parts, revoke, tell, clients
 
     async def throttle(self, client: str, *, rate_per_s: float | None, until_s: float) -> None:
-        """Slow a client down at this replica's limiter."""
+        """Slow a client down at this replica's limiter; None also ends that monitors deny it (`Suspects`)."""
+        suspects: Suspects | None = getattr(self._parts.watching, "suspects", None)
+        if rate_per_s is None and suspects is not None:
+            suspects.let_go(client)
         await self._parts.limiter.throttle(client, rate_per_s=rate_per_s, until_s=until_s)
 
     async def quarantine(self, model: str) -> str:

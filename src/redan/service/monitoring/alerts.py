@@ -112,7 +112,8 @@ class Alerting:
         """Send what waits, for a few seconds at most; what is left is counted."""
         if self._queues:
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*(queue.join() for queue in self._queues)), STOP_S)
+                async with asyncio.timeout(STOP_S):
+                    await asyncio.gather(*(queue.join() for queue in self._queues))
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -234,7 +235,8 @@ class Alerting:
     async def _once(self, channel: Channel, notice: Notice) -> None:
         sending = asyncio.get_running_loop().run_in_executor(self._threads[channel.name], channel.send, notice)
         try:
-            await asyncio.wait_for(sending, PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                await sending
         except TimeoutError:
             raise Later(f"nothing came of it within {PATIENCE_S:.0f} s") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from dataclasses import replace
 
@@ -12,9 +11,11 @@ from starlette.responses import Response
 
 from redan.core.errors import EvidenceError, RedanError, UnknownName, UsageError
 from redan.service.gateway.refusal import FAILED, MALFORMED, NOT_FOUND, Refusal
+from redan.service.web.telling import Telling
 
 UNFIT = Refusal(409, "conflict", "this cannot be done now")
 _encode = msgspec.json.Encoder().encode
+_telling = Telling()
 
 
 class Refused(Exception):
@@ -34,7 +35,7 @@ def refusal_of(error: Exception) -> Refusal:
     """Return what a client is told of an error.
 
     Words that a client sent wrongly come back with our sentence about them; whatever else fails is FAILED, with the
-    facts on standard error alone.
+    facts on standard error alone (`redan.service.web.telling`).
     """
     if isinstance(error, Refused):
         return error.refusal
@@ -43,14 +44,14 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, UsageError):
         return replace(UNFIT, say=" – ".join(filter(None, (error.message, error.hint))))
     if isinstance(error, EvidenceError):
-        sys.stderr.write(error.diagnostics() + "\n")
+        _telling.tell(error.diagnostics())
         return replace(FAILED, say="the service cannot reach what it needs; ask again")
     if isinstance(error, msgspec.ValidationError):
         return replace(MALFORMED, say=f"the body does not fit: {error}")
     if isinstance(error, msgspec.DecodeError | RecursionError | ClientDisconnect):
         return MALFORMED
     words = error.diagnostics() if isinstance(error, RedanError) else "".join(traceback.format_exception(error))
-    sys.stderr.write(words + "\n")
+    _telling.tell(words)
     return FAILED
 
 
