@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.fortress import Fortress
+
     from redan.evidence.store.database import Database
 
 _numbers = count()
@@ -109,3 +111,12 @@ def new_database(new_url: Callable[[str], str], tmp_path: Path) -> Iterator[Call
     yield make
     for database in made:
         database.close()
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
+    """A gateway of our own with somebody in every role, for every test that only asks it."""
+    from tests.fortress import fortress
+
+    with fortress(tmp_path_factory.mktemp("fortress")) as running:
+        yield running

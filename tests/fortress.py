@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyotp
 from tests.plane import Client
 from tests.plane import request as request  # noqa: PLC0414  # whoever asks the fortress writes requests
@@ -46,15 +47,17 @@ MINE, OTHER = "cancer", "hidden"
 PASSWORD = "ochre lantern gravel flute"
 CANARY = "canary7f3e"
 """Part of every planted secret, of the project's folder and of environment variables; no answer may hold it."""
+MARKER = "127.254.254.254"
+"""Comes to see how far the audit log is."""
 PREDICT, INFER = f"/v1/models/{MINE}/predict", f"/v2/models/{MINE}/infer"
 _addresses = count(2)
 _LEAKS = re.compile(
-    rb"Traceback|File \"|site-packages|\.py\b|sqlalchemy|sqlite3?\b|psycopg|SELECT .* FROM|INSERT INTO|msgspec|starlette"
-    rb"|uvicorn|httptools|numpy|onnxruntime|sklearn|redan\.(?:service|core|evidence|kernels)|<class |object at 0x"
+    rb"Traceback|File \"|site-packages|\.py\b|sqlalchemy|sqlite3?\b|psycopg|SELECT .* FROM|INSERT INTO|msgspec"
+    rb"|starlette|uvicorn|httptools|numpy|onnxruntime|sklearn|redan\.(?:service|core|evidence|kernels)|<class "
     rb"|(?:Value|Type|Key|Attribute|Operational|Integrity|Overflow|Recursion|Memory|Os|Unicode\w+)Error"
-    rb"|/tmp/|/home/|/usr/|PRIVATE KEY|\$argon2|python/\d",
+    rb"|object at 0x|/tmp/|/home/|/usr/|PRIVATE KEY|\$argon2|python/\d",
     re.IGNORECASE,
-)  # fmt: skip
+)
 _SETTINGS = """
 [admission]
 keys = ["ci.key.pub"]
@@ -126,10 +129,28 @@ class Fortress:
         """The key that signs tokens."""
         return signing_key(load_signer(self.folder / "token.key"))
 
-    def acts(self) -> list[Act]:
-        """Read the audit log from its files."""
-        folder = log_folder(self.settings, self.folder, "r1")
-        return [decode(entry) for entry in LogReader(folder).entries()]
+    def recorded(self) -> int:
+        """Return how many entries the audit log has, once all that was answered up to now is in it."""
+        mark = f"GET /{secrets.token_hex(8)}"
+        reader = self._log()
+        before = reader.size
+        with httpx.Client(base_url=self.url, transport=httpx.HTTPTransport(local_address=MARKER)) as client:
+            client.get(mark[4:])
+        ends_s = time.monotonic() + 20
+        while time.monotonic() < ends_s:
+            reader = self._log()
+            if any(mark.encode() in entry for entry in reader.entries(before)):
+                return reader.size
+            time.sleep(0.02)  # nothing can be awaited: another process signs the log
+        raise AssertionError("a denial is not in the audit log after 20 s")
+
+    def acts(self, start: int = 0) -> list[Act]:
+        """Read what the audit log holds of all that was answered up to now, but for the marks set for that."""
+        stop = self.recorded()
+        return [act for act in map(decode, self._log().entries(start, stop)) if act.addr != MARKER]
+
+    def _log(self) -> LogReader:
+        return LogReader(log_folder(self.settings, self.folder, "r1"))
 
     def errors(self) -> str:
         """Return what the gateway wrote on standard error."""
@@ -228,7 +249,11 @@ def fortress(folder: Path, *, serve: str = "", guards: str = "", limits: str = "
             cwd=folder,
             stdout=out,
             stderr=err,
-            env=os.environ | {"REDAN_WEBHOOK_SECRET": f"{CANARY}-hook-secret-of-32-characters", "REDAN_OIDC_SECRET": f"{CANARY}-oidc-secret"},
+            env=os.environ
+            | {
+                "REDAN_WEBHOOK_SECRET": f"{CANARY}-hook-secret-of-32-characters",
+                "REDAN_OIDC_SECRET": f"{CANARY}-oidc-secret",
+            },
         )
     database = open_database(config.settings.serve.database, root=folder)
     gateway = Fortress(folder=folder, port=0, process=process, settings=config.settings, database=database)
@@ -287,7 +312,9 @@ def _people(gateway: Fortress) -> None:
     gateway.tokens = {name: f"Bearer {token}" for name, token in tokens.items()}
     told += [CANARY.encode(), PASSWORD.encode(), offer.secret.encode(), *(text.encode() for text in tokens.values())]
     for name in ("token.key", "audit.key", "ci.key"):
-        told += [line for line in (gateway.folder / name).read_bytes().splitlines() if len(line) > 20 and b"-" not in line]
+        told += [
+            line for line in (gateway.folder / name).read_bytes().splitlines() if len(line) > 20 and b"-" not in line
+        ]
     told.append(str(gateway.folder).encode())
 
 
