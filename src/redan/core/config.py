@@ -18,7 +18,7 @@ FILE = "redan.toml"
 PREFIX = "REDAN_"
 _OUTSIDE = (
     *("SHARED", "PEERS", "HYPOTHESIS", "PLUGINS", "DEBUG"),
-    *("WEBHOOK_SECRET", "SMTP_USER", "SMTP_PASSWORD", "OIDC_SECRET"),
+    *("WEBHOOK_SECRET", "SMTP_USER", "SMTP_PASSWORD", "OIDC_SECRET", "TOKEN"),
 )
 """Variables with our prefix that are no settings: places and profiles of the test-suite and of debugging; secrets."""
 

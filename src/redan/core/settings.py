@@ -62,8 +62,9 @@ class Model:
 class Endpoint:
     """How to talk to a model behind HTTP."""
 
-    format: Literal["instances", "inputs", "native"] = field(
-        default="instances", metadata=_help("Body shape: TF-Serving instances, Open Inference inputs, or native x.")
+    format: Literal["auto", "instances", "inputs", "native"] = field(
+        default="auto",
+        metadata=_help("Body shape: TF-Serving instances, Open Inference inputs, native x; auto goes by the address."),
     )
     body: str = field(
         default="", metadata=_help('JSON body in which the string "$x" stands for the inputs; replaces format.')
@@ -247,7 +248,7 @@ class Admission:
         age_s(self.max_age)
 
 
-_AGE_UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_AGE_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def age_s(text: str) -> int | None:
@@ -258,7 +259,7 @@ def age_s(text: str) -> int | None:
     """
     if not text:
         return None
-    match = re.fullmatch(r"([0-9]{1,6})([mhdw])", text, flags=re.ASCII)
+    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text, flags=re.ASCII)
     if match is None:
         raise ConfigError(f"{text!r} is no age", hint="write 30d, 12h, 90m or 2w")
     return int(match[1]) * _AGE_UNITS_S[match[2]]
