@@ -34,6 +34,7 @@ name = "bench"
 name = "m"
 target = "{model}"
 {schema}
+{model_lines}
 [serve.guards]
 {guards}
 [audit]
@@ -61,6 +62,7 @@ def project(
     guard_lines: str = "rate_per_s = 100000\nburst = 100000\nrows_per_day = 100000000\nround_digits = 6",
     more: str = "",
     limits: str = "",
+    model_lines: str = "",
 ) -> Project:
     """Write it.
 
@@ -74,6 +76,7 @@ def project(
         guard_lines: settings of guards when they are on; limits so wide that nobody is refused.
         more: further tables.
         limits: further lines of [serve].
+        model_lines: further lines of [[serve.models]].
     """
     copyfile(model, folder / model.name)
     for name in ("seal.key", "audit.key", "token.key"):
@@ -95,6 +98,7 @@ def project(
         guards=guard_lines if guards else off,
         schema='schema = "rows.schema.json"' if guards else "",
         more=more,
+        model_lines=model_lines,
         limits=limits if guards else limits + '\nadmission = "open"',
     )
     (folder / "redan.toml").write_text(text, encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -45,14 +46,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(argv: Sequence[str], folder: Path, *, ready: str, port: int, wait_s: float = 90.0) -> Iterator[int]:
-    """Start a server on the server's core; yield its process id once ``ready`` answers 200."""
+def running(
+    argv: Sequence[str], folder: Path, *, ready: str, port: int, wait_s: float = 90.0, secure: bool = False
+) -> Iterator[int]:
+    """Start a server on the server's core; yield its process id once ``ready`` answers 200, over HTTPS if secure."""
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
         ["taskset", "-c", SERVER_CORE, *argv], cwd=folder, env={**os.environ, **CALM}, stdout=log, stderr=log
     )
     try:
-        _await(process, port, ready, wait_s, folder)
+        _await(process, port, ready, wait_s, folder, secure=secure)
         yield process.pid
     finally:
         process.terminate()
@@ -64,13 +67,15 @@ def running(argv: Sequence[str], folder: Path, *, ready: str, port: int, wait_s:
         log.close()
 
 
-def _await(process: subprocess.Popen[bytes], port: int, ready: str, wait_s: float, folder: Path) -> None:
+def _await(
+    process: subprocess.Popen[bytes], port: int, ready: str, wait_s: float, folder: Path, *, secure: bool
+) -> None:
     ends = time.monotonic() + wait_s
     while time.monotonic() < ends:
         if process.poll() is not None:
             break
         try:
-            with socket.create_connection(("127.0.0.1", port), 1) as asked:
+            with _asking(port, secure=secure) as asked:
                 asked.sendall(f"GET {ready} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
                 if b" 200 " in asked.recv(64):
                     return
@@ -78,6 +83,12 @@ def _await(process: subprocess.Popen[bytes], port: int, ready: str, wait_s: floa
             pass
         time.sleep(0.2)
     raise SystemExit(f"the server did not start: {(folder / 'server.log').read_text(errors='replace')[-2000:]}")
+
+
+def _asking(port: int, *, secure: bool) -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", port), 1)
+    # the certificate is this run's own
+    return ssl._create_unverified_context().wrap_socket(plain) if secure else plain
 
 
 def cpu_s(pid: int) -> float:
@@ -100,10 +111,12 @@ def cpu_s(pid: int) -> float:
     return total
 
 
-def load(pid: int, port: int, script: Path, *, seconds: int, connections: int = 32, path: str = "/") -> Measured:
+def load(
+    pid: int, port: int, script: Path, *, seconds: int, connections: int = 32, path: str = "/", secure: bool = False
+) -> Measured:
     """Send requests with wrk from the other core, after a second of warming up, and measure."""
     argv = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", "--timeout", "10s", "-s", str(script)]
-    url = f"http://127.0.0.1:{port}{path}"
+    url = f"{'https' if secure else 'http'}://127.0.0.1:{port}{path}"
     subprocess.run([*argv, "-d2s", url], check=True, capture_output=True)
     before = cpu_s(pid)
     out = subprocess.run([*argv, f"-d{seconds}s", url], check=True, capture_output=True, text=True).stdout
