@@ -62,6 +62,14 @@ def test_a_key_is_shown_once_and_its_life_is_listed(started: Cli) -> None:
     assert (ended.code, ended.out) == (2, "")
 
 
+def test_a_client_and_its_key_are_made_at_once(started: Cli) -> None:
+    made = started("identity", "client", "add", "till", "--role", "client", "--key")
+    match = KEY.fullmatch(made.out)
+    assert match is not None
+    (row,) = json.loads(started("identity", "key", "list", "client:till", "-f", "json").out)
+    assert (row["id"], row["state"], row["scope"]) == (match[1], "good", "")
+
+
 def test_every_change_is_in_the_audit_log_and_no_secret_is(started: Cli, tmp_path: Path) -> None:
     text = started("identity", "key", "new", "client:shop").out.strip()
     token = started("identity", "token", "mint", "client:shop").out.strip()

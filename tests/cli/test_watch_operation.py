@@ -120,6 +120,21 @@ def test_access_over_an_audit_log_is_what_was_told_live(cli: Cli, tmp_path: Path
     assert {each["params"]["sign"] for each in json.loads(ended.out)["findings"]} == {"stuffing", "denials"}
 
 
+def test_logs_of_all_replicas_are_watched_together(cli: Cli, tmp_path: Path) -> None:
+    acts = [
+        Act(t_us=int((T0 + i) * 1e6), who="client:eve", act="predict", ok=False, why="forbidden", addr="8.8.8.8")
+        for i in range(60)
+    ]
+    audit_log(tmp_path / "audit" / "one", acts[::2])
+    audit_log(tmp_path / "audit" / "two", acts[1::2])
+    ended = cli("watch", tmp_path / "audit", "--format", "json")
+    whole = watch(audit_log(tmp_path / "whole", acts), (), what=("access",))
+    assert [each["title"] for each in json.loads(ended.out)["findings"]] == [each.title for each in whole.findings]
+    assert whole.findings
+    (tmp_path / "nothing").mkdir()
+    assert "holds no audit log" in cli("watch", tmp_path / "nothing").err
+
+
 def test_labels_that_an_audit_log_keeps_are_enough_for_drift_of_answers(cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     acts = [

@@ -14,16 +14,16 @@ from redan.cli.settings import configure, measure_options
 
 @click.command("calibrate")
 @click.argument("monitor")
-@click.argument("target")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write (.npz).")
+@click.argument("target", required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write.  [default: MONITOR.npz]")
 @click.option("--rate", type=float, default=0.01, show_default=True, help="False-alarm rate that is kept.")
 @click.option("--budget-us", type=float, help="Most microseconds of CPU a request.")
 @click.option("--json", "as_json", is_flag=True, help="Write what the file says as JSON.")
 @measure_options
 def command(
     monitor: str,
-    target: str,
-    output: Path,
+    target: str | None,
+    output: Path | None,
     rate: float,
     budget_us: float | None,
     as_json: bool,  # click passes flags by name
@@ -32,16 +32,19 @@ def command(
 ) -> int:
     """Fit MONITOR for TARGET on training rows, calibrate it on rows of normal use (--data), and keep it as a file.
 
-    The file is plain numbers; `redan watch` and the gateway open it in front of this model and no other.
+    The file is plain numbers; `redan watch` and the gateway open it in front of this model and no other. Without
+    TARGET it is the model of redan.toml.
 
     \b
+    redan calibrate query-sequence
     redan calibrate query-sequence model.py:net --data digits --rate 0.02 -o sequence.npz
     redan list monitors
     """
-    settings = configure({"target": target, **flags}, file=config, need_file=False)
+    settings = configure({"target": target, **flags}, file=config, need_file=target is None)
     from redan.runner.calibrate import calibrate
 
-    made = calibrate(settings, monitor, output, rate=rate, budget_us=budget_us)
+    place = output or Path(f"{monitor}.npz")
+    made = calibrate(settings, monitor, place, rate=rate, budget_us=budget_us)
     if as_json:
         sys.stdout.write(json.dumps({"file": str(made.path), **made.words}, sort_keys=True) + "\n")
         return 0
@@ -53,7 +56,10 @@ def command(
         )
     if price := made.words.get("price_us"):
         sys.stderr.write(f"price: {price} microseconds of CPU a request on this machine\n")
-    sys.stderr.write(f"next: redan watch requests.jsonl --detector {made.path}\n")
+    sys.stderr.write(
+        f"next: detectors = [{str(made.path)!r}] under [[serve.models]], "
+        f"or redan watch requests.jsonl --detector {made.path}\n"
+    )
     return 0
 
 

@@ -67,8 +67,7 @@ def init(config: Config, admin: str) -> int:
     sys.stderr.write(
         f"made identities in {place}; tokens are signed by key {ring.signing.kid}\n"
         f"next: redan identity user password {admin}\n"
-        "      redan identity client add NAME --role client\n"
-        "      redan identity key new client:NAME\n"
+        "      redan identity client add NAME --role client --key\n"
     )
     sys.stdout.write(f"{id}\n")
     return 0

@@ -12,6 +12,8 @@ from redan.cli.columns import print_columns
 from redan.cli.identity_desk import at_desk, shown
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from redan.cli.identity_desk import Desk
 
 FORMAT = click.option(
@@ -35,8 +37,7 @@ def client() -> None:
     """Add, list and disable programs that use the gateway.
 
     \b
-    redan identity client add shop --role client --model fraud
-    redan identity key new client:shop
+    redan identity client add shop --role client --model fraud --key
     """
 
 
@@ -57,19 +58,31 @@ def _add(kind: str) -> Callable[..., int]:
     @click.option("--role", help="Give this role at once.")
     @click.option("--model", default="*", show_default=True, help="The one model that the role is for.")
     @at_desk
-    def add(desk: Desk, name: str, title: str, role: str | None, model: str) -> int:
+    def add(desk: Desk, name: str, title: str, role: str | None, model: str, key: bool = False) -> int:
         from redan.service.identity import directory
 
         id = full(kind, name)
         facts = {"subject": id, "role": role, "model": model} if role else {"subject": id}
+        facts |= {"key": "yes"} if key else {}
         with desk.changing(f"{kind} added", **facts) as connection:
             directory.add(connection, id, title=title, by=desk.by)
             if role:
                 told(directory.grant(connection, desk.roles, id, role, model, by=desk.by))
-        sys.stdout.write(f"{id}\n")
+            text = _keyed(desk, connection, id) if key else id
+        sys.stdout.write(f"{text}\n")
         return 0
 
+    if kind == "client":
+        return click.option("--key", is_flag=True, help="Make a key too, and print it instead of the name, once.")(add)
     return add
+
+
+def _keyed(desk: Desk, connection: Connection, id: str) -> str:
+    from redan.service.identity import keys
+
+    made, text = keys.make(connection, id, by=desk.by)
+    sys.stderr.write(f"key {made.id} of {id}, good until {shown(made.expires_us)}; it is shown this once:\n")
+    return text
 
 
 def _list(kind: str) -> Callable[..., int]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from redan.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from redan.runner.survey import Survey
 
 PRE = "# Everything has a default; `redan check --show-config` prints what is in force and why.\n"
 
@@ -62,13 +66,15 @@ redan:
     show_default=True,
     help="CI job to write.",
 )
+@click.option("--serve", is_flag=True, help="Add the tables of the gateway, also to a redan.toml that exists.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
-def command(folder: Path, example: bool, ci: str, force: bool) -> int:  # click passes flags by name
+def command(folder: Path, example: bool, ci: str, serve: bool, force: bool) -> int:  # click passes flags by name
     """Write redan.toml for a model found in FOLDER, and on request a CI job.
 
     \b
     redan init
     redan init --ci github
+    redan init --serve
     redan init demo --example
     """
     from redan.runner.survey import survey
@@ -77,11 +83,17 @@ def command(folder: Path, example: bool, ci: str, force: bool) -> int:  # click 
         if not example:
             raise UsageError(f"{str(folder)!r} is no folder", hint="give the folder that holds the model")
         folder.mkdir(parents=True)
+    if example and serve:
+        _serving_example(folder, force=force)
+        return 0
     if example:
         _write(folder / "model.py", EXAMPLE, force=force)
     found = survey(folder)
-    text = settings(folder.resolve().name, found.models, found.data, example=example)
-    _write(folder / "redan.toml", text + suggested(folder, found.data), force=force)
+    name = folder.resolve().name
+    if serve and (folder / "redan.toml").is_file() and not force:
+        return _extend(folder / "redan.toml", name, found)
+    text = settings(name, found.models, found.data, example=example) + suggested(folder, found.data)
+    _write(folder / "redan.toml", _served(text, name, found) if serve else text, force=force)
     if ci in ("github", "both"):
         _write(folder / ".github" / "workflows" / "redan.yml", GITHUB, force=force)
     if ci in ("gitlab", "both"):
@@ -91,6 +103,39 @@ def command(folder: Path, example: bool, ci: str, force: bool) -> int:  # click 
     elif not found.data and not example:
         sys.stderr.write("found no data here: set [data] test in redan.toml, or only files are scanned\n")
     sys.stderr.write("next: redan plan, then redan check --quick\n")
+    return 0
+
+
+def _serving_example(folder: Path, *, force: bool) -> None:
+    from redan.cli.init_serve import NEXT, TRAIN
+    from redan.runner.survey import Survey
+
+    name = folder.resolve().name
+    found = Survey(models=("model.joblib",), data=("test.npz",))
+    _write(folder / "train.py", TRAIN, force=force)
+    _write(folder / "redan.toml", _served(settings(name, found.models, found.data), name, found), force=force)
+    sys.stderr.write(f"next: cd {folder} && python train.py\n{NEXT.format(target='model.joblib')}")
+
+
+def _served(text: str, name: str, found: Survey) -> str:
+    from redan.cli.init_serve import extended
+
+    return extended(text, name, next(iter(found.models), ""), next(iter(found.data), ""))
+
+
+def _extend(path: Path, name: str, found: Survey) -> int:
+    """Add the gateway's tables to settings that exist."""
+    import tomllib
+
+    from redan.cli.init_serve import NEXT
+
+    try:
+        text = _served(path.read_text(encoding="utf-8"), name, found)
+        path.write_text(text, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise UsageError(f"cannot extend {str(path)!r}: {err}") from err
+    target = tomllib.loads(text)["serve"]["models"][0]["target"]
+    sys.stderr.write(f"added the gateway's tables to {path}\nnext:\n{NEXT.format(target=target)}")
     return 0
 
 

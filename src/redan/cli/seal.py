@@ -75,6 +75,8 @@ def command(
     for sentence in done.left_out:
         sys.stderr.write(f"left out: {visible(sentence)}\n")
     sys.stderr.write(f"key {done.key_id}\nwrote {done.path}\n")
+    if not revoke:
+        sys.stderr.write(f"next: redan verify {model}, or redan serve --check\n")
     if done.indices:
         sys.stderr.write(f"recorded as {', '.join(map(str, done.indices))} in {log}\n")
     return 0

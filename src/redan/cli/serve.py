@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from redan.core import config as configuration
+from redan.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from redan.core.config import Config
@@ -31,6 +32,11 @@ def command(config: Path | None, address: str | None, shared_port: bool, check: 
     found = config or configuration.find(Path.cwd())
     flags = {"serve.address": address}
     read = configuration.load(file=found, root=Path.cwd(), environ=os.environ, flags=flags)
+    if not read.settings.serve.models:
+        place = str(found) if found else "a redan.toml, which is not here nor in a folder above"
+        raise ConfigError(
+            f"there is no model to serve: [[serve.models]] is missing in {place}", hint="redan init --serve"
+        )
     import asyncio
 
     import uvloop

@@ -37,7 +37,8 @@ def command(
 ) -> int:  # click passes flags by name
     """Run monitors over LOG, as the gateway runs them over live traffic.
 
-    LOG holds JSON lines of requests, or is the folder of a gateway's audit log. References of drift and accuracy come
+    LOG holds JSON lines of requests, or is the folder of a gateway's audit log, which is watched for abnormal access
+    when nothing else is named. References of drift and accuracy come
     from detectors' files, or are learnt from the first rows.
 
     Exit code 0 if nothing was found, 1 for a finding at the gate (high), 3 if no request could be judged.
@@ -45,8 +46,10 @@ def command(
     \b
     redan watch requests.jsonl --detector sequence.npz
     redan watch requests.jsonl --watch drift --watch performance
-    redan watch .redan/service/audit --watch access --format json
+    redan watch .redan/service/audit
     """
     from redan.runner.watch import watch
 
+    if not (detectors or what) and log.is_dir():
+        what = ("access",)  # all that an audit log always tells
     return publish(watch(log, detectors, what=what), form, output)

@@ -180,4 +180,6 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST_KEY_BYTES)
     except OSError as err:
-        raise Unreadable(f"cannot read the key {str(path)!r}: {err.strerror}") from err
+        missing = isinstance(err, FileNotFoundError)
+        hint = f"redan key new {path.name.removesuffix('.pub')}, or get it from who signs" if missing else ""
+        raise Unreadable(f"cannot read the key {str(path)!r}: {err.strerror}", hint=hint) from err

@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from redan.core.errors import ShapeMismatch
+from redan.core.errors import ShapeMismatch, Unreadable
 from redan.core.monitor import Event
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from redan.evidence.log import LogReader
     from redan.threats.operation.monitors.access import Use
 
 
@@ -67,7 +69,7 @@ def recorded_in(log: Path, size: int) -> Iterator[Recorded]:
     """Read a log in parts of at most ``size`` lines.
 
     Args:
-        log: JSON lines of events, or the folder of an audit log.
+        log: JSON lines of events, or the folder of an audit log, or of several replicas' logs, which are read by time.
         size: lines at once.
 
     Raises:
@@ -82,12 +84,24 @@ def recorded_in(log: Path, size: int) -> Iterator[Recorded]:
             whole = [event for event in batch if event is not None]
             yield Recorded(n=len(batch), n_odd=len(batch) - len(whole), events=whole)
         return
-    from redan.evidence.log import LogReader
+    readers = _readers(log)
+    acts = merge(*(map(_act, reader.entries(reader.pruned)) for reader in readers), key=_time_us)
+    while some := list(islice(acts, size)):
+        yield _of_acts(some)
 
-    reader = LogReader(log)
-    entries = reader.entries(reader.pruned)
-    while lines := list(islice(entries, size)):
-        yield _of_acts([_act(line) for line in lines])
+
+def _readers(folder: Path) -> list[LogReader]:
+    from redan.evidence.log import LogReader
+    from redan.evidence.log.reading import CHECKPOINT
+
+    logs = [folder] if (folder / CHECKPOINT).is_file() else [path.parent for path in folder.glob(f"*/{CHECKPOINT}")]
+    if not logs:
+        raise Unreadable(f"{str(folder)!r} holds no audit log", hint="give the folder that [audit] log names")
+    return [LogReader(log) for log in sorted(logs)]
+
+
+def _time_us(act: Mapping[str, Any] | None) -> int:
+    return 0 if act is None else int(act["t_us"])
 
 
 def pruned_in(log: Path) -> int:
@@ -96,9 +110,7 @@ def pruned_in(log: Path) -> int:
     Raises:
         Unreadable, EvidenceError: as `recorded_in`.
     """
-    from redan.evidence.log import LogReader
-
-    return LogReader(log).pruned if log.is_dir() else 0
+    return sum(reader.pruned for reader in _readers(log)) if log.is_dir() else 0
 
 
 def slices_of(events: Sequence[Event]) -> Iterator[Slice]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from redan.core.subject import Binding, SubjectRef
 from redan.subjects.answering import Answering
 from redan.subjects.columns import AnswerForm
 from redan.subjects.options import Options
-from redan.subjects.wire.bodies import answer_array, request_body
+from redan.subjects.wire.bodies import answer_array, request_body, spoken_at
 from redan.subjects.wire.connection import Connection
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class HttpSubject(Answering):
         sample: NDArray[Any] | None = None,
     ) -> None:
         self._endpoint = endpoint or Endpoint()
+        if self._endpoint.format == "auto":
+            self._endpoint = replace(self._endpoint, format=spoken_at(urlsplit(url).path))
         self._options = options or Options()
         self._template = template
         self._connection = Connection(url, self._endpoint)

@@ -14,6 +14,7 @@ from redan.core.errors import SubjectFailed, UsageError
 from redan.core.settings import Endpoint
 from redan.subjects.http import HttpSubject
 from redan.subjects.options import Options
+from redan.subjects.wire.bodies import spoken_at
 
 WEIGHT = np.random.default_rng(0).normal(size=(4, 3))
 X = np.random.default_rng(1).normal(size=(7, 4))
@@ -129,6 +130,32 @@ def test_open_inference(serve, opened):
 
     subject = opened(serve(reply), endpoint=Endpoint(format="inputs"), answers="scores")
     np.testing.assert_allclose(subject.scores(X), X @ WEIGHT)
+
+
+def test_scores_are_taken_where_labels_come_first(serve, opened):
+    def reply(body, _):
+        answer = np.array(body["inputs"][0]["data"]).reshape(-1, len(WEIGHT)) @ WEIGHT
+        labels = {"name": "labels", "shape": [len(answer)], "data": answer.argmax(axis=1).tolist()}
+        scores = {"name": "scores", "shape": list(answer.shape), "data": answer.ravel().tolist()}
+        return ok({"outputs": [labels, scores]})
+
+    subject = opened(serve(reply), endpoint=Endpoint(format="inputs"), sample=X)
+    np.testing.assert_allclose(subject.scores(X), X @ WEIGHT)
+
+
+@pytest.mark.parametrize(
+    ("path", "spoken"),
+    [
+        ("/v1/models/fraud/predict", "native"),
+        ("/v1/models/fraud/versions/2/predict", "native"),
+        ("/v2/models/fraud/infer", "inputs"),
+        ("/v2/models/fraud/versions/2/infer", "inputs"),
+        ("/v1/models/fraud:predict", "instances"),
+        ("/predict", "instances"),
+    ],
+)
+def test_the_address_tells_what_it_speaks(path, spoken):
+    assert spoken_at(path) == spoken
 
 
 @pytest.mark.parametrize("key", ["scores", "labels", "predictions", None])

@@ -59,7 +59,8 @@ def read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         if about["format"] != FORMAT:
             raise ValueError(f"it is {about['format']!r}; expected {FORMAT!r}")
     except OSError as err:
-        raise Unreadable(f"cannot read {path.name!r}: {err.strerror or err}") from err
+        hint = f"redan calibrate MONITOR -o {path.name} makes a detector" if isinstance(err, FileNotFoundError) else ""
+        raise Unreadable(f"cannot read {path.name!r}: {err.strerror or err}", hint=hint) from err
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, RuntimeError, NotImplementedError, EOFError) as err:
         raise Unreadable(f"{path.name!r} is no detector: {type(err).__name__} {err}") from err
     return arrays, about

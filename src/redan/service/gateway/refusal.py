@@ -32,7 +32,7 @@ NOT_FOUND = Refusal(404, "not-found", "there is nothing at this address; see /op
 WRONG_METHOD = Refusal(405, "method", "this address takes another method; see /openapi.json")
 SLOW = Refusal(408, "slow", "the request did not arrive in time")
 TOO_LARGE = Refusal(413, "size", "the request is too large; send fewer rows at once")
-NOT_JSON = Refusal(415, "media-type", "send application/json")
+NOT_JSON = Refusal(415, "media-type", "send JSON, and the header Content-Type: application/json")
 INVALID = Refusal(422, "invalid", "rows do not fit what this model takes; see its metadata")
 RATE = Refusal(429, "rate", "too many requests; slow down", retry_s=1)
 BUDGET = Refusal(429, "budget", "the budget of queries is spent; ask again later or ask for more", retry_s=3600)

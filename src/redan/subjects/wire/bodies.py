@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,20 @@ _PLACES = {
     "inputs": ("outputs",),
     "native": ("scores", "probabilities", "logits", "predictions", "labels", "outputs", "y"),
 }
+_SCORES = ("scores", "probabilities", "logits")
 _PLACEHOLDER = "$x"
+_OWN = re.compile(r"/v1/models/[^/:]+(/versions/[^/]+)?/predict$")
+
+
+def spoken_at(path: str) -> Literal["inputs", "instances", "native"]:
+    """Return the format that an address speaks: Open Inference, Redan's own gateway, TF-Serving else.
+
+    Args:
+        path: of the address, such as ``/v2/models/NAME/infer``.
+    """
+    if path.rstrip("/").endswith("/infer"):
+        return "inputs"
+    return "native" if _OWN.search(path) else "instances"
 
 
 def request_body(x: NDArray[Any], format: str, template: str) -> bytes:
@@ -64,7 +78,7 @@ def answer_array(document: Any, endpoint: Endpoint, name: str) -> NDArray[Any]:
     else:
         found = document
     if endpoint.format == "inputs" and isinstance(found, list) and found and isinstance(found[0], dict):
-        found = _tensor(found[0], name)
+        found = _tensor(_most_telling(found), name)
     return _array(found, name)
 
 
@@ -101,6 +115,12 @@ def _followed(value: Any, path: str, name: str) -> Any:
         except (KeyError, IndexError, TypeError):
             raise _no_prediction(name, f"nothing at {step!r} of {path!r}") from None
     return value
+
+
+def _most_telling(outputs: list[Any]) -> Any:
+    """Return the output with scores where one is called so, else the first."""
+    named = {output.get("name"): output for output in reversed(outputs) if isinstance(output, dict)}
+    return next((named[each] for each in _SCORES if each in named), outputs[0])
 
 
 def _tensor(output: dict[str, Any], name: str) -> Any:
