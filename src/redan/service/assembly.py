@@ -14,6 +14,8 @@ from redan.service.audit.following import open_indexer
 from redan.service.audit.places import replica_name
 from redan.service.audit.recorder import LogAuditor, open_auditor
 from redan.service.audit.unrecorded import Unrecorded
+from redan.service.console.feed import PART as FEED
+from redan.service.console.feed import Feed
 from redan.service.database import open_database
 from redan.service.findings import Findings
 from redan.service.gateway.app import DataPlane
@@ -119,11 +121,11 @@ def assemble(config: Config) -> Service:
         compute=crew,
         shadow=models.comparing.answered,
     )
-    parts.more |= {"plane": plane, "prices": plane.prices, "workers": crew}
+    parts.more |= {"plane": plane, "prices": plane.prices, "workers": crew, FEED: (feed := Feed(parts))}
     indexer = open_indexer(settings, root, parts.replica) if settings.audit.mode != "none" else None
     living: tuple[Living | None, ...] = (
         made.auditor, indexer, made.authority, logins, made.limiter, counting.tracing, models, crew, watching,
-        alerting, desk, plane,
+        alerting, desk, feed, plane,
     )  # fmt: skip
     return Service(parts=parts, plane=plane, living=tuple(part for part in living if part is not None), health=health)
 
@@ -146,7 +148,7 @@ def _made(config: Config) -> _Made:
     replica = replica_name(settings)
     database, findings = open_database(settings.serve.database, root=root), Findings()
     recorded = settings.audit.mode != "none"
-    auditor = open_auditor(settings, root, replica) if recorded else Unrecorded(settings)
+    auditor = open_auditor(settings, root, replica, findings=findings) if recorded else Unrecorded(settings)
     authority = open_authority(settings, database, root)
     limiter = open_limiter(settings.serve.guards, redis_url=settings.serve.redis, replica=replica, database=database)
     registry = _registry(settings, root, auditor)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def routes(parts: Parts) -> tuple[Endpoint, ...]:
     """Return the table; ``/openapi.json`` describes it, itself included."""
     from redan.service.audit.endpoints import ENDPOINTS as AUDIT
+    from redan.service.console.endpoints import ENDPOINTS as CONSOLE
     from redan.service.gateway.described import PATHS
     from redan.service.guards.endpoints import ENDPOINTS as GUARDS
     from redan.service.identity.endpoints import ENDPOINTS as IDENTITY
@@ -27,7 +28,7 @@ def routes(parts: Parts) -> tuple[Endpoint, ...]:
     from redan.service.registry.endpoints import ENDPOINTS as REGISTRY
     from redan.service.watching.endpoints import ENDPOINTS as WATCHING
 
-    rooms = (*MONITORING, *MODELS, *GUARDS, *WATCHING, *IDENTITY, *LOGIN, *AUDIT, *INCIDENTS, *REGISTRY)
+    rooms = (*MONITORING, *MODELS, *GUARDS, *WATCHING, *IDENTITY, *LOGIN, *AUDIT, *INCIDENTS, *REGISTRY, *CONSOLE)
     described: list[bytes] = []
 
     async def openapi(asked: Asked) -> Response:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from redan.core.errors import EvidenceError
 from redan.core.settings import age_s
 from redan.service.audit.act import Act
+from redan.service.console.refused import reads_pages, refusal_page
 from redan.service.gateway.refusal import (
     FAILED,
     FORBIDDEN,
@@ -211,6 +212,8 @@ class _Guarded:
             where = quote(request.url.path, safe="/")
             step = "/second" if refusal is STEP_UP else ""
             return protect(RedirectResponse(f"{LOGIN}{step}?next={where}", status_code=303), https=self._https)
+        if reads_pages(request):
+            return protect(refusal_page(request, parts, principal, refusal), https=self._https)
         return protect(response_of(refusal), https=self._https)
 
     async def _record(self, act: Act) -> None:
