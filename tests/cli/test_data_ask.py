@@ -36,6 +36,15 @@ def test_questions_are_answered_until_the_budget_is_spent(cli: Cli, people: Path
     assert [(a["spent"]["epsilon"], a["n_answers"], a["n_lost"]) for a in spent] == [(0.8, 1, 0)]
 
 
+def test_a_budget_for_a_served_model_is_opened_where_the_gateway_looks_for_it(cli: Cli, tmp_path: Path) -> None:
+    ledger = ("--ledger", ".redan/privacy.ledger")
+    opened = cli("data", "allow", "model:credit", "--epsilon", 5000, "--client-epsilon", 500, *ledger)
+    assert opened.code == 0, opened.err
+    assert "ε = 5000 in all, ε = 500 a client" in opened.err
+    (account,) = json.loads(cli("data", "ask", "--spent", *ledger, "-f", "json").out)["accounts"]
+    assert account["account"] == "model:credit"
+
+
 def test_a_refused_question_never_opens_the_data(cli: Cli, tmp_path: Path) -> None:
     cli("data", "allow", "people", "--epsilon", 0.1, *LEDGER)
     (tmp_path / "people.csv").mkdir()  # reading it would fail with another exit code

@@ -204,6 +204,7 @@ class Ledger:
             )
         try:
             if create:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
                 self.path.touch(mode=0o600)
             with closing(sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)) as db:
                 # an answer must never outlive the entry that paid for it

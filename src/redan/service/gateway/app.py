@@ -94,7 +94,13 @@ class DataPlane:
         self._tasks: set[asyncio.Future[Refusal]] = set()
 
     async def start(self) -> None:
-        """Nothing is to be started."""
+        """Make the guards of everything that is served, so that what does not fit is told now and not to a client.
+
+        Raises:
+            RedanError: settings of guards do not fit a model, or a file of theirs cannot be read.
+        """
+        for served, _ in self.parts.models.all():
+            await asyncio.to_thread(self.batcher.guards, served)
 
     async def stop(self) -> None:
         """Refuse what is new; return when everything under way is answered and recorded."""
