@@ -43,16 +43,19 @@ class Sealer:
     def seal(self, data: bytes, purpose: str) -> str:
         """Return data encrypted and authenticated, as text."""
         nonce = os.urandom(_NONCE_BYTES)
-        return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, data, purpose.encode())).decode().rstrip("=")
+        return _text(nonce + self._cipher.encrypt(nonce, data, purpose.encode()))
 
     def open(self, sealed: str, purpose: str) -> bytes:
         """Return what was sealed for this purpose.
 
         Raises:
-            SignatureRefused: changed, sealed for another purpose, or by another key.
+            SignatureRefused: changed, sealed for another purpose, by another key, or spelt otherwise than it was given
+                out: what is good once is known by its text.
         """
         try:
             data = urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+            if _text(data) != sealed:
+                raise ValueError("another spelling")
             return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], purpose.encode())
         except (InvalidTag, ValueError):
             raise SignatureRefused("something sealed was changed, or is of another key or purpose") from None
@@ -102,6 +105,10 @@ def open_sealer(source: str, database: Database, *, root: Path) -> Sealer:
         insert_new(connection, data_keys, [{"name": _NAME, "key_id": wrapping.key_id, "wrapped": fresh}])
         row = connection.execute(select(data_keys).where(data_keys.c.name == _NAME)).one()
     return Sealer(AESGCM(holder([wrapping], row.key_id).unwrap(row.wrapped, _NAME)))
+
+
+def _text(data: bytes) -> str:
+    return urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def spend(connection: Connection, token: str, until_s: float) -> bool:
