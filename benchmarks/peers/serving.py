@@ -47,12 +47,19 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    argv: Sequence[str], folder: Path, *, ready: str, port: int, wait_s: float = 90.0, secure: bool = False
+    argv: Sequence[str],
+    folder: Path,
+    *,
+    ready: str,
+    port: int,
+    wait_s: float = 90.0,
+    secure: bool = False,
+    cores: str = SERVER_CORE,
 ) -> Iterator[int]:
-    """Start a server on the server's core; yield its process id once ``ready`` answers 200, over HTTPS if secure."""
+    """Start a server on its core, or on others; yield its process id once ``ready`` answers 200, over HTTPS if secure."""
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
-        ["taskset", "-c", SERVER_CORE, *argv], cwd=folder, env={**os.environ, **CALM}, stdout=log, stderr=log
+        ["taskset", "-c", cores, *argv], cwd=folder, env={**os.environ, **CALM}, stdout=log, stderr=log
     )
     try:
         _await(process, port, ready, wait_s, folder, secure=secure)
@@ -112,10 +119,18 @@ def cpu_s(pid: int) -> float:
 
 
 def load(
-    pid: int, port: int, script: Path, *, seconds: int, connections: int = 32, path: str = "/", secure: bool = False
+    pid: int,
+    port: int,
+    script: Path,
+    *,
+    seconds: int,
+    connections: int = 32,
+    path: str = "/",
+    secure: bool = False,
+    cores: str = LOAD_CORE,
 ) -> Measured:
-    """Send requests with wrk from the other core, after a second of warming up, and measure."""
-    argv = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", "--timeout", "10s", "-s", str(script)]
+    """Send requests with wrk from the other core, or from others, after two seconds of warming up, and measure."""
+    argv = ["taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", "--timeout", "10s", "-s", str(script)]
     url = f"{'https' if secure else 'http'}://127.0.0.1:{port}{path}"
     subprocess.run([*argv, "-d2s", url], check=True, capture_output=True)
     before = cpu_s(pid)
