@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,43 +24,46 @@ from redan.service.audit import places, spool
 from redan.service.audit.act import Act
 from redan.service.audit.keeping import Keeper, Kept
 from redan.service.audit.redaction import Redaction
-from redan.service.audit.retention import prune
+from redan.service.audit.retention import Clock, prune
+from redan.service.audit.telling import Telling
 
 if TYPE_CHECKING:
     from redan.core.settings import Settings
+    from redan.service.findings import Findings
 
 LINGER_S = 0.01
 """How long an asynchronous record waits for others before they are synced together; a client never waits for it."""
 LOOK_EVERY_S = 0.25
 PRUNE_EVERY_S = 3600.0
 PRUNE_FIRST_S = 900.0
-"""A machine that starts with a wrong clock has been told the time by then, which `_Clock` notices."""
-MOST_CLOCK_JUMP_S = 600.0
+"""A machine that starts with a wrong clock has been told the time by then, which `Clock` notices."""
 MOST_WAITING_DURABLE = 16_384
 _ALWAYS_FIT = GROUP_BYTES // LARGEST_ENTRY_BYTES
 
 
-def open_auditor(settings: Settings, root: Path, replica: str) -> LogAuditor:
+def open_auditor(settings: Settings, root: Path, replica: str, *, findings: Findings | None = None) -> LogAuditor:
     """Make the auditor of a replica; `LogAuditor.start` opens its log.
 
     Args:
         settings: redan.toml.
         root: folder that its relative paths start from.
         replica: name of this replica.
+        findings: is shown when nothing can be recorded, or something was lost; None where nobody asks.
     """
-    return LogAuditor(settings, root, replica)
+    return LogAuditor(settings, root, replica, Telling(findings, replica) if findings is not None else None)
 
 
 class LogAuditor:
     """`redan.service.parts.Auditor` over one transparency log."""
 
-    def __init__(self, settings: Settings, root: Path, replica: str) -> None:
-        self._settings, self._root, self._replica = settings, root, replica
+    def __init__(self, settings: Settings, root: Path, replica: str, telling: Telling | None = None) -> None:
+        self._settings, self._root, self._replica, self._telling = settings, root, replica, telling
         self._durable = settings.audit.mode == "durable"
         self._most = MOST_WAITING_DURABLE if self._durable else settings.audit.most_lost
         self._log: Log | None = None
         self._trouble: RedanError | None = EvidenceError("the audit log is not open yet")
-        self._lost = self._untold = 0
+        self._lost = self._untold = self._committed = 0
+        self._counting = threading.Lock()
         self._stopping = threading.Event()
         self._look = threading.Event()
         self._thread: threading.Thread | None = None
@@ -81,6 +85,11 @@ class LogAuditor:
     def dropped(self) -> int:
         """Bodies that the policy keeps and that were too many to write; their digests are in the log."""
         return self._keeper.dropped if self._keeper is not None else 0
+
+    def readings(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Return numbers for `redan.service.monitoring`: family, labels, value."""
+        yield ("redan_audit_committed", (), self._committed)
+        yield ("redan_audit_kept_dropped", (), self.dropped)
 
     async def start(self) -> None:
         """Open the log; it and its key are made at the first start.
@@ -165,7 +174,7 @@ class LogAuditor:
         if trouble is not None or log is None or redaction is None:
             raise EvidenceError(trouble.message if trouble is not None else "the audit log is not open")
         try:
-            log.append(redaction.entry(act))
+            self._append(log, redaction.entry(act))
         except EvidenceError as err:
             self._failed(err)
             raise
@@ -183,6 +192,8 @@ class LogAuditor:
             error = ticket.error
             if error is not None:
                 self._failed(error)
+            else:
+                self._durable_now(len(entries))
             answers.give(future, error)
 
         ticket.then(settled)
@@ -193,6 +204,17 @@ class LogAuditor:
             self._lost += count
             self._untold += count
             self._failed(ticket.error)
+        else:
+            self._durable_now(count)
+
+    def _append(self, log: Log, entry: bytes) -> int:
+        index = log.append(entry)
+        self._durable_now(1)
+        return index
+
+    def _durable_now(self, count: int) -> None:
+        with self._counting:
+            self._committed += count
 
     def _failed(self, error: RedanError) -> None:
         """Record nothing more until the keeper has shown that it can be recorded."""
@@ -212,13 +234,14 @@ class LogAuditor:
 
     def _keep_in_order(self) -> None:
         """Recover, take what verbs handed over, prune: all that takes time, in a thread of its own."""
-        clock = _Clock()
+        clock = Clock()
         next_s = time.monotonic() + PRUNE_FIRST_S
         while not self._stopping.is_set():
             self._look.wait(LOOK_EVERY_S)
             self._look.clear()
             if self._stopping.is_set():
                 return
+            self._told_of()
             try:
                 if self._trouble is not None:
                     self._recover()
@@ -230,6 +253,13 @@ class LogAuditor:
                 # told once for each kind of trouble by `_tell`; the next look tries again
                 self._tell(err)
                 self._stopping.wait(LOOK_EVERY_S)
+
+    def _told_of(self) -> None:
+        """Publish what happens to the record; its room is looked at before anything is mended."""
+        if self._telling is not None:
+            trouble = self._trouble
+            full = self.pending >= self._most
+            self._telling.look("" if trouble is None else trouble.message, full=full, lost=self._lost)
 
     _told = ""
 
@@ -251,7 +281,7 @@ class LogAuditor:
         assert log is not None
         assert self.redaction is not None
         untold = self._untold
-        log.append(self.redaction.entry(self._own_act("audit.gap", why="recovered", rows=untold)))
+        self._append(log, self.redaction.entry(self._own_act("audit.gap", why="recovered", rows=untold)))
         self._untold -= untold
         self._trouble = None
         self._tell(EvidenceError(f"recording again; {untold} records that were acknowledged before are lost"))
@@ -267,9 +297,9 @@ class LogAuditor:
         log, redaction = self._log, self.redaction
         if log is not None and redaction is not None and self._trouble is None:
             folder = places.spool_folder(self._settings, self._root)
-            spool.drain(folder, log.append, redaction, by=self._replica)
+            spool.drain(folder, partial(self._append, log), redaction, by=self._replica)
 
-    def _prune(self, clock: _Clock) -> None:
+    def _prune(self, clock: Clock) -> None:
         age = age_s(self._settings.audit.retention)
         if age is None or self._log is None:
             return
@@ -317,16 +347,6 @@ class _Answers:
                 future.set_result(None)
             else:
                 future.set_exception(EvidenceError(error.message, hint=error.hint))
-
-
-class _Clock:
-    """Notices that the wall clock was set, since age is all that pruning goes by."""
-
-    def __init__(self) -> None:
-        self._offset_s = time.time() - time.monotonic()
-
-    def jumped(self) -> bool:
-        return abs(time.time() - time.monotonic() - self._offset_s) > MOST_CLOCK_JUMP_S
 
 
 def _closed(log: Log) -> None:

@@ -13,6 +13,8 @@ from redan.service.audit.act import Act, decode, encode
 if TYPE_CHECKING:
     from redan.evidence.log import Log, LogReader
 
+MOST_CLOCK_JUMP_S = 600.0
+
 
 def prune(log: Log, *, older_than_s: float, act: Act) -> tuple[int, int]:
     """Let go of the text of old records, in whole bundles of 256, and record that first.
@@ -54,3 +56,14 @@ def _t_us(entry: bytes) -> int:
         return decode(entry).t_us
     except msgspec.DecodeError:
         return 0
+
+
+class Clock:
+    """Notices that the wall clock was set, since age is all that pruning goes by."""
+
+    def __init__(self) -> None:
+        self._offset_s = time.time() - time.monotonic()
+
+    def jumped(self) -> bool:
+        """Return whether the two clocks of the machine disagree by more than `MOST_CLOCK_JUMP_S` since the start."""
+        return abs(time.time() - time.monotonic() - self._offset_s) > MOST_CLOCK_JUMP_S

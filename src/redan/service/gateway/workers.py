@@ -184,6 +184,7 @@ class Crew:
     def readings(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
         """Return metrics, for `redan.service.monitoring.recorder.Measured`."""
         yield "redan_workers", (), float(len(self._all))
+        yield "redan_workers_lost", (), float(self.lost)
 
     async def _ready(self, worker: _Worker, served: Served) -> None:
         key = _key(served)

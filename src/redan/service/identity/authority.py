@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -84,6 +84,7 @@ class Authority:
         self._ended: dict[bytes, tuple[float, Judged]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="identity")
         self._poller: asyncio.Task[None] | None = None
+        self._outcomes = dict.fromkeys(("known", "unknown", "ended", "waits"), 0)
 
     async def start(self) -> None:
         """Begin to follow what other replicas change.
@@ -132,14 +133,22 @@ class Authority:
         """
         account = account_of(header)
         if await self.lockouts.wait_s(addr, account) > 0:
+            self._outcomes["waits"] += 1
             return None
         judged = await self._judged(header)
+        self._outcomes["known" if judged.principal is not None else "unknown" if judged.guess else "ended"] += 1
         if judged.principal is not None:
             if account:
                 await self.lockouts.succeeded(addr, account)
         elif judged.guess:
             await self.lockouts.failed(addr, account)
         return judged.principal
+
+    def readings(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Return numbers for `redan.service.monitoring`: family, labels, value."""
+        for outcome, n in self._outcomes.items():
+            yield ("redan_recognitions", (outcome,), n)
+        yield ("redan_lockouts", (), self.lockouts.n_waits)
 
     async def from_session(self, cookie: str, addr: str) -> Principal | None:
         """Judge a console's session cookie."""

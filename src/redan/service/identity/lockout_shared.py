@@ -41,6 +41,8 @@ class Lockouts:
         self._addresses, self._pairs = Lockout(ADDRESS), Lockout(PAIR)
         self._redis: Redis | None = None
         self._silent_until_s = 0.0
+        self.n_waits = 0
+        """How many attempts had to wait."""
         self.unshared = 0
         """How often Redis was asked and did not answer."""
         if redis_url:
@@ -59,7 +61,9 @@ class Lockouts:
         own = max(self._addresses.wait_s(place), self._pairs.wait_s(_pair(place, account)) if account else 0.0)
         names = [f"redan:wait:{place}"] + ([f"redan:wait:{_pair(place, account)}"] if account else [])
         shared = await asyncio.gather(*(self._asked("pttl", name) for name in names))
-        return max(own, *(ms / 1000 for ms in shared))
+        wait_s = max(own, *(ms / 1000 for ms in shared))
+        self.n_waits += wait_s > 0
+        return wait_s
 
     async def failed(self, addr: str, account: str = "") -> None:
         """Count a failure."""

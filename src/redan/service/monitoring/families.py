@@ -59,6 +59,21 @@ _ALL = (
     ),
     Family(name="redan_guard_seconds", kind="counter", help="Seconds spent in a guard.", labels=("guard",)),
     Family(name="redan_guard_rows", kind="counter", help="Rows that a guard judged.", labels=("guard",)),
+    Family(
+        name="redan_workers_lost", kind="counter", help="Processes that ended or took too long and were replaced.",
+    ),
+    Family(
+        name="redan_recognitions", kind="counter",
+        help="Credentials that were looked up, by what became of them: known, unknown, ended, waits.",
+        labels=("outcome",),
+    ),
+    Family(
+        name="redan_logins", kind="counter", help="Attempts to log in at the console, by step and what became of them.",
+        labels=("act", "outcome"),
+    ),
+    Family(
+        name="redan_lockouts", kind="counter", help="Attempts that had to wait because of failures before them.",
+    ),
     Family(name="redan_clients_throttled", kind="gauge", help="Clients that are slowed down now."),
     Family(name="redan_clients_suspended", kind="gauge", help="Clients that are suspended now."),
     Family(name="redan_clients_near_budget", kind="gauge", help="Clients that used 80 % of their budget of rows."),
@@ -76,6 +91,10 @@ _ALL = (
     Family(name="redan_audit_pending", kind="gauge", help="Records that are not on disk yet."),
     Family(name="redan_audit_committed", kind="counter", help="Records that are on disk."),
     Family(name="redan_audit_lost", kind="counter", help="Records that were accepted and lost."),
+    Family(
+        name="redan_audit_kept_dropped", kind="counter",
+        help="Bodies that the policy keeps and that were too many to write; their digests are recorded.",
+    ),
     Family(
         name="redan_model_loaded", kind="gauge", help="1 for every loaded version.", labels=(*_VERSION, "role"),
     ),

@@ -16,6 +16,7 @@ import pytest
 from tests.unit.service.audit.conftest import REPLICA, recorded, some_act
 
 from redan.core.errors import EvidenceError, UnknownName, UsageError
+from redan.core.finding import Finding, Severity
 from redan.core.settings import Settings
 from redan.evidence.log import LogReader
 from redan.evidence.log.disk import Disk
@@ -24,6 +25,8 @@ from redan.evidence.log.verifying import verify
 from redan.service.audit import places, recorder, spool
 from redan.service.audit.act import Act, decode
 from redan.service.audit.recorder import LogAuditor, open_auditor, record_once
+from redan.service.audit.telling import AGAIN_S, PATIENCE_S, Telling
+from redan.service.findings import Findings
 
 Make = Callable[..., Settings]
 pytestmark = pytest.mark.anyio
@@ -455,8 +458,58 @@ def after(folder: Path, start: int) -> list[Act]:
 
 
 def test_nothing_is_pruned_by_a_clock_that_jumped(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = recorder._Clock()
+    clock = recorder.Clock()
     assert not clock.jumped()
     real = recorder.time.time
     monkeypatch.setattr(recorder.time, "time", lambda: real() + 86_400)
     assert clock.jumped()
+
+
+@pytest.mark.parametrize("mode", ["durable", "async"])
+async def test_a_disk_that_fails_is_a_finding_until_it_works_again_and_what_it_lost_is_another(
+    settings: Make, tmp_path: Path, failing: type[Failing], mode: str
+) -> None:
+    given = settings(mode=mode)
+    findings, seen = Findings(), list[Finding]()
+    findings.listen(seen.append)
+    auditor = open_auditor(given, tmp_path, REPLICA, findings=findings)
+    await auditor.start()
+    for i in range(3):
+        waited = auditor.commit([some_act(i), some_act(10 + i)])
+        if waited is not None:
+            await waited
+    await until(lambda: {n: v for n, _, v in auditor.readings()}["redan_audit_committed"] == 6)
+    assert not seen
+    failing.code = errno.ENOSPC
+    waited = auditor.commit([some_act(9), some_act(8)])
+    if waited is not None:
+        with pytest.raises(EvidenceError):
+            await waited
+    await until(lambda: bool(seen))
+    failing.code = 0
+    await until(lambda: any(each.status == "mitigated" for each in seen))
+    await auditor.stop()
+    assert {(each.rule, each.threat, each.severity) for each in seen} == {("RDN-OPE-207", "audit", Severity.HIGH)}
+    broken = [each for each in seen if "cannot record" in each.title]
+    assert [each.status for each in broken] == ["open", "mitigated"]
+    assert len({each.fingerprint for each in broken}) == 1
+    lost = [each for each in seen if "lost" in each.title]
+    assert [each.quantities[0].value for each in lost] == ([2.0] if mode == "async" else [])
+
+
+def test_records_that_wait_too_long_for_the_disk_are_a_finding_and_a_short_crowd_is_none() -> None:
+    findings, seen, now = Findings(), list[Finding](), [100.0]
+    findings.listen(seen.append)
+    telling = Telling(findings, REPLICA, lambda: now[0])
+    telling.look("", full=True, lost=0)
+    now[0] += PATIENCE_S / 2
+    telling.look("", full=False, lost=0)
+    telling.look("", full=True, lost=0)
+    assert not seen
+    now[0] += PATIENCE_S
+    telling.look("", full=True, lost=0)
+    telling.look("", full=True, lost=0)
+    assert [each.detail for each in seen] == ["as many records wait for the disk as may wait"]
+    now[0] += AGAIN_S
+    telling.look("", full=True, lost=0)
+    assert len(seen) == 2

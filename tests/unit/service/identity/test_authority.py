@@ -241,6 +241,14 @@ def test_unknown_wrong_expired_and_locked_out_look_the_same(ask: Ask, database: 
         assert isinstance(owner, Principal)
         # what is known already does not ask the lock-out, so that no attacker beside can take it away
         assert authority.authenticate(bearer(text)) is owner
+        counted = {(name, *labels): value for name, labels, value in authority.readings()}
+        assert counted == {
+            ("redan_recognitions", "known"): 1,
+            ("redan_recognitions", "unknown"): 2 + PAIR.free + 1,
+            ("redan_recognitions", "ended"): 1,
+            ("redan_recognitions", "waits"): 1,
+            ("redan_lockouts",): 1,
+        }
 
     ask(work)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -49,6 +50,7 @@ class Logins:
         step_up_s: how old a second factor may be for what is dangerous.
         provider: of OpenID; None where there is none.
         verifier: compares passwords.
+        outcomes: how often each step ended how.
     """
 
     database: Database
@@ -63,6 +65,7 @@ class Logins:
     provider: Provider | None = None
     verifier: Verifier = field(default_factory=Verifier)
     seconds: Lockout = field(default_factory=lambda: Lockout(PAIR))
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     async def start(self) -> None:
         """Nothing runs by itself."""
@@ -72,6 +75,11 @@ class Logins:
         await asyncio.to_thread(self.verifier.stop)
         if self.provider is not None:
             await self.provider.stop()
+
+    def readings(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Return numbers for `redan.service.monitoring`: family, labels, value."""
+        for labels, n in self.outcomes.items():
+            yield ("redan_logins", labels, n)
 
     async def read(self, work: Callable[[Connection], Answer]) -> Answer:
         """Look something up, off the event loop.

@@ -11,6 +11,7 @@ import msgspec
 
 from redan.service.audit.act import Act
 from redan.service.gateway.refusal import FORBIDDEN, Refusal
+from redan.service.identity.login.desk import logins_of
 from redan.service.identity.login.entering import From
 from redan.service.web.app import address, request_id
 from redan.service.web.errors import Refused
@@ -33,6 +34,7 @@ async def let_in(asked: Asked, act: str, who: str, how: str) -> None:
         EvidenceError: it cannot be recorded, so nobody comes in.
     """
     await _commit(asked, _act(asked, act, who=who, why=how))
+    logins_of(asked.parts).outcomes[act, "in"] += 1
 
 
 async def turned_away(asked: Asked, act: str, refusal: Refusal, *, who: str = "", tried: str = "") -> None:
@@ -51,6 +53,7 @@ async def turned_away(asked: Asked, act: str, refusal: Refusal, *, who: str = ""
     cred = f"name:{sha256(tried.encode()).hexdigest()[:16]}" if tried else ""
     made = _act(asked, act, who=who or "-", why=refusal.why)
     made = msgspec.structs.replace(made, ok=False, status=refusal.status, cred=cred)
+    logins_of(asked.parts).outcomes[act, refusal.why] += 1
     asked.parts.recorder.refused(asked.request.url.path, refusal)
     asked.parts.watching.denied(made)
     await _commit(asked, made)

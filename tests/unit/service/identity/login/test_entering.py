@@ -12,6 +12,7 @@ from tests.login_house import PASSWORD, Browser, House, code, house
 
 from redan.service.identity import directory
 from redan.service.identity.login import recovery, sessions
+from redan.service.identity.login.entering import WRONG
 from redan.service.identity.login.tables import sessions as opened
 
 
@@ -61,6 +62,7 @@ def test_unknown_wrong_disabled_and_without_password_look_the_same(home: House, 
         ("user:" + known, PASSWORD),
     ]
     seen = set()
+    counted = home.logins.outcomes["login", WRONG.why]
     for name, password in tries:
         answer = browser.log_in(name, password)
         body = answer.text.replace(f'value="{name}"', 'value=""')
@@ -68,6 +70,8 @@ def test_unknown_wrong_disabled_and_without_password_look_the_same(home: House, 
     assert len(seen) == 1
     assert seen.pop()[0] == 401
     assert home.last("login").who == "-"
+    assert home.logins.outcomes["login", WRONG.why] == counted + len(tries)
+    assert ("redan_logins", ("login", WRONG.why), counted + len(tries)) in list(home.logins.readings())
 
 
 def test_what_was_typed_as_a_name_is_not_recorded(home: House, browser: Browser) -> None:
