@@ -57,7 +57,7 @@ def _act(path: str, action: str, handler: _Handler, summary: str) -> Endpoint:
 
 
 _MODEL, _INCIDENT = "/console/models/{name}", "/console/incidents/{number}"
-_RECORD, _REGISTERED = "/console/audit/{replica}/{index:int}", "/console/registry/{name}"
+_RECORD, _REGISTERED = "/console/audit/{replica}/{index}", "/console/registry/{name}"
 _OF_INCIDENT = (
     ("notes", "noted"),
     ("breach", "breach"),

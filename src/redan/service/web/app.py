@@ -58,11 +58,15 @@ def web_app(parts: Parts, endpoints: Sequence[Endpoint]) -> Starlette:
         endpoints: every row; a method and path stand in one row only.
 
     Raises:
-        ValueError: two rows for the same method and path, or an action that nobody defined: mistakes of ours.
+        ValueError: two rows for the same method and path, or a parameter that Starlette would convert, before anybody
+            is asked who they are and without a bound: mistakes of ours.
     """
     rows = [(row.method, row.path) for row in endpoints]
     if len(set(rows)) != len(rows):
         raise ValueError(f"two rows for {next(row for row in rows if rows.count(row) > 1)}")
+    converted = [row.path for row in endpoints if ":" in row.path]
+    if converted:
+        raise ValueError(f"{converted[0]} has a parameter with a type; let its handler read it")
     guarded = _Guarded(parts)
     routes = [
         Route(row.path, guarded.handler(row), methods=[row.method], name=f"{row.method} {row.path}")

@@ -52,10 +52,13 @@ def document(endpoints: Sequence[Endpoint], paths: dict[str, Any] | None = None)
     schemas, components = msgspec.json.schema_components(
         types, schema_hook=_anything, ref_template="#/components/schemas/{name}"
     )
+    for component in components.values():
+        # what follows the first paragraph of a docstring is for who reads the source
+        component["description"] = component.get("description", "").partition("\n\n")[0]
     known = dict(zip(map(repr, types), schemas, strict=True))
     found: dict[str, Any] = {path: dict(item) for path, item in (paths or {}).items()}
     for row in rows:
-        found.setdefault(_path(row.path), {})[row.method.lower()] = _operation(row, known)
+        found.setdefault(row.path, {})[row.method.lower()] = _operation(row, known)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Redan gateway", "version": __version__, "license": {"name": "Apache-2.0"}},
@@ -79,7 +82,7 @@ def _operation(row: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
         "operationId": re.sub(r"[^a-z0-9]+", "_", f"{row.method} {row.path}".lower()).strip("_"),
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 256}}
-            for name in re.findall(r"{(\w+)(?::\w+)?}", row.path)
+            for name in re.findall(r"{(\w+)}", row.path)
         ],
         "responses": _responses(row, known),
         "security": [] if row.action is None else [{"bearer": []}],
@@ -100,8 +103,3 @@ def _responses(row: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
     problem = {"application/json": {"schema": known[repr(Problem)]}}
     refusals = {status: {"description": why, "content": problem} for status, why in _REFUSALS.items()}
     return {"2XX": good, **refusals}
-
-
-def _path(path: str) -> str:
-    """Turn Starlette's form into OpenAPI's: a parameter has no type there."""
-    return re.sub(r"{(\w+):\w+}", r"{\1}", path)
