@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvloop
-from tests.plane import Shelf, asked, connected, model, request, running, settings_of
+from tests.plane import TOKEN, Shelf, asked, connected, model, principal, request, running, settings_of
 from tests.served import rows
 
 from redan.core.errors import EvidenceError, SubjectFailed
@@ -522,6 +522,49 @@ def test_a_stream_that_goes_wrong_says_where_it_ended(tmp_path: Path) -> None:
             assert (await asked(gateway, PREDICT, b"[" + b" " * 300_000 + b"\n", **how))[0] in (413, 422)
             assert (await asked(gateway, PREDICT, stream_of(good), token="", **how))[0] == 401
             assert (await asked(gateway, PREDICT, native()))[0] == 200
+
+    uvloop.run(main())
+
+
+@pytest.mark.parametrize("ends", ["unauthenticated", "forbidden", "quarantine"])
+def test_a_stream_ends_when_its_credential_its_permission_or_its_model_does(tmp_path: Path, ends: str) -> None:
+    async def main() -> None:
+        shelf = Shelf((model(), "live"))
+        async with running(tmp_path, settings_of(tmp_path, batching=Batching(rows=4)), shelf=shelf) as gateway:
+            head = request(PREDICT, content_type="application/x-ndjson", transfer_encoding="chunked")
+            client = await connected(gateway)
+            await client.send(head.replace(b"content-length: 0\r\n", b""))
+            part = stream_of(rows()[0][:4].tolist())
+            await client.send(b"%x\r\n%s\r\n" % (len(part), part))
+            assert b"200 OK" in await client.reader.readuntil(b"\r\n\r\n")
+            early = await client.reader.readexactly(int(await client.reader.readline(), 16) + 2)
+            assert early.count(b"label") == 4
+            known: dict[bytes, Any] = gateway.parts.authority.known  # type: ignore[attr-defined]
+            if ends == "unauthenticated":
+                known.clear()
+            elif ends == "forbidden":
+                known[TOKEN.encode()] = principal("alice", {("predict", "another")})
+            else:
+                shelf.versions[0] = (model(), "quarantined")
+            await client.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(part), part))
+            last = json.loads((await client._chunks()).splitlines()[-1])
+            assert (last["error"], last["rows"]) == (ends, 4)
+        acts = gateway.acts()
+        assert [(act.ok, act.why) for act in acts] == [(True, ""), (False, ends)]
+
+    uvloop.run(main())
+
+
+def test_a_model_that_left_service_while_a_body_arrived_does_not_answer(tmp_path: Path) -> None:
+    async def main() -> None:
+        shelf = Shelf((model(), "live"))
+        async with running(tmp_path, shelf=shelf) as gateway:
+            client, whole = await connected(gateway), request(PREDICT, native())
+            await client.send(whole[:-5])
+            await asked(gateway, PREDICT, native())
+            shelf.versions[0] = (model(), "quarantined")
+            await client.send(whole[-5:])
+            assert (await client.answer())[0] == 503
 
     uvloop.run(main())
 

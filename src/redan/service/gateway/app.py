@@ -175,6 +175,18 @@ class DataPlane:
             raise Refused(refusal)
         await answered
 
+    async def let_in(self, asked: Asked) -> Principal:
+        """Return who asks, who may; what goes on for long asks again.
+
+        Raises:
+            Refused: nobody known, not any more, or they may not.
+        """
+        principal, where = await self._who(asked), asked.address
+        asked.principal = principal
+        if not any(principal.may(action, where.name) for action in _MAY.get(where.what, _MAY["metadata"])):
+            raise Refused(FORBIDDEN)
+        return principal
+
     def chosen(self, asked: Asked) -> Served:
         """Return which version answers.
 
@@ -197,9 +209,7 @@ class DataPlane:
         if where.what in {"server", "server-live", "server-ready"}:
             await self._server(where, send)
             return
-        principal = asked.principal = await self._who(asked)
-        if not any(principal.may(action, where.name) for action in _MAY.get(where.what, _MAY["metadata"])):
-            raise Refused(FORBIDDEN)
+        principal = await self.let_in(asked)
         if where.method == "GET":
             await self._about(asked, where, send)
             return

@@ -20,7 +20,7 @@ from redan.core.errors import EvidenceError, RedanError
 from redan.service.gateway.acts import acts_of
 from redan.service.gateway.call import Batch, BatchGuard, Call
 from redan.service.gateway.computing import WorkerLost
-from redan.service.gateway.refusal import DRAINING, FAILED, OVERLOADED, UNAUDITED, Refusal
+from redan.service.gateway.refusal import DRAINING, FAILED, OVERLOADED, QUARANTINED, UNAUDITED, Refusal
 from redan.service.models.served import Answers
 
 if TYPE_CHECKING:
@@ -143,6 +143,10 @@ class Batcher:
         """Return the batch of those calls that no guard refused, or None."""
         if not calls:
             return None
+        if not self._is_in_service(calls[0].served):
+            for call in calls:
+                call.refusal = QUARANTINED
+            return None
         batch = Batch(calls[0].served, calls)
         if any(call.trace is not None for call in calls):
             batch.steps = []
@@ -156,6 +160,17 @@ class Batcher:
         steps, batch = batch.steps, Batch(batch.served, kept)
         batch.steps = steps
         return batch
+
+    def _is_in_service(self, served: Served) -> bool:
+        """Return whether a version may answer still: bodies and streams take time, in which it may have been taken out.
+
+        Newer bytes under the same name take nothing back from those that were chosen before.
+        """
+        name, version = served.settings.name, served.settings.version
+        return any(
+            role != "quarantined" and one.settings.name == name and one.settings.version == version
+            for one, role in self._parts.models.all()
+        )
 
     def _step(self, name: str, step: Callable[[Batch], None], batch: Batch) -> None:
         if batch.steps is not None:

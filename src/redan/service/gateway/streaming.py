@@ -141,8 +141,8 @@ class _Answering:
         chunk, self.chunk = self.chunk, _Chunk()
         if not chunk.rows:
             return
-        principal = self._asked.principal
-        assert principal is not None
+        # a stream may outlast its credential
+        principal = await self._plane.let_in(self._asked)
         await self._allowance(principal.id, chunk.rows)
         answered: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
         x = chunk.arrays[0] if len(chunk.arrays) == 1 else np.concatenate(chunk.arrays)
