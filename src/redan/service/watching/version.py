@@ -54,6 +54,8 @@ class Version:
         self._dear = [each for each in rest if each not in self._screens and each.spec.name != "validity"]
         self.failed: dict[str, str] = {}
         """Why a monitor that failed did, by its name."""
+        self.waiting: list[Event] = []
+        """Rows that monitors which need each request have not seen yet, in turns of clients."""
 
     @property
     def is_dear(self) -> bool:

@@ -1,8 +1,8 @@
 """Watches answered requests and denials off the path of the answer: what `redan.service.parts.Watching` promises.
 
 The event loop only puts a batch into a bounded queue. A thread takes what has come in slices of `SLICE_S` and works on
-whole arrays; monitors that need each request may use `MOST_SHARE` of a core and see, when that is not enough, an equal
-number of rows of each client. What nobody saw is counted, and told as a finding.
+whole arrays; monitors that need each request may use `MOST_SHARE` of a core. When that is not enough, rows wait, at
+most `MOST_WAITING`, and are seen in turns, as many of each client. What nobody saw is counted, and told as a finding.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from redan.threats.operation.monitors.access import AbnormalAccess, Use
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from redan.core.monitor import Event
     from redan.core.settings import Settings
     from redan.service.audit.act import Act
     from redan.service.findings import Findings
@@ -42,6 +43,9 @@ MOST_ANSWERS = 100_000
 """Answers whose truth may still be told by the request's identifier alone."""
 MOST_VERSIONS = 32
 MOST_SHARE = 0.25
+MOST_WAITING = 4096
+"""Rows of one model that wait for the monitors that need each request: a storm of one second is seen a little later."""
+MOST_WAITING_BYTES = 64 << 20
 UNSEEN_RATE = 0.01
 LEAST_ROWS = 100
 MINUTE_S = 60.0
@@ -144,6 +148,7 @@ class LiveWatching:
         """See everything that waits, now; the thread's own work, and a test's."""
         began_s = time.thread_time()
         uses = self._see_batches()
+        self._see_waiting()
         if self._access is not None:
             uses += [use_of(act) for act in _taken(self._denials)]
             self._access.count(uses)
@@ -216,21 +221,25 @@ class LiveWatching:
         if self._remembers:
             self._remember(calls, time_s)
         if version.is_dear:
-            self._see_events(version, calls, time_s)
+            version.waiting = fairly([*version.waiting, *events_of(calls, time_s)])
+            most = min(MOST_WAITING, MOST_WAITING_BYTES // max(1, x[0].nbytes))
+            self._unseen(len(version.waiting) - most)
+            del version.waiting[most:]
 
-    def _see_events(self, version: Version, calls: Sequence[Call], time_s: float) -> None:
-        """Let the monitors that need each request work within their share of a core, fair to every client."""
+    def _see_waiting(self) -> None:
+        """Let the monitors that need each request work within their share of a core."""
         now_s = time.monotonic()
         self._spent_s = max(0.0, self._spent_s - MOST_SHARE * (now_s - self._worked_s))
         self._worked_s = now_s
-        events = events_of(fairly(calls), time_s)
-        for at in range(0, len(events), EVENTS_AT_ONCE):
-            if self._spent_s > MOST_SHARE * LOOK_S:
-                self._unseen(len(events) - at)
-                return
-            began_s = time.thread_time()
-            self._publish(version.see_events(events[at : at + EVENTS_AT_ONCE]), version.served.digest)
-            self._spent_s += time.thread_time() - began_s
+        for version in list(self._versions.values()):
+            while version.waiting and self._spent_s <= MOST_SHARE * LOOK_S:
+                began_s = time.thread_time()
+                events = version.waiting[:EVENTS_AT_ONCE]
+                del version.waiting[:EVENTS_AT_ONCE]
+                self._publish(version.see_events(events), version.served.digest)
+                self._spent_s += time.thread_time() - began_s
+            if self._stopping:
+                self._unseen(len(version.waiting))
 
     def _version(self, served: Served) -> Version | None:
         digest = served.digest
@@ -269,6 +278,7 @@ class LiveWatching:
             self._findings.publish(finding)
 
     def _unseen(self, n: int) -> None:
+        n = max(0, n)
         self.n_unseen += n
         self._minute[1] += n
 
@@ -281,14 +291,14 @@ class LiveWatching:
             self._publish([_unwatched("service", "they came faster than monitors may work", unseen, seen + unseen)], "")
 
 
-def fairly(calls: Sequence[Call]) -> list[Call]:
-    """Return calls in turns: the first of each client, then the second of each, and so on."""
+def fairly(events: Sequence[Event]) -> list[Event]:
+    """Return events in turns: the first of each client, then the second of each, and so on."""
     turns: dict[str, int] = {}
     ranked = []
-    for i, call in enumerate(calls):
-        turn = turns[call.principal.id] = turns.get(call.principal.id, 0) + 1
+    for i, event in enumerate(events):
+        turn = turns[event.client] = turns.get(event.client, 0) + 1
         ranked.append((turn, i))
-    return [calls[i] for _, i in sorted(ranked)]
+    return [events[i] for _, i in sorted(ranked)]
 
 
 def use_of(act: Act) -> Use:

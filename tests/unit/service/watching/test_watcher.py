@@ -20,7 +20,8 @@ from redan.service.audit.act import Act
 from redan.service.findings import Findings
 from redan.service.gateway.refusal import FORBIDDEN
 from redan.service.watching.endpoints import Counted, Truth, Truths, post_feedback
-from redan.service.watching.watcher import MOST_ROWS, LiveWatching, fairly
+from redan.service.watching.version import events_of
+from redan.service.watching.watcher import MOST_ROWS, MOST_WAITING, LiveWatching, fairly
 from redan.service.web.endpoint import Asked as Request
 from redan.service.web.errors import Refused
 from redan.subjects.detectors.opening import save
@@ -157,8 +158,29 @@ def test_monitors_that_take_long_see_as_many_rows_of_each_client(tmp_path: Path)
     model = served()
     storm = [call(model, [[0, 0, 0, 1]], "client:eve", id=f"e{i}") for i in range(50)]
     calls = [*storm, *(call(model, [[0, 0, 0, 1]], f"client:{i}", id=f"c{i}") for i in range(10))]
-    assert {each.principal.id for each in fairly(calls)[:11]} == {"client:eve", *(f"client:{i}" for i in range(10))}
-    assert len(fairly(calls)) == 60
+    events = events_of(calls, T0)
+    assert {each.client for each in fairly(events)[:11]} == {"client:eve", *(f"client:{i}" for i in range(10))}
+    assert len(fairly(events)) == 60
+
+
+def test_a_storm_is_seen_a_little_later_and_bounded(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, 4)).astype(np.float32)
+    benign = Dataset(x=rows, y=np.zeros(600, int), name="", sha256="", indices=np.arange(600))
+    save(QuerySequence.fitted(benign, SEEN, Asked(rate=0.02)), tmp_path / "sequence.npz")
+    settings = ServedModel(name="m", target="m.onnx", detectors=("sequence.npz",))
+    model, live = served(settings=settings, detected=SEEN), watching(tmp_path, "access")
+    search = 1 + 1e-3 * rng.normal(size=(6000, 4))
+    live._spent_s = 1.0  # the share of a core is used up by what came before
+    live.answered(answered(model, call(model, search, "client:eve")))
+    live.drain()
+    (version,) = live._versions.values()
+    assert len(version.waiting) == MOST_WAITING
+    assert live.n_unseen == len(search) - MOST_WAITING
+    live._spent_s = 0.0
+    live.drain()
+    assert "RDN-EVA-205" in looked(live)
+    assert len(version.waiting) < MOST_WAITING
 
 
 def test_a_detector_that_cannot_be_opened_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
