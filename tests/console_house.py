@@ -134,7 +134,7 @@ class Console:
             return [client.post(f"/v1/models/{MODEL}/predict", json=body).status_code for _ in range(count)]
 
 
-def post(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
+def post(client: httpx.Client, path: str, /, **fields: str) -> httpx.Response:
     """Send a form as its page would."""
     return client.post(path, data={"csrf": client.headers["x-test-csrf"], **fields})
 

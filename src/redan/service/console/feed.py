@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ KEPT = 121
 WINDOW_S = 60
 MOST_STREAMS = 32
 """Pages that may be told at once; a further one is refused and works by reloading."""
+MOST_OF_ONE = 4
+"""Likewise of one person."""
 LONGEST_S = 300.0
 """After this a page must ask again, so that who lost a session or a role is not told for longer."""
 QUIET_S = 15.0
@@ -86,7 +88,7 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
         self._ended = False
         self._drawn: dict[frozenset[str], str] = {}
-        self.n_streams = 0
+        self.streams: Counter[str] = Counter()
 
     async def start(self) -> None:
         """Begin to sample."""
@@ -124,23 +126,30 @@ class Feed:
         window = [(at_s, taken) for at_s, taken in self._samples if now_s - at_s <= WINDOW_S + TICK_S / 2]
         return [_traffic(version, window) for version in sorted(newest)]
 
-    def open(self) -> None:
-        """Count a stream in; `stream` counts it out.
+    def check_room(self, who: str) -> None:
+        """Insist that somebody may be told on one more page.
 
         Raises:
             Refused: there are too many, or the gateway is stopping.
         """
-        if self.n_streams >= MOST_STREAMS or self._ended:
+        if self._is_full(who) or self._ended:
             raise Refused(OVERLOADED, "too many pages are told at once; reload this one to see what is new")
-        self.n_streams += 1
 
-    async def stream(self, key: frozenset[str], draw: Callable[[], str]) -> AsyncIterator[bytes]:
+    def _is_full(self, who: str) -> bool:
+        return self.streams.total() >= MOST_STREAMS or self.streams[who] >= MOST_OF_ONE
+
+    async def stream(self, who: str, key: frozenset[str], draw: Callable[[], str]) -> AsyncIterator[bytes]:
         """Give server-sent events: what ``draw`` returns, whenever that changed.
 
         Args:
+            who: is told.
             key: what may be seen; those who may see the same share what is drawn in a second.
             draw: returns HTML.
         """
+        # several may have come since room was found; an iterator that never began would not count itself out
+        if self._is_full(who):
+            return
+        self.streams[who] += 1
         try:
             ends_s, last, said_s = time.monotonic() + LONGEST_S, "", time.monotonic()
             yield b"retry: 2000\n\n"
@@ -159,7 +168,7 @@ class Feed:
             if self._ended:
                 yield event("end", "the gateway is stopping")
         finally:
-            self.n_streams -= 1
+            self.streams -= Counter({who: 1})
 
 
 def event(name: str, text: str) -> bytes:

@@ -37,8 +37,9 @@ async def events(asked: Asked) -> Response:
     """Stream the numbers."""
     feed: Feed = asked.parts.more[PART]
     visible = _visible(asked.principal)
-    feed.open()
-    stream = feed.stream(visible, lambda: _drawn(asked.parts, visible))
+    who = asked.principal.id if asked.principal is not None else ""
+    feed.check_room(who)
+    stream = feed.stream(who, visible, lambda: _drawn(asked.parts, visible))
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
 

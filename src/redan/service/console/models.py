@@ -11,6 +11,7 @@ from redan.evidence.statements.policy import AdmissionPolicy, policy_of
 from redan.evidence.statements.predicates.decisions import Approval, Revocation
 from redan.evidence.statements.predicates.result import Result
 from redan.evidence.statements.verified import Known, verified
+from redan.evidence.store.clear import read_us
 from redan.service.console.overview import pool_of, traffic
 from redan.service.console.rendering import render
 from redan.service.models.endpoints import view_of
@@ -45,8 +46,15 @@ async def evidence(asked: Asked) -> Response:
     pool = pool_of(asked)
     version = pool.version(name, number)
     told = await asyncio.to_thread(_stated, asked.parts, version)
+    judged_us = read_us(version.decision.at, "the decision") if version.decision is not None else 0
     return render(
-        asked, "console_evidence.html", name=name, view=view_of(pool, version), decision=version.decision, **told
+        asked,
+        "console_evidence.html",
+        name=name,
+        view=view_of(pool, version),
+        decision=version.decision,
+        judged_us=judged_us,
+        **told,
     )
 
 

@@ -152,6 +152,7 @@ def environment() -> Environment:
     )
     filters: dict[str, Callable[..., str]] = {
         "moment_us": words.moment,
+        "second_us": words.to_the_second,
         "machine_us": words.machine_time,
         "relative": words.relative,
         "count": words.count,

@@ -14,6 +14,11 @@ def moment(us: int) -> str:
     return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def to_the_second(us: int) -> str:
+    """Return a time as ``2026-11-21 13:05:07 UTC``."""
+    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def machine_time(us: int) -> str:
     """Return a time as the ``datetime`` attribute of HTML takes it."""
     return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -25,7 +30,7 @@ def relative(us: int, now_us: int) -> str:
     size = abs(seconds)
     for unit_s, one, many in _SPANS:
         if size >= unit_s:
-            count = int(size // unit_s)
+            count = round(size / unit_s)
             words = f"{count} {one if count == 1 else many}"
             return f"{words} ago" if seconds > 0 else f"in {words}"
     if size < 5:
