@@ -75,12 +75,14 @@ class Budget:
         queries: predictions asked for so far.
         tokens: tokens spent so far.
         interrupted: set by the runner when the user pressed Ctrl-C.
+        ended: why nothing can be spent any more, whatever is left; empty while it can.
     """
 
     limits: Limits = field(default_factory=Limits)
     queries: int = 0
     tokens: int = 0
     interrupted: bool = False
+    ended: str = ""
     _wall_start: float = field(default_factory=time.perf_counter)
     _cpu_start: float = field(default_factory=time.process_time)
     parent: Budget | None = None
@@ -102,10 +104,18 @@ class Budget:
         if self.parent is not None:
             self.parent.charge(queries=queries, tokens=tokens)
 
+    def end(self, why: str) -> None:
+        """Stop here and in every parent: whoever was asked answers no more."""
+        self.ended = self.ended or why
+        if self.parent is not None:
+            self.parent.end(why)
+
     def stop(self) -> str | None:
         """Return why to stop now, or None to go on."""
         if self.interrupted:
             return "interrupted"
+        if self.ended:
+            return self.ended
         if self.parent is not None and (why := self.parent.stop()):
             return why
         limits = self.limits

@@ -11,6 +11,7 @@
     │   ├── Unreadable            missing, empty, without permission, or not in a format we read
     │   ├── ShapeMismatch         the model and the data do not fit together
     │   └── SubjectFailed         the model or endpoint itself raised, hung or answered nonsense
+    │       └── Contained         a service answered, and then refused whoever attacked it
     ├── BudgetSpent               the budget ended before anything could be said
     ├── Skipped                   a probe was not given what only the user can give
     ├── EvidenceError             stored evidence is missing or was changed
@@ -123,6 +124,12 @@ class SubjectFailed(SubjectError):
     """The model or endpoint raised, did not answer in time, or answered something that is not a prediction."""
 
     code = "RDN-E350"
+
+
+class Contained(SubjectFailed):
+    """A service answered, and then refused whoever attacked it: what was not measured by then is unknown."""
+
+    code = "RDN-E351"
 
 
 class BudgetSpent(RedanError):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from redan.core import catalogue
 from redan.core.budget import Budget
 from redan.core.codec import encode
-from redan.core.errors import EvidenceError, RedanError, Skipped
+from redan.core.errors import Contained, EvidenceError, RedanError, Skipped
 from redan.core.finding import Finding
 from redan.core.inputs import Inputs
 from redan.core.policy import Policy
@@ -193,6 +193,9 @@ def _one(step: Step, inputs: Inputs, session: Session, collected: _Collected) ->
             probe.run(step.subject, inputs, step.params, budget=budget, seed=session.seed, observe=session.observe),
             session,
         )
+    except Contained as err:
+        session.budget.end(err.message)
+        outcome, why = "failed", err.message
     except RedanError as err:
         outcome = "skipped" if isinstance(err, Skipped) else "failed"
         why = err.message + (f" ({err.hint})" if err.hint else "")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from redan.core.errors import Contained
 from redan.core.settings import Endpoint
 from redan.core.subject import Binding, SubjectRef
 from redan.subjects.answering import Answering
@@ -42,6 +43,7 @@ class HttpSubject(Answering):
 
     Attributes:
         n_queries: inputs asked about so far, retries included.
+        n_answered: those that were answered.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class HttpSubject(Answering):
         )
         self._form = AnswerForm(name, self._options)
         self._offers_scores = self._options.answers == "scores"
-        self.n_queries = 0
+        self.n_queries = self.n_answered = 0
         if sample is not None and self._options.answers != "labels":
             try:
                 self._learn(sample)
@@ -115,6 +117,10 @@ class HttpSubject(Answering):
             tried_before = self._connection.n_requests
             try:
                 document = self._connection.post(body)
+            except Contained as err:
+                told = f"contained by the service after {self.n_answered:,} queries: {err.message}"
+                raise Contained(told, hint=err.hint) from err
             finally:
                 self.n_queries += len(batch) * (self._connection.n_requests - tried_before)
+            self.n_answered += len(batch)
             yield answer_array(document, self._endpoint, self._ref.name), len(batch)

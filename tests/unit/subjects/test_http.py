@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from redan.core.errors import SubjectFailed, UsageError
+from redan.core.errors import Contained, SubjectFailed, UsageError
 from redan.core.settings import Endpoint
 from redan.subjects.http import HttpSubject
 from redan.subjects.options import Options
@@ -233,6 +233,39 @@ def test_a_broken_connection_is_tried_again(serve, opened):
     assert len(opened(server, endpoint=Endpoint(retries=2)).labels(X)) == 7
     with pytest.raises(SubjectFailed, match="broke"):
         opened(serve(lambda *_: (0, {}, b"")), endpoint=Endpoint(retries=0)).labels(X)
+
+
+@pytest.mark.parametrize(
+    ("status", "word"), [(401, "unauthenticated"), (403, "suspended"), (429, "rate"), (503, "quarantine")]
+)
+def test_who_is_turned_away_after_answers_is_contained(serve, opened, status, word):
+    def reply(body, number):
+        refused = status, {"Retry-After": "0"}, json.dumps({"error": word}).encode()
+        return ok({"y": scores_of(body["x"])}) if number <= 3 else refused
+
+    subject = opened(serve(reply), endpoint=Endpoint(format="native", batch=2), answers="scores")
+    with pytest.raises(Contained, match=r"^contained by the service after 6 queries: .* status ") as caught:
+        subject.scores(X)
+    assert caught.value.exit_code == 3
+    assert subject.n_answered == 6
+
+
+def test_who_was_never_answered_is_not_contained(serve, opened):
+    subject = opened(serve(lambda body, number: (403, {}, b"{}")), endpoint=Endpoint(format="native"))
+    with pytest.raises(SubjectFailed) as caught:
+        subject.labels(X)
+    assert not isinstance(caught.value, Contained)
+    assert "token_env" in caught.value.hint
+
+
+def test_a_server_that_is_busy_after_answers_is_not_contained(serve, opened):
+    def reply(body, number):
+        return ok({"y": scores_of(body["x"])}) if number <= 1 else (503, {"Retry-After": "0"}, b'{"error": "overload"}')
+
+    subject = opened(serve(reply), endpoint=Endpoint(format="native", batch=2), answers="scores")
+    with pytest.raises(SubjectFailed) as caught:
+        subject.scores(X)
+    assert not isinstance(caught.value, Contained)
 
 
 def test_busy_for_ever(serve, opened):

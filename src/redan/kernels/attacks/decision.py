@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from redan.core.errors import ShapeMismatch, SubjectFailed
+from redan.core.errors import Contained, ShapeMismatch, SubjectFailed
 
 if TYPE_CHECKING:
     from redan.kernels.attacks.watch import Watch
@@ -66,7 +66,7 @@ class Asker:
         predict: maps inputs (m, ...) to labels (m,) or scores (m, k).
         batch_size: most rows in one call.
         max_queries: most rows in all; None: no limit.
-        watch: asked before every call whether to end.
+        watch: asked before every call whether to end; told when a service answers no more.
     """
 
     def __init__(self, predict: Predict, *, batch_size: int, max_queries: int | None, watch: Watch) -> None:
@@ -78,7 +78,7 @@ class Asker:
         self.calls = 0
 
     def labels(self, points: NDArray[np.float32]) -> NDArray[np.integer] | None:
-        """Labels of all points, or None when the budget or the watch ends the attack before all are known.
+        """Labels of all points, or None when something ends the attack before all are known.
 
         Raises:
             ShapeMismatch: the answer is not one integer label a row.
@@ -86,7 +86,7 @@ class Asker:
         return self._all(points, _labels, np.zeros(0, dtype=np.int64))
 
     def scores(self, points: NDArray[np.float32]) -> NDArray[np.floating] | None:
-        """Scores (m, k) of all points, or None when the budget or the watch ends the attack before all are known.
+        """Scores (m, k) of all points, or None when something ends the attack before all are known.
 
         Raises:
             ShapeMismatch: the answer is not one row of at least two numbers a row.
@@ -106,7 +106,11 @@ class Asker:
                 return None
             self.rows += len(part)
             self.calls += 1
-            answers.append(read(self._predict(part), len(part)))
+            try:
+                answers.append(read(self._predict(part), len(part)))
+            except Contained as err:
+                self.watch.end(err.message)
+                return None
         return np.concatenate(answers) if answers else none
 
 

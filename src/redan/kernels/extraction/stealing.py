@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from redan.core.errors import Contained
 from redan.kernels.draws import uniform
 from redan.kernels.extraction.clone import Pace, probabilities, taught
 
@@ -46,11 +47,13 @@ class Theft:
         x: (q, …) inputs in the order in which they were asked.
         told: (q, k) answers.
         copies: one for each number of queries that was reached.
+        cut: why the victim answered no more; empty where it did to the end.
     """
 
     x: NDArray[Any]
     told: NDArray[Any]
     copies: tuple[Stolen, ...]
+    cut: str = ""
 
 
 def knockoff(
@@ -86,6 +89,7 @@ def knockoff(
     order = np.argsort(uniform(keys, (1,), stream=0)[:, 0], kind="stable")
     chosen, told = np.zeros(0, np.int64), None
     copies: list[Stolen] = []
+    cut = ""
     for size in sizes:
         if watch.stopped():
             break
@@ -94,12 +98,16 @@ def knockoff(
         if sampling == "active" and copies:
             among = rest[: AMONG * (size - len(chosen))]
             more = among[np.argsort(_margin(copies[-1].net, has[among]), kind="stable")][: size - len(chosen)]
-        answers = ask(pool[more])
+        try:
+            answers = ask(pool[more])
+        except Contained as err:
+            cut = err.message
+            break
         chosen = np.concatenate([chosen, more])
         told = answers if told is None else np.concatenate([told, answers])
         net = taught(pool[chosen], told, pool=has, pace=pace, seed=seed, key=f"{sampling}{size}", watch=watch)
         copies.append(Stolen(queries=size, net=net))
-    return Theft(x=pool[chosen], told=np.zeros((0, 0)) if told is None else told, copies=tuple(copies))
+    return Theft(x=pool[chosen], told=np.zeros((0, 0)) if told is None else told, copies=tuple(copies), cut=cut)
 
 
 def augmented(
@@ -131,6 +139,7 @@ def augmented(
     x = seeds[:queries]
     told = ask(x)
     copies: list[Stolen] = []
+    cut = ""
     while not watch.stopped():
         has = torch.as_tensor(x, dtype=torch.float32)
         net = taught(x, told, pool=has, pace=pace, seed=seed, key=f"augmented{len(x)}", watch=watch)
@@ -142,8 +151,13 @@ def augmented(
         from_rows = np.arange(len(x) - room, len(x))
         moved = has[from_rows] + step * _signs(net, has[from_rows], torch.as_tensor(told[from_rows].argmax(axis=1)))
         fresh = moved.clamp(*bounds).numpy().astype(x.dtype)
-        x, told = np.concatenate([x, fresh]), np.concatenate([told, ask(fresh)])
-    return Theft(x=x, told=told, copies=tuple(copies))
+        try:
+            told = np.concatenate([told, ask(fresh)])
+        except Contained as err:
+            cut = err.message
+            break
+        x = np.concatenate([x, fresh])
+    return Theft(x=x, told=told, copies=tuple(copies), cut=cut)
 
 
 def _margin(net: nn.Module, x: torch.Tensor) -> NDArray[np.float64]:

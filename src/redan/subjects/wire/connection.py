@@ -12,12 +12,14 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from redan.core.errors import SubjectFailed, UsageError
+from redan.core.errors import Contained, SubjectFailed, UsageError
 
 if TYPE_CHECKING:
     from redan.core.settings import Endpoint
 
 _BUSY = (429, 503)
+_TURNED_AWAY = (401, 403, 429)
+"""What somebody is answered who was answered before and is not wanted any more."""
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 30.0
 _MOST_ANSWER_BYTES = 256 << 20
@@ -48,6 +50,7 @@ class Connection:
         shown: the address without its query, for reports.
         certificate: ``sha256:…`` of the server's certificate over TLS, else empty.
         n_requests: requests sent so far, retries included.
+        n_answered: those that got an answer with status 200.
     """
 
     def __init__(self, url: str, endpoint: Endpoint) -> None:
@@ -63,13 +66,14 @@ class Connection:
         self._http = _client(parts.scheme, parts.hostname, parts.port, endpoint.timeout_s)
         self._next_s = 0.0
         self.certificate = ""
-        self.n_requests = 0
+        self.n_requests = self.n_answered = 0
         self._reach()
 
     def post(self, body: bytes) -> Any:
         """Send a body and return the JSON answer, trying again while the endpoint is busy or the line broke.
 
         Raises:
+            Contained: it answered before and turns us away now.
             SubjectFailed: no answer in time, an error status, or no JSON.
         """
         for attempt in range(self._endpoint.retries + 1):
@@ -149,10 +153,11 @@ class Connection:
     def _document(self, status: int, answer: bytes) -> Any:
         if status != 200:
             text = answer[:200].decode("utf-8", "replace").strip()
-            raise SubjectFailed(
-                f"{self.shown} answered with status {status}" + (f": {text!r}" if text else ""),
-                hint=_ADVICE.get(status, "look into the endpoint's own log"),
-            )
+            said = f"{self.shown} answered with status {status}" + (f": {text!r}" if text else "")
+            if self.n_answered and (status in _TURNED_AWAY or (status == 503 and b'"quarantine"' in answer)):
+                raise Contained(said, hint="its own monitors stopped this attack: redan incident list there")
+            raise SubjectFailed(said, hint=_ADVICE.get(status, "look into the endpoint's own log"))
+        self.n_answered += 1
         try:
             return json.loads(answer)
         except (ValueError, RecursionError) as err:

@@ -142,6 +142,8 @@ class Jbda:
                 watch=watch_of(budget),
             )
             whole = theft.copies[:-1] if budget.stop() else theft.copies
+            if theft.cut:
+                budget.end(theft.cut)
             if not whole:
                 return
             agrees = [agreement(one.net, field) for one in whole]

@@ -191,7 +191,9 @@ def _stolen(
         seed=derive(seed, spec.id) % 2**31,
         watch=watch_of(budget),
     )
-    whole = theft.copies if not budget.stop() else theft.copies[:-1]
+    whole = theft.copies[:-1] if budget.stop() else theft.copies
+    if theft.cut:
+        budget.end(theft.cut)
     return Way(
         sampling=sampling, answers=answers, sizes=sizes, agrees=tuple(agreement(one.net, field) for one in whole)
     )
