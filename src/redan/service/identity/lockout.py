@@ -72,17 +72,31 @@ class Lockout:
         One that comes while the name waits anyway is not counted, so that a wait always ends.
         """
         now = self._clock()
+        return max(0.0, self._counted(name, now)[1] - now)
+
+    def attempt(self, name: str) -> float:
+        """Admit an attempt and count it as a failure until `succeeded` says otherwise: those at once count each other.
+
+        Returns:
+            0 when it may be judged; else how many seconds the name must wait, and nothing was counted.
+        """
+        now = self._clock()
+        return max(0.0, self._counted(name, now)[0] - now)
+
+    def _counted(self, name: str, now: float) -> tuple[float, float]:
+        """Count a failure; return until when the name had to wait before, and must wait now."""
         with self._lock:
-            count, last, until = self._names.pop(name, (0, now, 0.0))
+            count, last, before = self._names.pop(name, (0, now, 0.0))
             if now - last > self._backoff.forget_s:
                 count = 0
-            if now >= until:
+            until = before
+            if now >= before:
                 count += 1
                 until = now + self._backoff.wait_s(count)
             self._names[name] = (count, now, until)
             if len(self._names) > self._most:
                 self._names.popitem(last=False)
-        return max(0.0, until - now)
+        return before, until
 
     def succeeded(self, name: str) -> None:
         """Forget a name's failures."""

@@ -41,6 +41,19 @@ def test_failures_while_waiting_do_not_prolong_the_wait() -> None:
     assert lockout.wait_s("a") == 0
 
 
+def test_attempts_that_come_at_once_are_counted_before_they_are_judged() -> None:
+    clock = Clock()
+    lockout = Lockout(Backoff(free=2, first_s=1.0, most_s=8.0, forget_s=100.0), clock=clock)
+    admitted = []
+    for _ in range(10):
+        waits = [lockout.attempt("a") for _ in range(100)]
+        admitted.append(waits.count(0.0))
+        clock.now_s += max(waits)
+    assert admitted == [3, *[1] * 9]
+    lockout.succeeded("a")
+    assert lockout.attempt("a") == 0
+
+
 def test_memory_is_bounded_and_a_success_forgets() -> None:
     lockout = Lockout(PAIR, most_names=100)
     for i in range(1000):

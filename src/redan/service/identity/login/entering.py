@@ -185,9 +185,9 @@ async def prove(logins: Logins, person: str, code: str, source: From) -> None:
     Raises:
         Refused: it does not fit, was shown before, or there were too many attempts.
     """
-    wait(max(await logins.authority.lockouts.wait_s(source.addr), logins.seconds.wait_s(person)))
+    await _attempt(logins, person, source)
     if not await logins.write(lambda connection: totp.take(connection, logins.sealer, person, code)):
-        await _failed(logins, person, source)
+        await logins.authority.lockouts.failed(source.addr)
         raise Refused(WRONG_FACTOR)
     logins.seconds.succeeded(person)
 
@@ -199,9 +199,9 @@ def has_second(connection: Connection, person: str) -> bool:
 
 async def _second(logins: Logins, session: Session, source: From, judge: Callable[[Connection], str]) -> Entered:
     """Count the attempt first, in a transaction of its own, so that no failure un-counts it."""
-    wait(max(await logins.authority.lockouts.wait_s(source.addr), logins.seconds.wait_s(session.person)))
+    await _attempt(logins, session.person, source)
     if not await logins.write(lambda connection: sessions.count_try(connection, session)):
-        await _failed(logins, session.person, source)
+        await logins.authority.lockouts.failed(source.addr)
         raise Refused(WRONG_FACTOR)
 
     def step(connection: Connection) -> Entered | None:
@@ -212,15 +212,20 @@ async def _second(logins: Logins, session: Session, source: From, judge: Callabl
 
     entered = await logins.write(step)
     if entered is None:
-        await _failed(logins, session.person, source)
+        await logins.authority.lockouts.failed(source.addr)
         raise Refused(WRONG_FACTOR)
     logins.seconds.succeeded(session.person)
     return entered
 
 
-async def _failed(logins: Logins, person: str, source: From) -> None:
-    logins.seconds.failed(person)
-    await logins.authority.lockouts.failed(source.addr)
+async def _attempt(logins: Logins, person: str, source: From) -> None:
+    """Let an attempt at a second factor be judged; it counts from now on, so that many at once get no more guesses.
+
+    Raises:
+        Refused: the address or the person must wait.
+    """
+    wait(await logins.authority.lockouts.wait_s(source.addr))
+    wait(logins.seconds.attempt(person))
 
 
 def _known(connection: Connection, person: str) -> tuple[str | None, bool]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import update
 from tests.login_house import PASSWORD, Browser, House, code
 
 from redan.service.identity import directory, keys
+from redan.service.identity.lockout import PAIR
 from redan.service.identity.login import sessions
 from redan.service.identity.login.tables import sessions as opened
 from redan.service.identity.login.tables import totps
@@ -204,6 +207,28 @@ def test_a_key_does_not_manage_an_account_and_confirms_with_a_code_alone(home: H
     assert post("/v1/danger/other", headers=confirmed).status_code == 403, "bound to its resource"
     assert post("/v1/danger/fraud", headers=confirmed).status_code == 200
     assert post("/v1/danger/fraud", headers=confirmed).status_code == 403, "good once"
+
+
+def test_codes_that_are_guessed_at_once_are_judged_one_after_the_other(home: House, browser: Browser) -> None:
+    name = home.person(app=True)
+    with home.logins.database.writing() as connection:
+        _, text = keys.make(connection, f"user:{name}", by="test")
+    body = {"action": "models.promote", "resource": "/v1/danger/fraud"}
+    right = code(home.secrets[name])
+    wrong = [guess for guess in (f"{n:06}" for n in range(40)) if guess != right]
+    before = len(home.trail.acts)
+
+    def guess(given: str) -> int:
+        headers = {"authorization": f"Bearer {text}"}
+        url = f"{home.url}/v1/login/confirmations"
+        return httpx.post(url, json={**body, "code": given}, headers=headers).status_code
+
+    with ThreadPoolExecutor(len(wrong)) as threads:
+        statuses = list(threads.map(guess, wrong))
+    judged = [act.why for act in home.trail.acts[before:]].count("second-factor")
+    assert judged <= PAIR.free + 3, "however many come at once"
+    assert set(statuses) <= {401, 429}
+    assert guess(right) == 429, "they would have had to wait, and must now"
 
 
 def test_a_person_confirms_for_a_program_what_they_may_do_themselves(home: House, browser: Browser) -> None:
