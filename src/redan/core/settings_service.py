@@ -120,6 +120,12 @@ class Serve:
     metrics_from: tuple[str, ...] = field(
         default=("127.0.0.1", "::1"), metadata=_help("Addresses or networks that may read /metrics without a login.")
     )
+    proxies: tuple[str, ...] = field(
+        default=(), metadata=_help("Addresses or networks of proxies in front, which say who asks; nobody else may.")
+    )
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = field(
+        default="x-forwarded-for", metadata=_help("The header in which they say it; the other one is ignored.")
+    )
     tls: Tls = field(default_factory=Tls)
     limits: Limits = field(default_factory=Limits)
     guards: Guards = field(default_factory=Guards)

@@ -11,6 +11,7 @@ from redan.service.gateway.refusal import OVERLOADED, Refusal
 if TYPE_CHECKING:
     from redan.core.settings_service import Limits
     from redan.service.gateway.protocol import GuardedProtocol
+    from redan.service.gateway.proxies import Proxies
 
 _SWEEPS_PER_LIMIT = 4
 
@@ -23,10 +24,11 @@ class Doors:
     Args:
         limits: what a connection may take.
         refused: is told of every refusal before a request was understood, with the network address.
+        proxies: in front of the server; None where there are none.
     """
 
-    def __init__(self, limits: Limits, refused: Callable[[Refusal, str], None]) -> None:
-        self.limits, self.refused = limits, refused
+    def __init__(self, limits: Limits, refused: Callable[[Refusal, str], None], proxies: Proxies | None = None) -> None:
+        self.limits, self.refused, self.proxies = limits, refused, proxies
         self.addresses: dict[str, int] = {}
         self.connections: set[GuardedProtocol] = set()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -35,7 +37,9 @@ class Doors:
     def enter(self, connection: GuardedProtocol, address: str) -> Refusal | None:
         """Count a new connection in, or say that there are too many."""
         count = self.addresses.get(address, 0)
-        if len(self.connections) >= self.limits.connections or count >= self.limits.connections_per_address:
+        # a proxy brings everybody's connections
+        most = self.limits.connections if connection.proxied else self.limits.connections_per_address
+        if len(self.connections) >= self.limits.connections or count >= most:
             return OVERLOADED
         self.addresses[address] = count + 1
         self.connections.add(connection)

@@ -30,6 +30,7 @@ MOST_HEADERS = 100
 MOST_PIPELINED = 64
 BEGAN = "redan.began_s"
 LINK = "redan.link"
+PROXIED = "redan.proxied"
 _STREAMED = b"application/x-ndjson"
 
 
@@ -44,6 +45,7 @@ class GuardedProtocol(HttpToolsProtocol):
     Attributes:
         ends_s: loop time at which it has waited long enough; infinite while the server works for it.
         link: what requests of this connection look at to see whether their client is still there.
+        proxied: whether the other end is a proxy of ours, which says who asks.
     """
 
     doors: Doors
@@ -60,6 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.limits = self.doors.limits
         self.link = Link()
         self.ends_s = inf
+        self.proxied = False
         self._address = ""
         self._in_head = False
         self._began_s = 0.0
@@ -77,6 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Let a client in, or tell it that there are too many."""
         super().connection_made(transport)
         self._address = self.client[0] if self.client else "local"
+        self.proxied = self.doors.proxies is not None and self.doors.proxies.knows(self._address)
         refusal = self.doors.enter(self, self._address)
         if refusal is not None:
             self._end(refusal)
@@ -141,6 +145,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Judge the head as a whole, then start the application."""
         self._judge_head(self.parser.get_http_version())
+        if self.proxied:
+            self._see_through()
         self._streamed = is_stream(self.url.partition(b"?")[0], self._type)
         announced, self._body_left = self._body_left, inf if self._streamed else self.limits.body_bytes
         if announced > self._body_left:
@@ -220,6 +226,16 @@ class GuardedProtocol(HttpToolsProtocol):
         task = self.loop.create_task(_run(cycle, app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+    def _see_through(self) -> None:
+        """Put the client in the proxy's place, for everything that looks at addresses."""
+        assert self.doors.proxies is not None
+        address, scheme = self.doors.proxies.seen(self._address, self.headers)
+        if address != self._address:
+            self.scope["client"] = (address, 0)
+            self.scope[PROXIED] = True  # type: ignore[literal-required]  # ours, beside ASGI's
+        if scheme:
+            self.scope["scheme"] = scheme
 
     def _judge_head(self, version: str) -> None:
         if self._hosts != 1 and not (version == "1.0" and self._hosts == 0):

@@ -19,6 +19,7 @@ from uvicorn.server import HANDLED_SIGNALS
 from redan.core.errors import ConfigError, Unreadable
 from redan.service.gateway.doors import Doors
 from redan.service.gateway.protocol import guarded
+from redan.service.gateway.proxies import Proxies
 from redan.service.gateway.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ class GatewayServer(uvicorn.Server):
         refused: Callable[[Refusal, str], None] = lambda refusal, address: None,
         draining: Callable[[], None] = lambda: None,
     ) -> None:
-        self.doors = Doors(serve.limits, refused)
+        proxies = Proxies(serve.proxies, serve.proxy_header) if serve.proxies else None
+        self.doors = Doors(serve.limits, refused, proxies)
         self.listening = asyncio.Event()
         self._draining = draining
         self._drain_s = serve.limits.drain_s

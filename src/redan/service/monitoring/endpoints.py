@@ -11,6 +11,7 @@ import msgspec
 from starlette.responses import Response
 
 from redan.core.errors import ConfigError
+from redan.service.gateway.protocol import PROXIED
 from redan.service.gateway.refusal import FORBIDDEN, UNKNOWN
 from redan.service.monitoring.exposition import present
 from redan.service.monitoring.health import Health
@@ -61,11 +62,12 @@ def networks(metrics_from: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, 
 
 
 def from_near(request: Request, metrics_from: tuple[str, ...]) -> bool:
-    """Return whether a request comes straight from an allowed address.
+    """Return whether a request comes from an allowed address, straight or through a proxy of ``[serve] proxies``.
 
-    A reverse proxy on the same machine makes the whole world look local: what says that it was passed on is not near.
+    Another proxy on the same machine makes the whole world look local: what says that it was passed on is not near.
     """
-    if request.client is None or any(name in request.headers for name in _PROXIED):
+    forwarded = PROXIED not in request.scope and any(name in request.headers for name in _PROXIED)
+    if request.client is None or forwarded:
         return False
     try:
         address = ip_address(request.client.host)
