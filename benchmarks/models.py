@@ -26,7 +26,7 @@ from tests import served as made
 
 from redan.service.database import open_database
 from redan.service.models.loading import Extras, load
-from redan.service.models.pool import Pool, open_models
+from redan.service.models.pool import Pool
 from redan.service.models.served import Served
 from redan.service.models.source import Source
 from redan.subjects.open import open_subject
@@ -70,7 +70,7 @@ async def choosing(root: Path) -> list[dict[str, object]]:
     canary = made.served(root, version="2", seed=1, role="canary", share=0.3)
     settings = made.settings_for(root, made.served(root), canary, made.served(root, "onnx"))
     database = open_database("service.db", root=root)
-    pool: Pool = open_models(settings, root, database=database)
+    pool = Pool(settings, root, database=database)
     await pool.start()
     nothing = cost_us(lambda: None, 100_000)
     found: list[dict[str, object]] = []

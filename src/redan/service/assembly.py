@@ -27,7 +27,7 @@ from redan.service.identity.authority import Authority, open_authority
 from redan.service.identity.login.desk import PART as LOGINS
 from redan.service.identity.login.desk import open_logins
 from redan.service.incidents.opening import open_desk, teller
-from redan.service.models.pool import Pool, open_models
+from redan.service.models.pool import Pool
 from redan.service.monitoring.alerts import Alerting, channels_of
 from redan.service.monitoring.health import Health
 from redan.service.monitoring.recorder import Counting
@@ -152,7 +152,7 @@ def _made(config: Config) -> _Made:
     authority = open_authority(settings, database, root)
     limiter = open_limiter(settings.serve.guards, redis_url=settings.serve.redis, replica=replica, database=database)
     registry = _registry(settings, root, auditor)
-    models = open_models(
+    models = Pool(
         settings,
         root,
         database=database,

@@ -19,11 +19,21 @@ from redan.service.models import noted
 from redan.service.models.admitting import insist
 from redan.service.models.choosing import Snapshot, snapshot
 from redan.service.models.comparison import Comparing
+from redan.service.models.following import following, rechecking
 from redan.service.models.loading import refusal
+from redan.service.models.looking import Looking
 from redan.service.models.roles import check, configured_live, live_of, role_of, turn_of
 from redan.service.models.source import Registry, sources
 from redan.service.models.standing import Decided, Standing
-from redan.service.models.versions import Judge, Version, bring_in, is_as_read, judge_again
+from redan.service.models.versions import (
+    Judge,
+    Version,
+    bring_in,
+    changed_or_judged,
+    judge_again,
+    missing_or_judged,
+    moved_or_judged,
+)
 
 if TYPE_CHECKING:
     from redan.core.settings import Settings
@@ -35,8 +45,6 @@ if TYPE_CHECKING:
 
 Record = Callable[["Act"], Awaitable[None] | None]
 """Takes a record for the audit log; what it returns is awaited before the deed, except where a model leaves service."""
-POLL_S = 1.0
-"""How often the shared database is looked at: what one replica decides, others follow within this time."""
 _WORK = Callable[[Version, Judge], None]
 
 
@@ -82,6 +90,7 @@ class Pool:
         self._lock = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._mark = ""
+        self._looking = Looking.of(settings, root)
         self.lost_polls = 0
         self.comparing = Comparing(self)
 
@@ -102,9 +111,9 @@ class Pool:
             self._apply()
         await self.comparing.start()
         every_s = age_s(self._settings.serve.recheck)
-        self._tasks = [asyncio.create_task(self._following())]
+        self._tasks = [asyncio.create_task(following(self))]
         if every_s:
-            self._tasks.append(asyncio.create_task(self._rechecking(float(every_s))))
+            self._tasks.append(asyncio.create_task(rechecking(self, float(every_s))))
 
     async def stop(self) -> None:
         """Stop following; loaded models answer until the pool is dropped."""
@@ -218,10 +227,11 @@ class Pool:
         async with self._lock:
             known = {each.source.settings: each for each in self._versions}
             self._settings = settings
+            self._looking = Looking.of(settings, self._root)
             found = [
                 known.get(each.settings, Version(source=each)) for each in sources(settings, self._root, self._registry)
             ]
-            await self._renew(found, _changed_or_judged)
+            await self._renew(found, changed_or_judged)
 
     async def recheck(self) -> None:
         """Judge the statements of every loaded version again; one that no longer passes leaves service at once.
@@ -232,7 +242,7 @@ class Pool:
             EvidenceError: the audit log takes no record; the judgement stands all the same.
         """
         async with self._lock:
-            await self._renew(list(self._versions), _brought_in_or_judged)
+            await self._renew(list(self._versions), moved_or_judged)
 
     def role(self, model: ServedModel) -> Role:
         """Return the role that a version has now."""
@@ -285,6 +295,7 @@ class Pool:
         insist(chosen.label, chosen.why)
 
     async def _each(self, work: _WORK, chosen: Sequence[Version]) -> None:
+        await asyncio.to_thread(self._looking.judged, chosen)
         try:
             judge = await asyncio.to_thread(Judge.of, self._settings, self._root)
         except RedanError as err:
@@ -294,9 +305,10 @@ class Pool:
         for each in chosen:
             await asyncio.to_thread(work, each, judge)
 
-    async def _renew(self, versions: list[Version], work: _WORK) -> None:
+    async def _renew(self, versions: list[Version], work: _WORK, chosen: Sequence[Version] | None = None) -> None:
+        """Do work on chosen versions, all where None, put what came of it into force, and say so."""
         before = {id(each): (each.why, each.newer, each.served) for each in versions}
-        await self._each(work, versions)
+        await self._each(work, versions if chosen is None else chosen)
         self._versions = versions
         self._apply()
         changed = [each for each in versions if (each.why, each.newer, each.served) != before[id(each)]]
@@ -327,10 +339,20 @@ class Pool:
         everything = [(each.served, self.role(each.source.settings)) for each in fit if each.served is not None]
         self._now = snapshot(everything, refused, self._key)
 
-    async def _following(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_S)
-            await self.follow()
+    async def look(self) -> None:
+        """Judge versions again whose statements on disk changed and have been still since the last look.
+
+        One that was refused is brought in if they suffice now.
+
+        Raises:
+            EvidenceError: the audit log takes no record; the judgement stands all the same.
+        """
+        if self._settings.serve.admission == "open":
+            return
+        async with self._lock:
+            changed = await asyncio.to_thread(self._looking.changed, self._versions)
+            if changed:
+                await self._renew(list(self._versions), missing_or_judged, changed)
 
     async def follow(self) -> None:
         """Look at what other replicas and the registry decided, and do likewise; while both are silent nothing changes.
@@ -343,7 +365,7 @@ class Pool:
                     await self._write_quarantines()
                 self._follow(await asyncio.to_thread(self._standing.read))
                 if await self._marked():
-                    await self._renew(list(self._versions), _brought_in_or_judged)
+                    await self._renew(list(self._versions), moved_or_judged)
             except EvidenceError as err:
                 self.lost_polls += 1
                 if self.lost_polls == 1:
@@ -369,33 +391,3 @@ class Pool:
         if merged != self._decided:
             self._decided = merged
             self._apply()
-
-    async def _rechecking(self, every_s: float) -> None:
-        while True:
-            await asyncio.sleep(every_s)
-            try:
-                await self.recheck()
-            except EvidenceError as err:
-                sys.stderr.write(f"models: {err.message}; statements were judged, and that was not recorded\n")
-
-
-def _changed_or_judged(version: Version, judge: Judge) -> None:
-    (judge_again if is_as_read(version) else bring_in)(version, judge)
-
-
-def _brought_in_or_judged(version: Version, judge: Judge) -> None:
-    (bring_in if version.source.moves else judge_again)(version, judge)
-
-
-def open_models(
-    settings: Settings,
-    root: Path,
-    *,
-    database: Database,
-    findings: Findings | None = None,
-    record: Record | None = None,
-    registry: Registry | None = None,
-    reread: Callable[[], Settings] | None = None,
-) -> Pool:
-    """Make the pool; `Pool.start` brings the models in. Arguments and errors as in `Pool`."""
-    return Pool(settings, root, database=database, findings=findings, record=record, registry=registry, reread=reread)

@@ -153,6 +153,21 @@ def is_as_read(version: Version) -> bool:
         return False
 
 
+def changed_or_judged(version: Version, judge: Judge) -> None:
+    """Bring a version in whose files changed since they were read; judge any other again."""
+    (judge_again if is_as_read(version) else bring_in)(version, judge)
+
+
+def moved_or_judged(version: Version, judge: Judge) -> None:
+    """Bring a version in that the registry decides about; judge any other again."""
+    (bring_in if version.source.moves else judge_again)(version, judge)
+
+
+def missing_or_judged(version: Version, judge: Judge) -> None:
+    """Bring a version in that is not loaded; judge any other again."""
+    (bring_in if version.served is None else judge_again)(version, judge)
+
+
 def _refused(version: Version, judge: Judge, about: About | None, why: str) -> None:
     if version.served is None:
         version.about = None if about is None else _without_bytes(about)

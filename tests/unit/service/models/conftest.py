@@ -12,14 +12,14 @@ from redan.core.settings import Settings
 from redan.service.audit.act import Act
 from redan.service.database import open_database
 from redan.service.findings import Findings
-from redan.service.models.pool import Pool, open_models
+from redan.service.models.pool import Pool
 
 
 @asynccontextmanager
 async def pool_of(settings: Settings, root: Path, *, url: str = "service.db", **more: Any) -> AsyncIterator[Pool]:
     """Open the pool of one replica, and close it with its database."""
     database = open_database(url, root=root)
-    pool = open_models(settings, root, database=database, **more)
+    pool = Pool(settings, root, database=database, **more)
     await pool.start()
     try:
         yield pool

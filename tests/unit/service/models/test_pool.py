@@ -245,7 +245,7 @@ def test_of_two_promotions_at_once_one_stands(tmp_path: Path, kind: str, new_url
 
 
 def test_what_another_replica_decided_arrives_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("redan.service.models.pool.POLL_S", 0.01)
+    monkeypatch.setattr("redan.service.models.following.POLL_S", 0.01)
     settings = two_versions(tmp_path)
 
     async def main() -> None:

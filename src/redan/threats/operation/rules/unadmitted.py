@@ -10,15 +10,15 @@ Why it matters:
     was exchanged without statements is how a model with a backdoor would arrive.
 
 How it is found:
-    The gateway judges the statements of every loaded version at each reload, at each promotion, and every
-    `[serve] recheck`, against the digest of the bytes that it loaded.
+    The gateway judges the statements of every loaded version when the files that hold them change, at each reload, at
+    each promotion, and every `[serve] recheck`, against the digest of the bytes that it loaded.
 
 What to do:
     Read the reason. Promote or roll back to another version, or measure the same bytes again and seal the report. Where
     the file was exchanged, find out by whom before anything is sealed.
 
 Limits:
-    A revocation works when its statement reaches the bundle that the gateway reads, and at the next check.
+    A revocation works when its statement reaches the bundle or registry that the gateway reads, within three seconds.
 """
 
 from __future__ import annotations
