@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from redan.service.gateway.refusal import BUDGET, RATE, SUSPENDED, Refusal
 from redan.service.guards.budgets import HOUR_S, RowBudgets
 from redan.service.guards.rates import Rates
 from redan.service.guards.shared_rates import SharedRates
+from redan.service.web.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 KEPT_EVERY_S = 1.0
 """A crash loses the rows of this long, at most; other replicas see them this late."""
 MOST_THROTTLED = 10_000
+_telling = Telling()
 
 
 class ClientLimiter:
@@ -51,7 +54,7 @@ class ClientLimiter:
         self._n_set = 0
         self._task: asyncio.Task[None] | None = None
         self.n_unkept = 0
-        """Times that the database did not take the budgets."""
+        """Times that budgets and throttles were not exchanged with the database."""
 
     async def start(self) -> None:
         """Take up what was counted before, then keep counting."""
@@ -150,6 +153,9 @@ class ClientLimiter:
                 await self._exchange()
             except RedanError:
                 self.n_unkept += 1
+            except Exception:  # noqa: BLE001  # else nobody suspended elsewhere would be refused here ever again
+                self.n_unkept += 1
+                _telling.tell(traceback.format_exc())
 
     async def _exchange(self) -> None:
         """Write what changed, and read what other replicas wrote.

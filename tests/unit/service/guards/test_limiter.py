@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from tests.unit.service.guards.conftest import RedisServer
 
+from redan.core.errors import EvidenceError
 from redan.core.settings_service import Guards
 from redan.service.database import open_database
 from redan.service.gateway.refusal import BUDGET, SUSPENDED
+from redan.service.guards.keeping import Keeping
 from redan.service.guards.limiter import ClientLimiter, open_limiter
 from redan.service.guards.shared_rates import SharedRates
 
@@ -105,6 +107,36 @@ async def _restart(root: Path) -> None:
     assert other.take("c", 1) is None
     await other.stop()
     database.close()
+
+
+@pytest.mark.parametrize("error", [ValueError, EvidenceError])
+def test_a_failed_exchange_is_followed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("redan.service.guards.limiter.KEPT_EVERY_S", 0.01)
+    real = Keeping.slowed
+
+    async def main() -> None:
+        database = open_database("service.db", root=tmp_path)
+        one = open_limiter(Guards(), redis_url="", replica="a", database=database)
+        two = open_limiter(Guards(), redis_url="", replica="b", database=database)
+        await one.start()
+        await two.start()
+
+        def broken(keeping: Keeping) -> dict[str, tuple[float, float]]:
+            raise error("something that nobody thought of")
+
+        monkeypatch.setattr(Keeping, "slowed", broken)
+        await until(lambda: one.n_unkept and two.n_unkept)
+        monkeypatch.setattr(Keeping, "slowed", real)
+        await one.throttle("eve", rate_per_s=0.0, until_s=time.time() + 60)
+        await until(lambda: two.take("eve", 1) is SUSPENDED)
+        await one.stop()
+        await two.stop()
+        database.close()
+
+    asyncio.run(main())
+    assert capsys.readouterr().err.count("nobody thought of") <= 2
 
 
 def test_a_restart_or_another_replica_gives_no_fresh_budget(tmp_path: Path) -> None:
