@@ -130,6 +130,8 @@ class Desk:
             except RedanError as err:
                 # the database may be away for a while; everything waits in it or in the queue
                 sys.stderr.write(f"incidents: {err.message}\n")
+            except Exception:  # noqa: BLE001  # a mistake of ours is shown; it must not end containment for ever
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
             with contextlib.suppress(TimeoutError):
                 # wait_for would now and then lose a cancellation that comes with the event
                 async with asyncio.timeout(PULSE_S):

@@ -349,6 +349,33 @@ def test_findings_wait_while_the_database_is_away(bench: Make, monkeypatch: pyte
     assert made.hands.rates == {"client:eve": 0.01}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_mistake_of_ours_does_not_end_containment_for_ever(bench: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = bench("model-theft")
+    told: list[type[BaseException] | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(args.exc_type))
+    real = timeline.take
+
+    def take(connection: Any, found: Any, **kwargs: Any) -> Any:
+        if found.subject == "odd":
+            raise ValueError("a finding that nobody thought of")
+        return real(connection, found, **kwargs)
+
+    monkeypatch.setattr(timeline, "take", take)
+
+    async def live() -> None:
+        await made.desk.start()
+        made.desk.notice(finding("client:mallory", subject="odd"))
+        await made.until(lambda: bool(told))
+        made.desk.notice(finding())
+        await made.until(settled(made, "model-theft/slow", "done"))
+        await made.desk.stop()
+
+    asyncio.run(live())
+    assert told == [ValueError]
+    assert made.hands.rates == {"client:eve": 0.01}
+
+
 def test_repeated_and_surplus_findings_are_counted_and_keep_no_memory(bench: Make) -> None:
     made = bench()
     for _ in range(5):
