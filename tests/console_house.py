@@ -88,6 +88,7 @@ class Console:
         service: it.
         server: what listens.
         loop: where it runs.
+        thread: likewise.
         secrets: of people's authenticator apps.
         key: an API key of ``client:alice``.
     """
@@ -97,6 +98,7 @@ class Console:
     service: Service
     server: GatewayServer
     loop: asyncio.AbstractEventLoop
+    thread: threading.Thread
     secrets: dict[str, str] = field(default_factory=dict)
     key: str = ""
 
@@ -165,7 +167,9 @@ def _console(folder: Path, more: str) -> Iterator[Console]:
 
             def told(port: int) -> None:
                 url = f"http://127.0.0.1:{port}"
-                running.append(Console(url=url, folder=folder, service=service, server=server, loop=loop))
+                running.append(
+                    Console(url=url, folder=folder, service=service, server=server, loop=loop, thread=thread)
+                )
                 started.set()
 
             await serve(server, open_socket("127.0.0.1:0"), told=told)

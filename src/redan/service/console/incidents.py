@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from redan.service.incidents.playbook import Playbook, Step
     from redan.service.web.endpoint import Asked
 
+UNDER_WAY = ("ordered", "started", "undo-ordered")
 Answer = TypeVar("Answer")
 MOST_SHOWN = 200
 """Entries of a timeline on the page, the newest."""
@@ -67,6 +68,7 @@ async def one(asked: Asked) -> Response:
         fitting=[_book(book, incident, desk) for book in fitting],
         others=[_book(book, incident, desk) for book in others],
         closable=incident.state != "closed",
+        under_way=sum(state.status in UNDER_WAY for state in incident.steps.values()),
     )
 
 

@@ -27,8 +27,7 @@ def reads_pages(request: Request) -> bool:
 def refusal_page(request: Request, parts: Parts, principal: Principal | None, refusal: Refusal) -> Response:
     """Return a refusal as a page."""
     path = request.url.path
-    back = page_of(path) if request.method == "POST" else path.rpartition("/")[0]
-    back = back if back.startswith(HOME) else HOME
+    back = page_of(path) if request.method == "POST" and path.startswith(f"{HOME}/") else HOME
     way, words = back, "Back"
     if refusal.why == UNKNOWN.why:
         way, words = f"/login?next={quote(back, safe='/')}", "Log in"

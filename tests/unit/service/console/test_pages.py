@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+import httpx
 import pytest
-from tests.console_house import LONG, MODEL, ROLES, Console, console, finding, post
-
-from redan.service.console.endpoints import ENDPOINTS
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    with console(tmp_path_factory.mktemp("console")) as running:
-        running.ask(5)
-        running.parts.findings.publish(finding())
-        yield running
-
+from tests.console_house import LONG, MODEL, ROLES, Console
 
 PAGES = (
     "/console",
@@ -50,8 +38,6 @@ def test_a_page_is_shown_to_whoever_may_see_it_and_refused_in_words_to_others(ho
 
 
 def test_who_is_not_logged_in_is_led_to_the_login(home: Console) -> None:
-    import httpx
-
     for path in PAGES:
         answer = httpx.get(home.url + path, headers={"Accept": "text/html"})
         assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={path}")

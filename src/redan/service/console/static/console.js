@@ -3,8 +3,9 @@
 const ours = (address) => new URL(address, location.href).origin === location.origin && /^\/console(\/|\?|$)/.test(new URL(address, location.href).pathname + "?");
 let stream = null;
 let latest = 0;
+let again = 0;
 
-function show(page, address, keep) {
+function show(page, address, keep, quiet) {
   const main = page.querySelector("main");
   if (!main) return location.assign(address);
   const opened = [...document.querySelectorAll("main details[open][id]")].map((one) => one.id);
@@ -14,19 +15,19 @@ function show(page, address, keep) {
   if (keep) for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   const said = main.querySelector("[role=status], [role=alert]");
   if (said) said.tabIndex = -1;
-  (said || main).focus({ preventScroll: keep });
+  if (!quiet) (said || main).focus({ preventScroll: keep });
   if (!keep) scrollTo(0, 0);
   listen();
 }
 
-async function turn(address, options, { push = true, form = null } = {}) {
+async function turn(address, options, { push = true, form = null, quiet = false } = {}) {
   const mine = ++latest;
   let answer, text;
   try {
     answer = await fetch(address, { credentials: "same-origin", headers: { Accept: "text/html" }, ...options });
     text = await answer.text();
   } catch {
-    return complain(form, "The gateway did not answer. Nothing is known to have been done; try again.");
+    return quiet ? listen() : complain(form, "The gateway did not answer. Nothing is known to have been done; try again.");
   }
   if (mine !== latest) return;
   if (!ours(answer.url)) return location.assign(answer.url);
@@ -37,7 +38,7 @@ async function turn(address, options, { push = true, form = null } = {}) {
   }
   const here = location.pathname === new URL(answer.url).pathname;
   if (push) history[here ? "replaceState" : "pushState"](null, "", answer.url);
-  show(page, answer.url, here);
+  show(page, answer.url, here, quiet);
 }
 
 function complain(form, words, told) {
@@ -77,7 +78,17 @@ document.addEventListener("click", (event) => {
 
 addEventListener("popstate", () => (location.hash ? null : turn(location.href, {}, { push: false })));
 
+/* A page that waits for something looks again, unless somebody is typing in it. */
+function wait() {
+  clearTimeout(again);
+  const main = document.querySelector("main");
+  if (!main.querySelector("[data-again]")) return;
+  const typed = () => [...main.querySelectorAll("input:not([type=hidden]), textarea, select")].some((one) => one.matches(":focus") || (one.defaultValue ?? one.value) !== one.value);
+  again = setTimeout(() => (typed() || document.hidden ? wait() : turn(location.pathname, {}, { push: false, quiet: true })), 1500);
+}
+
 function listen() {
+  wait();
   stream?.close();
   stream = null;
   const place = document.querySelector("[data-stream]");
