@@ -84,7 +84,9 @@ class DataPlane:
     ) -> None:
         serve = parts.settings.serve
         self.parts, self.draining, self.prices = parts, False, Prices()
-        self.batcher = Batcher(parts, chain, compute or Inline(serve.batching.rows), self.prices, shadow)
+        self.batcher = Batcher(
+            parts, chain, compute or Inline(serve.batching.rows), self.prices, shadow, serve.workers if compute else 0
+        )
         self.chunk_rows = serve.batching.rows
         self.limits = serve.limits
         self._fallback = fallback

@@ -2,7 +2,8 @@
 
 A batch is closed on the event loop's next turn, so that whatever arrived together is answered together and nothing
 waits for company; ``wait_ms`` lets the first row wait longer. While one batch waits for its record to be durable, the
-next ones collect and are computed.
+next ones collect and are computed. While every worker process computes, whatever arrives collects into one batch for
+the first that is free.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Batcher:
         compute: asks the model, at once or in time.
         prices: where steps are timed when that is asked for.
         shadow: takes every answered batch, to ask other versions too; never blocks.
+        width: batches that ``compute`` takes at once when it answers later; 0 where it does not say.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Batcher:
         compute: Compute,
         prices: Prices,
         shadow: Callable[[Batch], None] = lambda batch: None,
+        width: int = 0,
     ) -> None:
+        self._width, self._under_way = width, 0
         self._parts, self._chain, self._compute, self._prices, self._shadow = parts, chain, compute, prices, shadow
         serve = parts.settings.serve
         self._most_rows, self._wait_s = serve.batching.rows, serve.batching.wait_ms / 1000
@@ -89,7 +93,7 @@ class Batcher:
         if lot.rows >= self._most_rows:
             del self._lots[call.served]
             self._run(lot.calls)
-        elif self._closing is None:
+        elif self._closing is None and not self._is_full():
             self._close_later()
         return None
 
@@ -119,9 +123,14 @@ class Batcher:
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None
+        if self._is_full():
+            return
         lots, self._lots = self._lots, {}
         for lot in lots.values():
             self._run(lot.calls)
+
+    def _is_full(self) -> bool:
+        return 0 < self._width <= self._under_way and not self.stopped
 
     def _run(self, calls: list[Call]) -> None:
         """Guard and compute a batch; whatever goes wrong, every call of it is answered."""
@@ -137,6 +146,7 @@ class Batcher:
         if isinstance(answers, Answers) or answers is None:
             self._settle(calls, batch, answers, began_s)
         else:
+            self._under_way += 1
             self._later(self._computed(calls, batch, answers, began_s))
 
     def _guarded(self, calls: list[Call]) -> Batch | None:
@@ -190,6 +200,10 @@ class Batcher:
         except Exception as error:  # noqa: BLE001  # as above
             await self._alone(calls, batch, began_s, error)
             return
+        finally:
+            self._under_way -= 1
+            if self._lots:
+                self._close()
         self._settle(calls, batch, answers, began_s)
 
     async def _alone(self, calls: list[Call], batch: Batch | None, began_s: float, error: Exception) -> None:
