@@ -6,6 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from redan.service.gateway.refusal import INVALID, NOT_FOUND
+from redan.service.identity.answering import who
 from redan.service.watching.watcher import LiveWatching
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import Refused
@@ -36,7 +37,8 @@ class Counted(msgspec.Struct, kw_only=True):
 
     Attributes:
         counted: requests whose truths were counted.
-        unknown: those that are not remembered, any more or at all, or whose truth was told before.
+        unknown: those that are not remembered, any more or at all, whose truth was told before, or that somebody else
+            asked.
         unfit: those with another number of rows.
     """
 
@@ -46,14 +48,20 @@ class Counted(msgspec.Struct, kw_only=True):
 
 
 async def post_feedback(asked: Asked) -> Response:
-    """Count truths; each request's once."""
+    """Count truths; each request's once.
+
+    Identifiers of requests can be guessed, and false truths look like a model that fails: a client tells the truth of
+    its own requests alone. Who tells that of everybody's has ``monitors.read`` too.
+    """
     watching, truths = asked.parts.watching, asked.body
     if not isinstance(watching, LiveWatching) or "performance" not in asked.parts.settings.serve.watch:
         raise Refused(NOT_FOUND, "this gateway takes no truths: [serve] watch lacks performance")
     if not isinstance(truths, Truths) or len(truths.answers) > MOST_AT_ONCE:
         raise Refused(INVALID, f"send the truths of at most {MOST_AT_ONCE} requests at once")
     name = asked.request.path_params["name"]
-    why = [watching.truth(each.id, each.truth, model=name) for each in truths.answers]
+    principal = who(asked)
+    own = "" if principal.may("monitors.read", name) else principal.id
+    why = [watching.truth(each.id, each.truth, model=name, client=own) for each in truths.answers]
     found = Counted(counted=why.count(""), unknown=why.count("unknown"), unfit=why.count("rows"))
     asked.note.update(counted=found.counted, unknown=found.unknown, unfit=found.unfit)
     return Response(msgspec.json.encode(found), media_type="application/json")

@@ -73,7 +73,7 @@ class LiveWatching:
         self._denials: deque[Act] = deque()
         self._told: deque[tuple[str, int, int, float]] = deque()
         self._rows = 0
-        self._answers: OrderedDict[str, tuple[str, str, list[int], float]] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[str, str, list[int], float, str]] = OrderedDict()
         self._versions: dict[str, Version] = {}
         self._broken: set[str] = set()
         self._published: dict[str, tuple[float, Severity]] = {}
@@ -121,21 +121,22 @@ class LiveWatching:
         else:
             self._denials.append(act)
 
-    def truth(self, request: str, truths: Sequence[int], *, model: str) -> str:
+    def truth(self, request: str, truths: Sequence[int], *, model: str, client: str = "") -> str:
         """Take the truths of one answered request, once.
 
         Args:
             request: its identifier.
             truths: the right class of each of its rows.
             model: name that it must have been answered by.
+            client: who must have asked it; anybody when empty.
 
         Returns:
             Empty when it was counted; else a word for why not: ``unknown`` or ``rows``.
         """
         known = self._answers.get(request)
-        if known is None or known[1] != model:
+        if known is None or known[1] != model or client not in {"", known[4]}:
             return "unknown"
-        digest, _, labels, time_s = known
+        digest, _, labels, time_s, _ = known
         if len(labels) != len(truths):
             return "rows"
         if self._answers.pop(request, None) is None:
@@ -257,7 +258,8 @@ class LiveWatching:
     def _remember(self, calls: Iterable[Call], time_s: float) -> None:
         for call in calls:
             if call.labels is not None:
-                told = (call.served.digest, call.served.settings.name, call.labels.tolist(), time_s)
+                model = call.served
+                told = (model.digest, model.settings.name, call.labels.tolist(), time_s, call.principal.id)
                 self._answers[call.id] = told
         while len(self._answers) > MOST_ANSWERS:
             self._answers.popitem(last=False)

@@ -19,6 +19,7 @@ from redan.core.settings_service import Guards, Serve, ServedModel
 from redan.service.audit.act import Act
 from redan.service.findings import Findings
 from redan.service.gateway.refusal import FORBIDDEN
+from redan.service.identity.principal import Principal
 from redan.service.watching.endpoints import Counted, Truth, Truths, post_feedback
 from redan.service.watching.version import events_of
 from redan.service.watching.watcher import MOST_ROWS, MOST_WAITING, LiveWatching, fairly
@@ -111,12 +112,27 @@ def test_denials_and_answers_together_tell_abnormal_access(tmp_path: Path) -> No
 
 
 def truth(
-    live: LiveWatching, id: str, told: list[int], name: str = "m", watch: tuple[str, ...] = ("performance",)
+    live: LiveWatching,
+    id: str,
+    told: list[int],
+    name: str = "m",
+    watch: tuple[str, ...] = ("performance",),
+    *,
+    who: str = "labels",
+    grants: tuple[str, ...] = ("feedback", "monitors.read"),
 ) -> Any:
+    principal = Principal(
+        id=f"client:{who}",
+        kind="program",
+        roles=frozenset(),
+        grants=frozenset((grant, name) for grant in grants),
+        credential="k",
+        expires_s=2e9,
+    )
     parts = SimpleNamespace(watching=live, settings=Settings(serve=Serve(watch=watch)))
     request = SimpleNamespace(path_params={"name": name})
     body = Truths(answers=[Truth(id=id, truth=told)])
-    asked = Request(request=request, parts=parts, principal=None, body=body, note={})  # type: ignore[arg-type]  # no server here
+    asked = Request(request=request, parts=parts, principal=principal, body=body, note={})  # type: ignore[arg-type]  # no server here
     return msgspec.json.decode(asyncio.run(post_feedback(asked)).body, type=Counted)
 
 
@@ -141,6 +157,21 @@ def test_truths_count_once_for_their_model_and_a_fall_is_told(tmp_path: Path) ->
         truth(live, "r1", [1], watch=())
 
 
+def test_a_client_tells_the_truth_of_its_own_requests_alone(tmp_path: Path) -> None:
+    live, model = watching(tmp_path, "performance"), served()
+    for i in range(3):
+        batch = answered(model, call(model, np.zeros((2, 4)), client="client:a", id=f"r{i}"))
+        batch.calls[0].labels = batch.labels
+        live.answered(batch)
+    looked(live)
+    client = ("feedback",)
+    # identifiers can be guessed: neither whether there is such a request nor how many rows it had is told
+    assert truth(live, "r0", [0, 0], who="eve", grants=client) == Counted(counted=0, unknown=1, unfit=0)
+    assert truth(live, "r0", [0], who="eve", grants=client) == Counted(counted=0, unknown=1, unfit=0)
+    assert truth(live, "r0", [0, 0], who="a", grants=client).counted == 1
+    assert truth(live, "r1", [0, 0], who="eve").counted == 1, "who sees what monitors see"
+
+
 def test_what_is_too_much_is_dropped_counted_and_told(tmp_path: Path) -> None:
     live, model = watching(tmp_path, "drift"), served()
     batch = answered(model, call(model, np.zeros((1024, 4))))
@@ -161,6 +192,12 @@ def test_monitors_that_take_long_see_as_many_rows_of_each_client(tmp_path: Path)
     events = events_of(calls, T0)
     assert {each.client for each in fairly(events)[:11]} == {"client:eve", *(f"client:{i}" for i in range(10))}
     assert len(fairly(events)) == 60
+
+
+def test_events_name_the_model_as_its_detectors_do(tmp_path: Path) -> None:
+    model = served(detected=Detected(name="m", digest="cd" * 32))
+    (event,) = events_of([call(model, [[0, 0, 0, 1]], "client:eve", id="e")], T0)
+    assert event.model == "cd" * 32 != model.digest
 
 
 def test_a_storm_is_seen_a_little_later_and_bounded(tmp_path: Path) -> None:
