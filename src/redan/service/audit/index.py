@@ -18,11 +18,12 @@ from sqlalchemy import delete, insert, select, update
 
 from redan.core.errors import EvidenceError, RedanError
 from redan.evidence.log import LogReader
+from redan.evidence.store.database import insert_new
 from redan.service.audit.act import Act, decode
-from redan.service.audit.tables import records, sources
+from redan.service.audit.tables import answers, records, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
@@ -72,8 +73,11 @@ class Indexer:
                 return 0
             # the driver itself takes the rows: SQLAlchemy would look at each value of each row once more
             statement, taken = self._insert
-            rows = [_row(self._replica, i, entry) for i, entry in enumerate(entries, start)]
+            acts = [act_of(entry) for entry in entries]
+            pairs = zip(entries, acts, strict=True)
+            rows = [_row(self._replica, i, entry, act) for i, (entry, act) in enumerate(pairs, start)]
             connection.exec_driver_sql(statement, [taken(row) for row in rows] if taken else rows)
+            insert_new(connection, answers, list(_answered(self._replica, start, acts)))
             self._reached(connection, start + len(entries))
         return len(entries)
 
@@ -97,9 +101,8 @@ class Indexer:
                 hint="redan audit verify says what is wrong; redan audit index --rebuild takes the log as it is",
             )
         if pruned < reader.pruned:
-            connection.execute(
-                delete(records).where(records.c.replica == self._replica, records.c.index < reader.pruned)
-            )
+            for table in (records, answers):
+                connection.execute(delete(table).where(table.c.replica == self._replica, table.c.index < reader.pruned))
             connection.execute(update(sources).where(sources.c.replica == self._replica).values(pruned=reader.pruned))
         return max(int(start), reader.pruned)
 
@@ -113,8 +116,8 @@ class Indexer:
             EvidenceError: as `catch_up`.
         """
         with self._database.writing() as connection:
-            connection.execute(delete(records).where(records.c.replica == self._replica))
-            connection.execute(delete(sources).where(sources.c.replica == self._replica))
+            for table in (records, answers, sources):
+                connection.execute(delete(table).where(table.c.replica == self._replica))
         return self.catch_up()
 
     def follow(self, ended: threading.Event) -> None:
@@ -132,9 +135,15 @@ class Indexer:
                     sys.stderr.write(f"audit index: {err.diagnostics()}\n")
 
 
-def _row(replica: str, index: int, entry: bytes) -> dict[str, Any]:
+def _answered(replica: str, start: int, acts: Sequence[Act]) -> Iterator[dict[str, Any]]:
+    """Return where each answer stands whose labels are kept."""
+    for index, act in enumerate(acts, start):
+        if act.labels is not None and act.ok and 0 < len(act.id) <= LONGEST and "\x00" not in act.id:
+            yield {"id": act.id, "replica": replica, "index": index}
+
+
+def _row(replica: str, index: int, entry: bytes, act: Act) -> dict[str, Any]:
     """Return an entry as a row; what is no act is indexed as such, so that it is seen."""
-    act = act_of(entry)
     return {
         "replica": replica,
         "index": index,

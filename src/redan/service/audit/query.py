@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import and_, func, or_, select, tuple_
 from redan.core.errors import UsageError
 from redan.service.audit.act import Act
 from redan.service.audit.index import act_of, shown
-from redan.service.audit.tables import records
+from redan.service.audit.tables import answers, records
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 10_000
 PAGE_ROWS = 100
+IDS_AT_ONCE = 500
 _KINDS = ("client:", "user:")
 
 
@@ -101,6 +103,27 @@ def search(database: Database, query: Query, redaction: Redaction | None = None)
     with database.reading() as connection:
         rows = connection.execute(statement).all()
     return [Found(replica=replica, index=index, act=act_of(text.encode())) for replica, index, text in rows]
+
+
+def answered(database: Database, ids: Sequence[str]) -> dict[str, Act]:
+    """Return the records of answered requests by their identifiers, of every replica, where labels are kept.
+
+    Args:
+        database: the service's.
+        ids: of requests; what is not indexed is left out.
+
+    Raises:
+        EvidenceError: the database does not answer.
+    """
+    here = (answers.c.replica == records.c.replica) & (answers.c.index == records.c.index)
+    question = select(answers.c.id, records.c.entry).join(records, here)
+    found: dict[str, Act] = {}
+    with database.reading() as connection:
+        for at in range(0, len(ids), IDS_AT_ONCE):
+            wanted = [each for each in ids[at : at + IDS_AT_ONCE] if "\x00" not in each]
+            rows = connection.execute(question.where(answers.c.id.in_(wanted)))
+            found |= {id: act_of(text.encode()) for id, text in rows}
+    return found
 
 
 def _statement(query: Query, redaction: Redaction | None, *, sqlite: bool) -> Select[Any]:

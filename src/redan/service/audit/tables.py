@@ -35,3 +35,14 @@ records = Table(
     sqlite_with_rowid=False,
 )
 """One row for each record whose text the log still holds; ``entry`` is that text."""
+
+answers = Table(
+    "audit_answers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("replica", Text, nullable=False),
+    Column("index", BigInteger, nullable=False),
+    Index("audit_answers_record", "replica", "index"),
+    sqlite_with_rowid=False,
+)
+"""Where the record of an answered request stands, by the request's identifier; only where labels are kept."""

@@ -23,9 +23,9 @@ from redan.evidence.store.database import Database
 from redan.service.audit import following
 from redan.service.audit.act import Act, encode
 from redan.service.audit.index import Indexer, disagreements
-from redan.service.audit.query import Found, Query, names, search
+from redan.service.audit.query import Found, Query, answered, names, search
 from redan.service.audit.redaction import Redaction
-from redan.service.audit.tables import records, sources
+from redan.service.audit.tables import answers, records, sources
 from redan.service.database import open_database
 
 SIGNER = generate("ed25519")
@@ -317,3 +317,33 @@ async def test_a_database_that_is_away_is_told_without_a_traceback(
     said = capfd.readouterr().err
     assert said.startswith("audit index: RDN-E500")
     assert "Traceback" not in said
+
+
+def test_answers_are_found_by_their_requests_where_labels_are_kept_and_go_with_their_records(
+    database: Database, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "r1", [*many(300, labels=[1]), *many(300, start=300), *many(1, start=900, labels=[2])])
+    write(folder, [encode(some_act(901, labels=[0], ok=False)), encode(some_act(5, labels=[9]))])
+    indexer = Indexer(database, folder)
+    indexer.catch_up()
+    wanted = [some_act(i).id for i in (0, 299, 300, 900, 901, 5)]
+    found = answered(database, [*wanted, "nothing", "a\x00b"] * 300)
+    assert {id: act.labels for id, act in found.items()} == {
+        wanted[0]: [1],
+        wanted[1]: [1],
+        wanted[3]: [2],
+        wanted[5]: [1],
+    }
+    with open_log(folder, SIGNER) as log:
+        log.prune(256)
+    write(folder, many(1, start=950))
+    indexer.catch_up()
+    assert answered(database, wanted).keys() == {wanted[1], wanted[3]}
+    indexer.rebuild()
+    assert answered(database, wanted).keys() >= {wanted[1], wanted[3]}
+
+
+def test_where_labels_are_not_kept_nothing_is_written_to_find_answers_by(database: Database, tmp_path: Path) -> None:
+    Indexer(database, write(tmp_path / "r1", many(50))).catch_up()
+    with database.reading() as connection:
+        assert connection.execute(select(answers)).all() == []
