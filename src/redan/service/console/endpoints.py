@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from starlette.responses import RedirectResponse
+
 from redan.service.audit.endpoints import ENDPOINTS as AUDIT
 from redan.service.console import (
     access,
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 _Handler = Callable[[Asked], Awaitable["Response"]]
+
+
+async def _home(asked: Asked) -> Response:
+    return RedirectResponse("/console", status_code=303)
 
 
 async def _style(asked: Asked) -> Response:
@@ -72,6 +78,7 @@ _OF_INCIDENT = (
 ENDPOINTS: tuple[Endpoint, ...] = (
     _file("/console/style.css", _style, "style of the console"),
     _file("/console/script.js", _script, "script of the console"),
+    _file("/", _home, "the way to the console"),
     _page("/console", "identity.self", overview.show, "the console's first page"),
     _page(_MODEL, "models.read", models.show, "page of a model", model="name"),
     _page(f"{_MODEL}/versions/{{version}}", "models.read", models.evidence, "page of a version", model="name"),
