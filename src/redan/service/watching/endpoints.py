@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from redan.service.gateway.refusal import INVALID, NOT_FOUND
 from redan.service.identity.answering import who
+from redan.service.watching.truths import count
 from redan.service.watching.watcher import LiveWatching
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import Refused
@@ -61,7 +62,8 @@ async def post_feedback(asked: Asked) -> Response:
     name = asked.request.path_params["name"]
     principal = who(asked)
     own = "" if principal.may("monitors.read", name) else principal.id
-    why = [watching.truth(each.id, each.truth, model=name, client=own) for each in truths.answers]
+    told = [(each.id, each.truth) for each in truths.answers]
+    why = await count(asked.parts, watching, told, model=name, client=own)
     found = Counted(counted=why.count(""), unknown=why.count("unknown"), unfit=why.count("rows"))
     asked.note.update(counted=found.counted, unknown=found.unknown, unfit=found.unfit)
     return Response(msgspec.json.encode(found), media_type="application/json")

@@ -20,6 +20,7 @@ from redan.core.errors import RedanError
 from redan.core.finding import Finding, Location, Quantity, Severity
 from redan.kernels.statistics import wilson
 from redan.service.guards.detectors import Suspects
+from redan.service.watching.truths import Answered, unfit
 from redan.service.watching.version import EVENTS_AT_ONCE, Version, events_of
 from redan.threats.operation.monitors.access import AbnormalAccess, Use
 
@@ -71,9 +72,9 @@ class LiveWatching:
         self._remembers = "performance" in settings.serve.watch
         self._batches: deque[tuple[float, Batch]] = deque()
         self._denials: deque[Act] = deque()
-        self._told: deque[tuple[str, int, int, float]] = deque()
+        self._told: deque[tuple[Answered, int]] = deque()
         self._rows = 0
-        self._answers: OrderedDict[str, tuple[str, str, list[int], float, str]] = OrderedDict()
+        self._answers: OrderedDict[str, Answered] = OrderedDict()
         self._versions: dict[str, Version] = {}
         self._broken: set[str] = set()
         self._published: dict[str, tuple[float, Severity]] = {}
@@ -134,16 +135,23 @@ class LiveWatching:
             Empty when it was counted; else a word for why not: ``unknown`` or ``rows``.
         """
         known = self._answers.get(request)
-        if known is None or known[1] != model or client not in {"", known[4]}:
-            return "unknown"
-        digest, _, labels, time_s, _ = known
-        if len(labels) != len(truths):
-            return "rows"
+        why = unfit(known, truths, model=model, client=client)
+        if why or known is None:
+            return why
         if self._answers.pop(request, None) is None:
             return "unknown"
-        right = sum(a == b for a, b in zip(labels, truths, strict=True))
-        self._told.append((digest, right, len(labels), time_s))
+        self.tell(request, known, truths)
         return ""
+
+    def remembered(self, request: str) -> Answered | None:
+        """Return what is remembered of an answer whose truth was not told yet."""
+        return self._answers.get(request)
+
+    def tell(self, request: str, known: Answered, truths: Sequence[int]) -> None:
+        """Count the truths of an answer; the caller has made sure that they fit and are told once."""
+        self._answers.pop(request, None)
+        right = sum(a == b for a, b in zip(known.labels, truths, strict=True))
+        self._told.append((known, right))
 
     def drain(self) -> None:
         """See everything that waits, now; the thread's own work, and a test's."""
@@ -153,9 +161,12 @@ class LiveWatching:
         if self._access is not None:
             uses += [use_of(act) for act in _taken(self._denials)]
             self._access.count(uses)
-        for digest, right, n, time_s in _taken(self._told):
-            if (version := self._versions.get(digest)) is not None:
-                version.operation.truths(right, n, time_s)
+        for known, right in _taken(self._told):
+            version = self._versions.get(known.digest)
+            if version is None and known.served is not None:
+                version = self._version(known.served)
+            if version is not None:
+                version.operation.truths(right, len(known.labels), known.time_s)
         now_s = time.monotonic()
         if now_s - self._looked_s >= LOOK_S or self._stopping:
             self._looked_s = now_s
@@ -260,7 +271,7 @@ class LiveWatching:
             if call.labels is not None:
                 model = call.served
                 told = (model.digest, model.settings.name, call.labels.tolist(), time_s, call.principal.id)
-                self._answers[call.id] = told
+                self._answers[call.id] = Answered(*told)
         while len(self._answers) > MOST_ANSWERS:
             self._answers.popitem(last=False)
 
