@@ -14,6 +14,8 @@ from redan.service.gateway.refusal import FAILED, MALFORMED, NOT_FOUND, Refusal
 from redan.service.web.telling import Telling
 
 UNFIT = Refusal(409, "conflict", "this cannot be done now")
+_MOST_SAID = 300
+"""What a client sent comes back to it no longer than that."""
 _encode = msgspec.json.Encoder().encode
 _telling = Telling()
 
@@ -47,7 +49,7 @@ def refusal_of(error: Exception) -> Refusal:
         _telling.tell(error.diagnostics())
         return replace(FAILED, say="the service cannot reach what it needs; ask again")
     if isinstance(error, msgspec.ValidationError):
-        return replace(MALFORMED, say=f"the body does not fit: {error}")
+        return replace(MALFORMED, say=f"the body does not fit: {error}"[:_MOST_SAID])
     if isinstance(error, msgspec.DecodeError | RecursionError | ClientDisconnect):
         return MALFORMED
     words = error.diagnostics() if isinstance(error, RedanError) else "".join(traceback.format_exception(error))
