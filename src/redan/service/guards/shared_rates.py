@@ -46,15 +46,16 @@ class _Lease:
         spent: in this tick.
         refused: in this tick.
         settled: whether Redis has answered about this client.
+        returned: whether the lease was given back, as of whoever is idle; who comes back is lent what was left.
         full_at_s: monotonic time at which the bucket is full again, as Redis last said.
         asked_s: monotonic time at which it was last found to have asked.
     """
 
-    __slots__ = ("asked_s", "full_at_s", "left", "refused", "settled", "spent", "uncharged")
+    __slots__ = ("asked_s", "full_at_s", "left", "refused", "returned", "settled", "spent", "uncharged")
 
     def __init__(self, lent: int) -> None:
         self.left, self.uncharged, self.spent, self.refused = lent, 0, 0, 0
-        self.settled, self.full_at_s, self.asked_s = False, 0.0, math.inf
+        self.settled, self.returned, self.full_at_s, self.asked_s = False, False, 0.0, math.inf
 
 
 class SharedRates:
@@ -112,6 +113,8 @@ class SharedRates:
             return taken
         lease = self._leases.get(client) or self._known(client)
         self._active.add(client)
+        if lease.returned:
+            self._lend_again(lease, now_s)
         if lease.left <= 0:
             lease.refused += 1
             return False
@@ -130,6 +133,11 @@ class SharedRates:
     def share(self) -> int:
         """Requests that this replica lends to whom it does not know."""
         return max(1, self.burst // max(1, self.n_replicas))
+
+    def _lend_again(self, lease: _Lease, now_s: float) -> None:
+        """Lend to somebody who was idle: no more than the bucket held when it was last heard of."""
+        room = self.burst - max(0.0, lease.full_at_s - now_s) * self.rate_per_s
+        lease.left, lease.settled, lease.returned = max(0, min(self.share, int(room + 1e-6))), False, False
 
     def _known(self, client: str) -> _Lease:
         if client not in self._leases and len(self._leases) >= MOST_CLIENTS:
@@ -165,7 +173,7 @@ class SharedRates:
                 self._cut_off()
             return
         self.n_replicas, gave = msgspec.msgpack.decode(answer)
-        self._settle(list(asked), gave)
+        self._settle(asked, gave)
         self.connected, self._alone, self._told_s = True, None, now_s
 
     def _asked(self) -> dict[str, tuple[int, int, int]]:
@@ -176,7 +184,8 @@ class SharedRates:
             if lease is None:
                 continue
             need, have = 2 * lease.spent + lease.refused, lease.left if lease.settled else 0
-            want = min(self.burst, max(need, self._block)) - have if have < need or not lease.settled else 0
+            # a share of the burst lies here, so that what comes at once finds it without a tick in between
+            want = min(self.burst, max(need, self._block, self.share)) - have if have < need or not lease.settled else 0
             charge = min(lease.uncharged, self.burst)
             if charge or want > 0:
                 found[name] = (charge, max(0, want), max(0, int((lease.full_at_s - now_s) * 1e6)))
@@ -193,19 +202,22 @@ class SharedRates:
         idle = now_s - lease.asked_s > RETURNED_AFTER_S and name not in found
         if idle and lease.left and lease.settled:
             found[name] = (-lease.left, 0, 0)
-            lease.left = 0
+            lease.left, lease.returned = 0, True
         elif idle and lease.full_at_s < now_s and not lease.uncharged:
             return
         self._leases[name] = lease
 
-    def _settle(self, names: list[str], gave: list[int]) -> None:
+    def _settle(self, asked: dict[str, tuple[int, int, int]], gave: list[int]) -> None:
         now_s = self._clock()
-        for i, name in enumerate(names):
+        for i, (name, (charge, _, _)) in enumerate(asked.items()):
             lease = self._leases.get(name)
-            if lease is not None:
+            if lease is None:
+                continue
+            if charge >= 0:
                 lease.left = gave[2 * i] + (lease.left if lease.settled else 0)
                 lease.settled = True
-                lease.full_at_s = now_s + gave[2 * i + 1] / 1e6
+            # else it was given back, and may have been lent again meanwhile
+            lease.full_at_s = now_s + gave[2 * i + 1] / 1e6
 
     def _cut_off(self) -> None:
         """Keep to this replica's share until Redis answers."""

@@ -219,6 +219,38 @@ def test_what_one_replica_spent_the_other_does_not_give_again(redis_server: Redi
     asyncio.run(_two(redis_server, work))
 
 
+def test_what_comes_at_once_after_a_request_finds_its_burst(redis_server: RedisServer) -> None:
+    async def work(one: ClientLimiter, other: ClientLimiter) -> None:
+        assert one.take("c", 1) is None
+        await _shared(one)._tick()
+        assert sum(one.take("c", 1) is None for _ in range(30)) == 30
+
+    asyncio.run(_two(redis_server, work))
+
+
+def test_whoever_comes_back_after_a_pause_is_not_refused(redis_server: RedisServer) -> None:
+    async def main() -> None:
+        clock = Clock()
+        guards = Guards(rate_per_s=50, burst=100)
+        limiter = open_limiter(guards, redis_url=redis_server.url, replica="a", clock=clock)
+        await limiter.start()
+        shared = _shared(limiter)
+        assert limiter.take("c", 1) is None
+        await shared._tick()
+        for _ in range(3):
+            clock.now_s += 1.5
+            await until(lambda: "c" not in shared._leases or shared._leases["c"].left == 0)
+            assert limiter.take("c", 1) is None
+            await shared._tick()
+        # what was leased and not given back is not lent once more
+        lease = shared._leases["c"]
+        lease.left, lease.returned, lease.full_at_s = 0, True, clock.now_s + 99 / 50
+        assert sum(limiter.take("c", 1) is None for _ in range(50)) == 1
+        await limiter.stop()
+
+    asyncio.run(main())
+
+
 def test_without_redis_each_replica_keeps_to_its_share_and_recovers(redis_server: RedisServer) -> None:
     async def work(one: ClientLimiter, other: ClientLimiter) -> None:
         redis_server.stop()
