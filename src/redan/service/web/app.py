@@ -119,6 +119,8 @@ class _Guarded:
         try:
             principal, secret = await self._who(request)
             refusal = await self._permission(row, request, principal, secret)
+            if refusal is None and self._would_be_unrecorded(row):
+                refusal = UNAUDITED
             if refusal is None:
                 body = await self._body(row, request, secret)
                 asked = Asked(request=request, parts=self._parts, principal=principal, body=body, note=note)
@@ -169,6 +171,9 @@ class _Guarded:
 
     def _needs_csrf(self, row: Endpoint, request: Request, secret: str) -> bool:
         return bool(secret) and row.csrf and request.method not in _SAFE
+
+    def _would_be_unrecorded(self, row: Endpoint) -> bool:
+        return row.audited and row.method not in _SAFE and not self._parts.auditor.healthy()
 
     async def _body(self, row: Endpoint, request: Request, secret: str) -> Any:
         if row.takes is None:

@@ -92,7 +92,7 @@ async def opened(folder: Path, *automatic: str) -> AsyncIterator[House]:
     object.__setattr__(settings.incidents, "automatic", automatic)
     object.__setattr__(settings.alerts, "syslog", "udp://127.0.0.1:9")
     acts, notices = list[Act](), list[Notice]()
-    nothing = SimpleNamespace(refused=lambda *_: None, denied=lambda *_: None, commit=acts.extend)
+    nothing = SimpleNamespace(refused=lambda *_: None, denied=lambda *_: None, commit=acts.extend, healthy=lambda: True)
     authority = SimpleNamespace(authenticate=PEOPLE.get)
     async with pool_of(settings, folder, record=acts.append) as pool:
         database = pool._standing._database

@@ -70,7 +70,9 @@ class Asking:
 @asynccontextmanager
 async def opened(settings: Settings, root: Path) -> AsyncIterator[Asking]:
     acts: list[Act] = []
-    nothing = SimpleNamespace(take=lambda *_: None, refused=lambda *_: None, denied=lambda *_: None, commit=acts.extend)
+    nothing = SimpleNamespace(
+        take=lambda *_: None, refused=lambda *_: None, denied=lambda *_: None, commit=acts.extend, healthy=lambda: True
+    )
     async with pool_of(settings, root, record=acts.append) as pool:
         parts = Parts(
             settings=settings,

@@ -125,6 +125,20 @@ def test_removing_the_last_second_factor_removes_its_recovery_codes(home: House,
     assert (seen["totp"], seen["recovery_left"]) == (False, 0)
 
 
+def test_what_cannot_be_recorded_is_not_done(home: House, browser: Browser) -> None:
+    browser.log_in(home.person())
+    enrol(browser)
+    token = browser.token()
+    home.trail.broken = True
+    try:
+        answer = browser.json("/v1/login/remove", {"kind": "totp"}, csrf=token)
+        seen = browser.get("/v1/login/account").json()
+    finally:
+        home.trail.broken = False
+    assert (answer.status_code, answer.json()["error"]) == (503, "audit")
+    assert seen["totp"] is True
+
+
 def test_sessions_are_listed_and_ended(home: House, browser: Browser) -> None:
     name, stranger = home.person(), home.person()
     browser.log_in(name)
