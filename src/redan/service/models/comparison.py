@@ -37,7 +37,12 @@ EVERY_CANARY = 10
 """Of so many batches one is asked of canaries as well."""
 LEAST_ROWS = 100
 """With fewer rows nothing is said."""
+LEAST_BATCHES = 30
+"""With fewer batches nothing is said of latency."""
+SLOWER = 1.1
+"""A version this many times as slow, or as fast, is told; less is the machine's mood."""
 Verdict = Literal["too few rows", "within noise", "differs beyond noise"]
+Pace = Literal["too few batches", "within noise", "slower beyond noise", "faster beyond noise"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class Pair:
         failed: batches that the other could not answer.
         live_us: microseconds a row of the live version, the newest.
         other_us: likewise of the other.
+        turn: whether the version that answered is asked before the other, next time.
     """
 
     digests: tuple[str, str] = ("", "")
@@ -59,6 +65,7 @@ class Pair:
     failed: int = 0
     live_us: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_TIMES))
     other_us: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_TIMES))
+    turn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,9 @@ class Compared:
         digests: of what both names stood for, hexadecimal.
         verdict: whether their answers differ by more than chance would let 1 % differ.
         quantities: agreement, latency of both, and how many batches the other could not answer.
+        pace: whether the other is slower or faster by more than chance and 10 %: the whole 95 % interval of the median
+            ratio says so.
+        slowdown: how many times the live version's CPU time the other takes for the same batch, the median.
     """
 
     live: str
@@ -78,6 +88,8 @@ class Compared:
     digests: tuple[str, str]
     verdict: Verdict
     quantities: tuple[Quantity, ...]
+    pace: Pace
+    slowdown: Quantity
 
 
 def compared(live: str, other: str, pair: Pair, *, tolerated: float = 0.01) -> Compared:
@@ -103,7 +115,32 @@ def compared(live: str, other: str, pair: Pair, *, tolerated: float = 0.01) -> C
         better="lower",
     )  # fmt: skip
     quantities = (agreement, _latency("live_latency", pair.live_us), _latency("latency", pair.other_us), failed)
-    return Compared(live=live, other=other, digests=pair.digests, verdict=verdict, quantities=quantities)
+    slowdown = _slowdown(pair)
+    return Compared(
+        live=live,
+        other=other,
+        digests=pair.digests,
+        verdict=verdict,
+        quantities=quantities,
+        pace=_pace(slowdown),
+        slowdown=slowdown,
+    )
+
+
+def _slowdown(pair: Pair) -> Quantity:
+    """Return the median of the ratios batch by batch, so that a busy machine slows both of a pair."""
+    ratios = [float(other / live) for live, other in zip(pair.live_us, pair.other_us, strict=True) if live > 0]
+    low, high = median_interval(ratios)
+    value = float(np.median(ratios)) if ratios else float("nan")
+    return Quantity(name="slowdown", value=value, unit="ratio", n=len(ratios), low=low, high=high, better="lower")
+
+
+def _pace(slowdown: Quantity) -> Pace:
+    if slowdown.n < LEAST_BATCHES or slowdown.low is None or slowdown.high is None:
+        return "too few batches"
+    if slowdown.low > SLOWER:
+        return "slower beyond noise"
+    return "faster beyond noise" if slowdown.high < 1 / SLOWER else "within noise"
 
 
 def _latency(name: str, times_us: Sequence[float]) -> Quantity:
@@ -202,13 +239,18 @@ class Comparing:
             pair = self._pairs[key]
         try:
             rows = x.astype(other.dtype, copy=False)
+            # who is asked first finds cold caches, so they take turns
+            if pair.turn:
+                again_us, _ = _timed(served, x)
             took_us, answered = _timed(other, rows)
-            again_us, _ = _timed(served, x)
+            if not pair.turn:
+                again_us, _ = _timed(served, x)
         except RedanError:
             with self._lock:
                 pair.failed += 1
             return
         with self._lock:
+            pair.turn = not pair.turn
             pair.rows += len(labels)
             pair.agreed += int((answered == labels).sum())
             pair.live_us.append(again_us if is_live else took_us)

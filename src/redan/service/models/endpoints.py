@@ -95,6 +95,7 @@ class ComparedView(msgspec.Struct, kw_only=True):
     other: str
     other_digest: str
     verdict: str
+    pace: str
     numbers: list[NumberView]
 
 
@@ -193,7 +194,8 @@ def _compared(found: Compared) -> ComparedView:
         other=found.other,
         other_digest=found.digests[1],
         verdict=found.verdict,
-        numbers=[_number(each) for each in found.quantities],
+        pace=found.pace,
+        numbers=[_number(each) for each in (*found.quantities, found.slowdown)],
     )
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from tests import served as made
 from tests.served import settings_for
 from tests.unit.service.models.conftest import pool_of
 
-from redan.service.models.comparison import EVERY_CANARY, MOST_WAITING, Comparing, Pair, compared
+from redan.service.models.comparison import EVERY_CANARY, LEAST_BATCHES, MOST_WAITING, Comparing, Pair, compared
 from redan.service.models.pool import Pool
 
 
@@ -54,6 +55,8 @@ def test_a_shadow_that_is_the_same_model_agrees_within_noise(tmp_path: Path) -> 
     live_latency, latency = found.quantities[1:3]
     assert live_latency.n == latency.n == 40
     assert 0 < latency.low <= latency.value <= latency.high < 1
+    assert found.pace == "within noise", found.slowdown
+    assert found.slowdown.n == 40
 
 
 def test_of_canaries_a_sample_is_compared(tmp_path: Path) -> None:
@@ -113,3 +116,35 @@ def test_a_shadow_answers_nobody(tmp_path: Path) -> None:
 def test_intervals_hold_the_rate(agreed: int) -> None:
     agreement = compared("m@1", "m@2", Pair(rows=400, agreed=agreed)).quantities[0]
     assert agreement.low <= agreement.value <= agreement.high
+
+
+def paired(factor: float, n: int = 200, seed: int = 0) -> Pair:
+    """Times of a version that takes ``factor`` times as long, on a machine that is now fast and now slow."""
+    rng = np.random.default_rng([int(factor * 100), seed])
+    moods = rng.uniform(1, 3, n)
+    pair = Pair()
+    pair.live_us.extend(10 * moods * rng.lognormal(0, 0.3, n))
+    pair.other_us.extend(10 * factor * moods * rng.lognormal(0, 0.3, n))
+    return pair
+
+
+@pytest.mark.parametrize(
+    ("factor", "pace"),
+    [(1.0, "within noise"), (1.05, "within noise"), (1.5, "slower beyond noise"), (0.5, "faster beyond noise")],
+)
+def test_a_version_is_slower_or_faster_only_beyond_noise(factor: float, pace: str) -> None:
+    found = compared("m@1", "m@2", paired(factor))
+    assert found.pace == pace
+    assert found.slowdown.low <= found.slowdown.value <= found.slowdown.high
+
+
+def test_the_interval_of_the_slowdown_holds_the_truth_as_often_as_it_says() -> None:
+    found = [compared("m@1", "m@2", paired(1.0, seed=seed)) for seed in range(200)]
+    held = sum(each.slowdown.low <= 1.0 <= each.slowdown.high for each in found)
+    assert held >= 180
+    assert {each.pace for each in found} == {"within noise"}
+
+
+def test_of_few_batches_nothing_is_said_of_latency() -> None:
+    assert compared("m@1", "m@2", paired(3.0, n=LEAST_BATCHES - 1)).pace == "too few batches"
+    assert compared("m@1", "m@2", Pair(rows=1000, agreed=1000)).pace == "too few batches"
