@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redan.core import params as core_params
+from redan.core.errors import Contained
 from redan.core.finding import Finding, Quantity
 from redan.kernels.attacks.ball import Ball, Box
 from redan.kernels.attacks.reach import Anywhere
@@ -83,12 +84,17 @@ class Ground:
         return Box(low=self.where.bounds[0], high=self.where.bounds[1])
 
     def asking(self, ask: Callable[[NDArray[Any]], NDArray[Any]], budget: Budget) -> Callable[[Any], NDArray[Any]]:
-        """Wrap a subject's method so that it takes what the attack hands out, and charge the budget."""
+        """Wrap a subject's method so that it takes what the attack hands out, and charge the budget, or end it."""
 
         def asked(points: NDArray[Any]) -> NDArray[Any]:
             budget.charge(queries=len(points))
             # allowed rows are on the owner's scale already
-            return ask(points if self.feasible or self.scale is None else self.scale.outward(points))
+            rows = points if self.feasible or self.scale is None else self.scale.outward(points)
+            try:
+                return ask(rows)
+            except Contained as err:
+                budget.end(err.message)
+                raise
 
         return asked
 

@@ -1,0 +1,63 @@
+"""A real gateway is attacked by `redan attack`: monitors find it, a playbook contains it, and the attacker says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.siege import Crowd, Siege, besieged, leaked
+
+BENIGN = tuple(f"shop{number}" for number in range(8))
+ASKED_EACH = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fought:
+    """What became of it: the reports of a search (eve) and of a theft (mallory), and ordinary clients beside them."""
+
+    siege: Siege
+    crowd: Crowd
+    reports: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def fought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fought]:
+    detectors = ("query-sequence", "extraction-stream")
+    with besieged(tmp_path_factory.mktemp("siege"), "eve", "mallory", *BENIGN, detectors=detectors) as siege:
+        with Crowd(siege, BENIGN, rows_each=ASKED_EACH) as crowd:
+            search = ("--probe", "hopskipjump", "--norm", "l2", "--limit", "5")
+            theft = ("--probe", "jbda", "--param", "queries=400")
+            reports = {
+                "eve": siege.attacks("eve", *search, batch=5, rate_per_s=20),
+                "mallory": siege.attacks("mallory", *theft, batch=10, rate_per_s=10),
+            }
+        yield Fought(siege=siege, crowd=crowd, reports=reports)
+
+
+@pytest.mark.parametrize(("who", "rules"), [("eve", {"RDN-EVA-205"}), ("mallory", {"RDN-EVA-205", "RDN-THE-201"})])
+def test_an_attack_opens_an_incident_and_is_contained(fought: Fought, who: str, rules: set[str]) -> None:
+    stopped = fought.siege.contained(who, wait_s=5)
+    assert stopped is not None
+    assert rules & stopped.rules
+    assert stopped.done_us - stopped.found_us < 5_000_000
+    told = leaked(fought.siege.acts(), who, stopped)
+    assert 0 < told.rows < 600
+    assert told.refused > 0
+
+
+@pytest.mark.parametrize("who", ["eve", "mallory"])
+def test_an_attack_that_was_cut_off_is_never_clean_and_tells_its_queries(fought: Fought, who: str) -> None:
+    report = fought.reports[who]
+    assert report["exit"] in (1, 3)
+    assert not report["run"]["complete"]
+    (count,) = re.findall(r"contained by the service after ([\d,]+) queries", " ".join(report["gate"]["reasons"]))
+    assert int(count.replace(",", "")) <= leaked(fought.siege.acts(), who, None).rows
+
+
+def test_nobody_else_was_disturbed(fought: Fought) -> None:
+    assert fought.crowd.answered == dict.fromkeys(BENIGN, ASKED_EACH)
+    named = {client for incident in fought.siege.incidents() for client in incident.clients}
+    assert named == {"client:eve", "client:mallory"}
