@@ -150,7 +150,7 @@ async def remove(logins: Logins, session: Session, kind: Kind, passkey_id: str =
         elif kind == "link":
             from redan.service.identity.login.oidc_login import unlink
 
-            found = unlink(connection, session.person) > 0
+            found = unlink(connection, logins, session.person) > 0
         else:
             found = bool(passkey_id) and passkeys.forget(connection, session.person, passkey_id) > 0
         if not factors.factors_of(connection, session.person).second:

@@ -130,8 +130,13 @@ def account(connection: Connection, logins: Logins, vouched: Vouched, roles: Map
     return person
 
 
-def unlink(connection: Connection, person: str) -> int:
-    """Take away what lets a provider vouch for somebody, and the roles it gave; return how many links there were."""
+def unlink(connection: Connection, logins: Logins, person: str) -> int:
+    """Take away what lets a provider vouch for somebody, and the roles it gave; return how many links there were.
+
+    Raises:
+        UsageError: nobody could administer any more.
+    """
+    _give(connection, logins, person, set())
     return connection.execute(delete(links).where(links.c.person == person)).rowcount
 
 

@@ -14,6 +14,7 @@ from tests.login_house import PASSWORD, Browser, House, code
 from redan.service.identity import directory, keys
 from redan.service.identity.lockout import PAIR
 from redan.service.identity.login import sessions
+from redan.service.identity.login.tables import links
 from redan.service.identity.login.tables import sessions as opened
 from redan.service.identity.login.tables import totps
 
@@ -137,6 +138,18 @@ def test_what_cannot_be_recorded_is_not_done(home: House, browser: Browser) -> N
         home.trail.broken = False
     assert (answer.status_code, answer.json()["error"]) == (503, "audit")
     assert seen["totp"] is True
+
+
+def test_with_the_link_to_a_provider_go_the_roles_that_it_gave(home: House, browser: Browser) -> None:
+    name = home.person(role="viewer")
+    with home.logins.database.writing() as connection:
+        facts = {"issuer": "https://id.example", "subject": name, "person": f"user:{name}", "created_s": 0.0}
+        connection.execute(links.insert().values(**facts))
+        directory.grant(connection, home.logins.roles, f"user:{name}", "operator", by="oidc")
+    browser.log_in(name)
+    assert browser.json("/v1/login/remove", {"kind": "link"}).json() == {"done": 1}
+    with home.logins.database.reading() as connection:
+        assert [given.role for given in directory.assigned(connection, f"user:{name}")] == ["viewer"]
 
 
 def test_sessions_are_listed_and_ended(home: House, browser: Browser) -> None:
