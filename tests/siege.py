@@ -1,7 +1,7 @@
 """A gateway of its own process with a small sealed model and calibrated monitors, and what clients got out of it.
 
-The model is a network of scikit-learn on its digits. Rows that it was trained on, rows that monitors were calibrated on and
-rows that clients ask about are three different parts.
+The model is a network of scikit-learn on its digits. Rows that it was trained on, rows that monitors were calibrated on
+and rows that clients ask about are three different parts.
 """
 
 from __future__ import annotations
