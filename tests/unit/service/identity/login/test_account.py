@@ -14,9 +14,8 @@ from tests.login_house import PASSWORD, Browser, House, code
 from redan.service.identity import directory, keys
 from redan.service.identity.lockout import PAIR
 from redan.service.identity.login import sessions
-from redan.service.identity.login.tables import links
+from redan.service.identity.login.tables import links, totps
 from redan.service.identity.login.tables import sessions as opened
-from redan.service.identity.login.tables import totps
 
 
 def make_older(home: House, name: str, seconds: float, **columns: Any) -> None:
@@ -142,6 +141,7 @@ def test_what_cannot_be_recorded_is_not_done(home: House, browser: Browser) -> N
 
 def test_with_the_link_to_a_provider_go_the_roles_that_it_gave(home: House, browser: Browser) -> None:
     name = home.person(role="viewer")
+    home.person(role="administrator")
     with home.logins.database.writing() as connection:
         facts = {"issuer": "https://id.example", "subject": name, "person": f"user:{name}", "created_s": 0.0}
         connection.execute(links.insert().values(**facts))
