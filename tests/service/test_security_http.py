@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
 import pytest
 from tests.fortress import INFER, MINE, PREDICT, Fortress, Line, address, fortress, request, tensor
@@ -245,6 +246,43 @@ def test_bodies_that_are_packed_or_that_never_end_are_refused_early(gateway: For
         await gateway.serves()
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_bodies_of_many_clients_together_stay_within_their_limit_and_leave_it(tmp_path: Path) -> None:
+    """Each may send a megabyte; all of them may hold sixteen."""
+    limits = "body_bytes = 1000000\nheld_bytes = 16000000\nbody_s = 5"
+
+    async def main(gateway: Fortress) -> None:
+        token, addr = gateway.tokens["client"], address()
+        before_bytes = gateway.rss_bytes()
+        clients = [await gateway.connect(addr) for _ in range(64)]
+        for number, client in enumerate(clients):
+            kind = "application/x-ndjson" if number % 2 else "application/json"
+            with suppress(ConnectionError):
+                await client.send(
+                    request(PREDICT, b"1" * 900_000, token=token, content_type=kind, content_length="900001")
+                )
+        waiting = 0
+        for client in clients:
+            # who is turned away while still sending may be reset before it reads the words
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                try:
+                    status, headers, _ = await asyncio.wait_for(client.answer(), 0.05)
+                    assert (status, headers["retry-after"]) == (503, "1")
+                except TimeoutError:
+                    waiting += 1
+            client.writer.transport.abort()
+        assert 8 <= waiting <= 18
+        assert gateway.rss_bytes() - before_bytes < 80 << 20
+        for _ in range(40):
+            # each body is counted out when it is answered, or its client has gone
+            sent = request(PREDICT, b" " * 990_000, token=token)
+            assert (await gateway.ask(sent, addr))[0] == 400
+        await gateway.serves()
+
+    with fortress(tmp_path, limits=limits) as small:
+        asyncio.run(main(small))
+        assert [act.why for act in small.acts()].count("overload") >= 64 - 18
 
 
 def test_tiny_chunks_cost_no_more_than_their_bytes(gateway: Fortress) -> None:

@@ -32,6 +32,9 @@ class Limits:
 
     header_bytes: int = field(default=16_384, metadata=_help("Most bytes of a request's line and headers together."))
     body_bytes: int = field(default=8 << 20, metadata=_help("Most bytes of a request's body."))
+    held_bytes: int = field(
+        default=256 << 20, metadata=_help("Most bytes of unanswered bodies in memory, of all requests; 503 beyond.")
+    )
     header_s: float = field(default=5.0, metadata=_help("Seconds until a request's headers are complete."))
     body_s: float = field(default=20.0, metadata=_help("Seconds until a request's body is complete."))
     idle_s: float = field(default=30.0, metadata=_help("Seconds that a connection may lie idle."))

@@ -25,12 +25,16 @@ class Doors:
         limits: what a connection may take.
         refused: is told of every refusal before a request was understood, with the network address.
         proxies: in front of the server; None where there are none.
+
+    Attributes:
+        held_bytes: bodies in memory that are not answered yet, of all connections.
     """
 
     def __init__(self, limits: Limits, refused: Callable[[Refusal, str], None], proxies: Proxies | None = None) -> None:
         self.limits, self.refused, self.proxies = limits, refused, proxies
         self.addresses: dict[str, int] = {}
         self.connections: set[GuardedProtocol] = set()
+        self.held_bytes = 0
         self._sweeping: asyncio.TimerHandle | None = None
         self._every_s = min(max(min(limits.header_s, limits.body_s, limits.idle_s) / _SWEEPS_PER_LIMIT, 0.02), 1.0)
 

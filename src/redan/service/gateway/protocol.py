@@ -70,6 +70,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unread_bytes = 0
         self._begun = 0
         self._body_left: float = 0
+        self._held_bytes = 0
         self._streamed = False
         self._deaf = False
         self._refusal: Refusal | None = None
@@ -92,6 +93,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.link.lost = True
         self.ends_s = inf
         self.doors.leave(self, self._address)
+        self._let_go()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -165,8 +167,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_left -= len(body)
         if self._body_left < 0:
             self._refuse(TOO_LARGE)
+        size = len(body)
         if self._streamed:
             self.ends_s = self.loop.time() + self.limits.body_s
+            if b"\n" in body:
+                # lines are answered as they come: only the unfinished one waits
+                self._let_go()
+                size -= body.rindex(b"\n") + 1
+        if not self.cycle.response_complete:
+            self._held_bytes += size
+            self.doors.held_bytes += size
+            if self.doors.held_bytes > self.limits.held_bytes:
+                self._refuse(OVERLOADED)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -179,6 +191,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Answer what was asked meanwhile, in order, or wait for the next request."""
         self.server_state.total_requests += 1
+        if not self.pipeline:
+            self._let_go()
         if self.transport.is_closing():
             self.ends_s = self.loop.time() + self.limits.body_s
             return
@@ -247,6 +261,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(MALFORMED)
         if version == "1.0" and any(name == b"transfer-encoding" for name, _ in self.headers):
             self._refuse(MALFORMED)
+
+    def _let_go(self) -> None:
+        """Count out the bodies that this connection held."""
+        self.doors.held_bytes -= self._held_bytes
+        self._held_bytes = 0
 
     def _counted(self, size: int) -> None:
         self._head_bytes += size
