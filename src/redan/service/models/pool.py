@@ -167,9 +167,11 @@ class Pool:
             before = live_of(self._models, name, self._decided)
             configured = configured_live(self._models, name)
             await self._note(noted.act("models.promote", chosen, why="promoted", more={"before": before}))
-            self._decided = await asyncio.to_thread(
+            decided = await asyncio.to_thread(
                 lambda: self._standing.make_live(name, version, configured=configured, before=before)
             )
+            self._unwritten -= {(name, version)}
+            self._decided = self._merged(decided)
             self._apply()
 
     async def rollback(self, name: str) -> Served:
@@ -191,9 +193,10 @@ class Pool:
                 raise UsageError(f"{chosen.label} is quarantined", hint="promote a version by its name")
             await self._admitted("models.rollback", chosen)
             await self._note(noted.act("models.rollback", chosen, why="rolled-back", more={"before": turn.live}))
-            self._decided = await asyncio.to_thread(
+            decided = await asyncio.to_thread(
                 lambda: self._standing.go_back(name, configured=turn.configured, live=turn.live)
             )
+            self._decided = self._merged(decided)
             self._apply()
             assert chosen.served is not None
             return chosen.served
@@ -385,9 +388,13 @@ class Pool:
         self._unwritten = frozenset()
         self._follow(decided)
 
+    def _merged(self, decided: Decided) -> Decided:
+        """Add quarantines that the database did not take yet."""
+        return Decided(turns=decided.turns, quarantined=decided.quarantined | self._unwritten)
+
     def _follow(self, decided: Decided) -> None:
-        """Put a decision into force, with quarantines that the database did not take yet."""
-        merged = Decided(turns=decided.turns, quarantined=decided.quarantined | self._unwritten)
+        """Put a decision into force where it is another one than stands."""
+        merged = self._merged(decided)
         if merged != self._decided:
             self._decided = merged
             self._apply()

@@ -17,6 +17,7 @@ from redan.core.settings import Settings
 from redan.service.audit.act import Act
 from redan.service.models.admitting import NotAdmitted
 from redan.service.models.pool import Pool
+from redan.service.models.standing import Decided, Standing
 
 
 def two_versions(folder: Path, role: str = "standby", **more: object) -> Settings:
@@ -256,6 +257,53 @@ def test_what_another_replica_decided_arrives_by_itself(tmp_path: Path, monkeypa
                     await asyncio.sleep(0.01)
 
     asyncio.run(main())
+
+
+def test_an_error_that_nobody_thought_of_does_not_end_the_following(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("redan.service.models.following.POLL_S", 0.01)
+    settings, real, failed = two_versions(tmp_path), Standing.read, list[int]()
+
+    def broken(standing: Standing) -> Decided:
+        failed.append(1)
+        raise ValueError("something that nobody thought of")
+
+    async def main() -> None:
+        async with pool_of(settings, tmp_path) as one, pool_of(settings, tmp_path) as two:
+            monkeypatch.setattr(Standing, "read", broken)
+            async with asyncio.timeout(5):
+                while len(failed) < 4:
+                    await asyncio.sleep(0.01)
+            monkeypatch.setattr(Standing, "read", real)
+            await one.quarantine("sklearn")
+            async with asyncio.timeout(5):
+                while answering(two):
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert capsys.readouterr().err.count("ValueError: something that nobody thought of") == 1
+
+
+def test_a_promotion_lifts_no_quarantine_that_the_database_did_not_take_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Standing.quarantine
+
+    def away(standing: Standing, pairs: object) -> Decided:
+        raise EvidenceError("the database is away")
+
+    async def work(pool: Pool) -> None:
+        monkeypatch.setattr(Standing, "quarantine", away)
+        with pytest.raises(EvidenceError):
+            await pool.quarantine("sklearn")
+        monkeypatch.setattr(Standing, "quarantine", real)
+        await pool.promote("sklearn", "2")
+        assert roles(pool) == {"1": "quarantined", "2": "live"}
+        await pool.follow()
+        assert roles(pool) == {"1": "quarantined", "2": "live"}
+
+    with_pool(two_versions(tmp_path), tmp_path, work)
 
 
 def test_a_version_stays_the_same_object_while_it_is_judged_again(tmp_path: Path) -> None:
