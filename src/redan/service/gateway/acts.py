@@ -37,12 +37,13 @@ def denial(
     addr: str,
     replica: str,
     body: bytes = b"",
+    tried: str = "",
 ) -> Act:
-    """Return the act of a request that was refused before it came into a batch."""
+    """Return the act of a request that was refused before it came into a batch; ``tried``: a key nobody is known by."""
     return Act(
         t_us=time_ns() // 1000,
         who=principal.id if principal is not None else "-",
-        cred=principal.credential if principal is not None else "",
+        cred=principal.credential if principal is not None else tried,
         act=act,
         model=model,
         x=sha256(body).hexdigest() if body else "",

@@ -36,6 +36,7 @@ from redan.service.gateway.refusal import (
     Refusal,
 )
 from redan.service.gateway.streaming import stream
+from redan.service.identity.authority import account_of
 from redan.service.identity.principal import EVERY_MODEL, Principal
 from redan.service.web.errors import Refused, refusal_of
 
@@ -338,6 +339,7 @@ class DataPlane:
             addr=asked.addr,
             replica=self.parts.replica,
             body=body,
+            tried=account_of(asked.authorization) if asked.principal is None else "",
         )
         self.parts.watching.denied(act)
         try:

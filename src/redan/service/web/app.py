@@ -31,6 +31,7 @@ from redan.service.gateway.refusal import (
     WRONG_METHOD,
     Refusal,
 )
+from redan.service.identity.authority import account_of
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import refusal_of, response_of
 from redan.service.web.forms import form
@@ -245,7 +246,7 @@ class _Guarded:
         return Act(
             t_us=time.time_ns() // 1000,
             who=principal.id if principal else "-",
-            cred=principal.credential if principal else "",
+            cred=principal.credential if principal else account_of(_authorization(request)),
             act=(row.action or f"{row.method} {row.path}") if row else "-",
             model=model,
             ok=ok,
@@ -256,6 +257,10 @@ class _Guarded:
             by=self._parts.replica,
             more={"path": f"{request.method} {request.url.path}"[:512], **note},
         )
+
+
+def _authorization(request: Request) -> bytes:
+    return request.headers.get("authorization", "").encode("latin-1")
 
 
 def _with_reason(act: Act, refusal: Refusal) -> Act:

@@ -6,7 +6,7 @@ import ipaddress
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, ClassVar, Self
 
 from redan.core.catalogue import monitor
@@ -163,16 +163,15 @@ class AbnormalAccess:
         minutes = self._state.minutes
         if not minutes:
             return
-        whole: _Minute = {}
+        # the others, who are most, are not summed: nothing here speaks of whoever was never denied
+        denied = {key for minute in minutes.values() for key, counted in minute.items() if counted.bad}
+        for kind, name in sorted(denied):
+            found = [minutes[minute][kind, name] for minute in sorted(minutes) if (kind, name) in minutes[minute]]
+            yield from self._of(kind, name, reduce(_Count.plus, found))
         for minute in sorted(minutes):
-            for key, counted in minutes[minute].items():
-                whole[key] = whole[key].plus(counted) if key in whole else counted
-        for (kind, name), counted in sorted(whole.items()):
-            yield from self._of(kind, name, counted)
-        for minute in sorted(minutes):
-            for (kind, name), counted in sorted(minutes[minute].items()):
-                if kind == "who" and name.startswith("user:"):
-                    yield from _of_person(self.spec, name, counted)
+            people = [key for key in minutes[minute] if key[0] == "who" and key[1].startswith("user:")]
+            for key in sorted(people):
+                yield from _of_person(self.spec, key[1], minutes[minute][key])
         newest_s = (max(minutes) + 1) * MINUTE_S
         for (who, network), at_s in sorted(self._state.moved.items()):
             if newest_s - at_s <= MINUTES * MINUTE_S:
