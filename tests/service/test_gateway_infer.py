@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import uvloop
@@ -605,6 +606,18 @@ def test_a_guard_that_breaks_answers_nobody_and_tells_nothing(
         assert "secret detail" in capsys.readouterr().err
 
     uvloop.run(main())
+
+
+@pytest.mark.parametrize("shape", [(1 << 70, 0), (0, 1 << 70), (1 << 62, 0), (1 << 31,) * 15 + (0,), (10**4000,) * 16])
+@pytest.mark.parametrize("datatype", ["FP32", "BYTES"])
+def test_axes_longer_than_any_body_are_refused(datatype: str, shape: tuple[int, ...]) -> None:
+    from redan.service.gateway.tensors import from_bytes, from_json
+    from redan.service.web.errors import Refused
+
+    with pytest.raises(Refused):
+        from_bytes(memoryview(b""), datatype, shape)
+    with pytest.raises(Refused):
+        from_json(msgspec.Raw(b"[]"), datatype, shape)
 
 
 def test_bytes_tensors_are_text_behind_their_length() -> None:

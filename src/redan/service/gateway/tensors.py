@@ -37,6 +37,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 _NAMES = {np.dtype(dtype).str: name for name, dtype in DTYPES.items() if name not in {"BF16", "BYTES"}}
 _JSON_KINDS: dict[str, type] = {"b": bool, "u": int, "i": int, "f": float, "O": str}
 _MOST_AXES = 16
+_MOST_VALUES = 1 << 40
+"""Beside an axis of 0 no body bounds the others, and NumPy refuses what it cannot count."""
 
 
 def datatype_of(dtype: Any) -> str:
@@ -111,6 +113,8 @@ def _dtype(datatype: str) -> np.dtype[Any]:
 def _count(shape: tuple[int, ...]) -> int:
     if not 1 <= len(shape) <= _MOST_AXES or min(shape) < 0:
         raise Refused(INVALID, f"a shape has 1 to {_MOST_AXES} axes, none below 0")
+    if math.prod(n or 1 for n in shape) > _MOST_VALUES:
+        raise Refused(INVALID, "a shape of more values than any body holds")
     return math.prod(shape)
 
 
