@@ -13,13 +13,15 @@ from redan.core.codec import encode
 from redan.core.errors import UsageError
 from redan.evidence.statements.policy import policy_of
 from redan.service.registry.listing import TransitionRow, VersionRow, transitions, versions
-from redan.service.registry.moving import move, roll_back
+from redan.service.registry.moving import NotAdmitted, move, roll_back
 from redan.service.registry.pushing import Person
 from redan.service.web.endpoint import Asked, Endpoint
+from redan.service.web.errors import UNFIT, Refused
 
 if TYPE_CHECKING:
     from redan.service.registry.history import History
     from redan.service.registry.opening import Registry
+    from redan.service.registry.transition import Act
 
 
 class Reason(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,10 +47,13 @@ def _moving(act: str) -> Callable[[Asked], Awaitable[Response]]:
         admission = parts.settings.admission
         policy = policy_of(admission, parts.root) if admission.require else None
         registry, by = _registry(asked), _person(asked)
-        found = await asyncio.to_thread(
-            lambda: move(registry, names["name"], names["version"], "canary" if act == "canary" else "promote",
-                         by=by, policy=policy)
-        )  # fmt: skip
+        wanted: Act = "canary" if act == "canary" else "promote"
+        try:
+            found = await asyncio.to_thread(
+                lambda: move(registry, names["name"], names["version"], wanted, by=by, policy=policy)
+            )
+        except NotAdmitted as error:
+            raise Refused(UNFIT, f"{error.message} – {error.hint}") from error
         return _state(asked, found)
 
     return moved
