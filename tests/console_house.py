@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from redan.service.gateway.server import GatewayServer, open_socket, serve
 from redan.service.identity import directory, keys
 from redan.service.identity.login import passwords, sessions, totp
 from redan.service.identity.login.desk import logins_of
+from redan.service.incidents import timeline
 from redan.service.parts import Parts
 from redan.service.web.session_cookie import csrf_token
 
@@ -134,6 +135,20 @@ class Console:
         body = {"x": [rows()[0][0].tolist()]}
         with httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}) as client:
             return [client.post(f"/v1/models/{MODEL}/predict", json=body).status_code for _ in range(count)]
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Wait until the gateway's own tasks have come to something."""
+    ends_s = time.monotonic() + 20
+    while not reached():
+        assert time.monotonic() < ends_s, "it did not come to that"
+        time.sleep(0.02)  # nothing can be awaited: it is done in another thread
+
+
+def incidents(gateway: Console) -> int:
+    """Return how many incidents there are."""
+    with gateway.parts.database.reading() as connection:
+        return len(timeline.listed(connection))
 
 
 def post(client: httpx.Client, path: str, /, **fields: str) -> httpx.Response:

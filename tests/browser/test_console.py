@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyotp
 import pytest
-from tests.console_house import LONG, MODEL, PASSWORD, Console, console, finding
+from tests.console_house import LONG, MODEL, PASSWORD, Console, console, finding, incidents, until
 
 from redan.core.finding import Severity
 
@@ -86,6 +85,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         running.ask(5)
         running.parts.findings.publish(finding())
         running.parts.findings.publish(finding("client:" + "x" * 200, n=1, severity=Severity.CRITICAL))
+        until(lambda: incidents(running) == 1)
         yield running
 
 
@@ -292,10 +292,7 @@ def test_live_numbers_follow_traffic_until_they_are_paused(browser: Browser, hom
         page.wait_for_function("!document.querySelector('.card .big').textContent.startsWith('0')", timeout=8_000)
         one.press("Pause")
         assert page.get_by_text("Paused.").is_visible()
-        ends_s = time.monotonic() + 5
-        while home.parts.more["console"].streams.total() and time.monotonic() < ends_s:
-            page.wait_for_timeout(50)
-        assert home.parts.more["console"].streams.total() == 0
+        until(lambda: home.parts.more["console"].streams.total() == 0)
         assert one.said == []
 
 

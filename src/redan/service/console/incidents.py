@@ -55,6 +55,7 @@ async def listing(asked: Asked) -> Response:
 async def one(asked: Asked) -> Response:
     """Show an incident with its timeline and the steps of playbooks."""
     incident, desk = await _incident(asked), _desk(asked)
+    who = asked.principal.id if asked.principal is not None else ""
     entries = incident.entries[-MOST_SHOWN:]
     fitting = [book for book in desk.playbooks.values() if book.fitting(incident)]
     others = [book for book in desk.playbooks.values() if book not in fitting]
@@ -65,8 +66,8 @@ async def one(asked: Asked) -> Response:
         clock=clock(incident, now_us()),
         entries=entries,
         earlier=len(incident.entries) - len(entries),
-        fitting=[_book(book, incident, desk) for book in fitting],
-        others=[_book(book, incident, desk) for book in others],
+        fitting=[_book(book, incident, desk, who) for book in fitting],
+        others=[_book(book, incident, desk, who) for book in others],
         closable=incident.state != "closed",
         under_way=sum(state.status in UNDER_WAY for state in incident.steps.values()),
     )
@@ -100,13 +101,13 @@ async def _incident(asked: Asked) -> Incident:
     return await read(asked, lambda connection: timeline.read(connection, number))
 
 
-def _book(book: Playbook, incident: Incident, desk: Desk) -> dict[str, Any]:
+def _book(book: Playbook, incident: Incident, desk: Desk, who: str) -> dict[str, Any]:
     automatic = book.name in desk.settings.automatic
-    steps = [_step(book, step, incident) for step in book.steps if step.do != "close"]
+    steps = [_step(book, step, incident, who) for step in book.steps if step.do != "close"]
     return {"name": book.name, "title": book.title, "automatic": automatic, "steps": steps}
 
 
-def _step(book: Playbook, step: Step, incident: Incident) -> dict[str, Any]:
+def _step(book: Playbook, step: Step, incident: Incident, who: str) -> dict[str, Any]:
     name = f"{book.name}/{step.name}"
     state = incident.steps.get(name)
     targets = (state.targets if state is not None else ()) or book.targets(incident, step)
@@ -114,15 +115,23 @@ def _step(book: Playbook, step: Step, incident: Incident) -> dict[str, Any]:
     aimless = step.do in TO_CLIENTS and not targets
     if (verb == "order" and (incident.state == "closed" or aimless)) or (verb == "undo" and step.do not in UNDOABLE):
         verb = ""
+    approved = verb == "approve" and state is not None and who in state.approved
     return {
         "name": name,
         "step": step,
         "state": state,
         "targets": targets,
-        "verb": verb,
+        "verb": "" if approved else verb,
+        "approved": approved,
         "aimless": aimless,
-        "said": str(state.result.get("said", "")) if state is not None else "",
+        "said": _said(incident, name) if state is not None and state.status in ("done", "failed") else "",
     }
+
+
+def _said(incident: Incident, name: str) -> str:
+    """Return what the newest entry of a step says, without the step's name."""
+    texts = (e.text for e in reversed(incident.entries) if e.kind == "step" and e.body.get("step") == name)
+    return next(texts, "").removeprefix(f"{name}: ")
 
 
 def _verb(step: Step, state: StepState | None) -> str:

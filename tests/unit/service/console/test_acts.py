@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.console_house import LONG, MODEL, ROLES, Console, console, post
+from tests.console_house import LONG, MODEL, ROLES, Console, console, post, until
+from tests.served import seal_scan
 
+from redan.core.settings_service import RegistrySettings
+from redan.evidence.keys import generate, save
 from redan.evidence.log.notes import NoteKey
 from redan.evidence.log.reading import LogReader, own_key
 from redan.service.audit import export
@@ -19,6 +21,8 @@ from redan.service.audit.places import log_folder
 from redan.service.console.endpoints import ENDPOINTS
 from redan.service.console.forms import page_of
 from redan.service.incidents.postmortem import TO_FILL
+from redan.service.registry.opening import create_registry
+from redan.service.registry.pushing import Person, push
 from redan.service.routes import routes
 from redan.service.web.permission import denied
 
@@ -135,7 +139,8 @@ def test_an_incident_is_noted_contained_undone_and_closed(home: Console) -> None
         assert TO_FILL in text
         assert f"is still '{TO_FILL}'".lower() in _plain(post(client, f"{here}/close", postmortem=text)).lower()
         assert post(client, f"{here}/release", step="model-theft/slow").status_code == 303
-        until(lambda: "client:eve" not in home.parts.limiter.throttled())
+        until(lambda: "undone" in client.get(here).text)
+        assert "client:eve" not in home.parts.limiter.throttled()
         assert post(client, f"{here}/close", postmortem=text.replace(TO_FILL, "known")).status_code == 303
         assert "Read the post-mortem" in client.get(here).text
         assert post(client, "/console/incidents/open", title="seen by me", severity="low").status_code == 303
@@ -146,14 +151,6 @@ def _plain(answer: httpx.Response) -> str:
     import html
 
     return html.unescape(said(answer))
-
-
-def until(reached: Callable[[], bool]) -> None:
-    """Wait until the gateway's own tasks have come to something."""
-    ends_s = time.monotonic() + 20
-    while not reached():
-        assert time.monotonic() < ends_s, "it did not come to that"
-        time.sleep(0.02)  # nothing can be awaited: it is done in another thread
 
 
 def test_a_client_is_held_back_and_let_go(home: Console) -> None:
@@ -288,3 +285,38 @@ def test_a_gateway_that_stops_ends_its_streams_and_is_not_held_up_by_them(tmp_pa
             assert "event: end" in list(lines)
         until(lambda: not own.thread.is_alive())
         assert time.monotonic() - began_s < 6
+
+
+def test_a_version_of_the_registry_is_promoted_by_the_registrar_when_it_is_sealed(tmp_path: Path) -> None:
+    save(generate("ed25519"), tmp_path / "reg.key")
+    settings = RegistrySettings(store="reg", signing_key="reg.key")
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    made = create_registry(settings, tmp_path, record=lambda act: None)
+    for version in ("1", "2"):
+        push(made, tmp_path / "model.bin", name="fraud", version=version, by=Person(who="user:ada", why="test"))
+    made.close()
+    with console(tmp_path, more='[registry]\nstore = "reg"\nsigning_key = "reg.key"\n') as own:
+        with own.browser("registrar", mfa=True) as client:
+            here = "/console/registry/fraud"
+            assert f'href="{here}"' in client.get("/console/registry").text
+            page = client.get(here).text
+            assert "user:ada" in page
+            assert f'action="{here}/versions/2/promote"' in page
+            answer = post(client, f"{here}/versions/2/promote", why="it is better")
+            assert answer.status_code == 409
+            assert "scan: expected a statement by ci.key.pub" in said(answer)
+            assert post(client, f"{here}/versions/9/promote").status_code == 409
+            assert client.get("/console/registry/nothing").status_code == 404
+            seal_scan(tmp_path / "model.bin")
+            push(
+                own.parts.more["registry"], tmp_path / "model.bin", name="fraud", version="3",
+                by=Person(who="user:ada", why="sealed"), statements=tmp_path / "model.bin.intoto.jsonl",
+            )  # fmt: skip
+            for verb, state in (("canary", "canary"), ("promote", "live")):
+                assert post(client, f"{here}/versions/3/{verb}", why=f"it is {state}").status_code == 303
+                page = client.get(here).text
+                assert f">{state}</span>" in page
+                assert f"it is {state}" in page
+                assert "user:registrar" in page
+        with own.browser("auditor") as client:
+            assert "<form" not in client.get(here).text
