@@ -111,7 +111,7 @@ _THREATS: tuple[tuple[str, str, Reason], ...] = (
     ("opacity", "Can somebody say why the model decided so?", _opacity),
     (
         "operation",
-        "Is the model still used, and does it still answer, as it did when it was measured?",
+        "Is it still used, and does it answer, as when it was measured?",
         _operation,
     ),
     ("injection", "Can text make the model disobey its owner?", _injection),
