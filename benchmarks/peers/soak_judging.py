@@ -82,6 +82,7 @@ def judged(story: Story) -> dict[str, Any]:
         "no answer differs from its record": recorded["differing"] == 0,
         "none recorded twice": recorded["twice"] == 0,
         "unrecorded within bound": lost <= lost_bound,
+        "the door records what it refuses": recorded["door_records"] >= recorded["refused_at_the_door"],
         "logs verify": not problems,
         "no wrong allow": all(each["wrong"] == 0 for each in allows.values()),
         "rates kept": all(each["allowed"] <= each["bound"] for each in overload["greedy"]),
@@ -129,7 +130,10 @@ def _recorded(story: Story, answers: Iterable[Answer], logs: Mapping[str, Sequen
     lost_s = []
     for answer in answers:
         acts = by_id.get(answer.id, [])
-        if answer.why in OF_AUDIT:
+        if not answer.id:
+            # refused before it was understood; that is recorded too, under an identifier that nobody is told
+            count["refused_at_the_door"] += 1
+        elif answer.why in OF_AUDIT:
             # nothing was served, and it may or may not have reached the disk
             count["not_recorded_and_said_so"] += 1
         elif not acts:
@@ -145,9 +149,13 @@ def _recorded(story: Story, answers: Iterable[Answer], logs: Mapping[str, Sequen
     lost_by = Counter(
         next((e.name for e in story.events if e.began_s - 1 <= at_s <= e.ended_s + 1), "no event") for at_s in lost_s
     )
-    keys = ("recorded_as_told", "not_recorded_and_said_so", "served_unrecorded", "refused_unrecorded")
+    keys = (
+        "recorded_as_told", "not_recorded_and_said_so", "served_unrecorded", "refused_unrecorded", "refused_at_the_door",
+    )  # fmt: skip
+    at_door = sum(act.act == "-" and act.who == "-" for acts in logs.values() for act in acts)
     return {
         **{key: count[key] for key in (*keys, "twice", "differing")},
+        "door_records": at_door,
         "unrecorded_by_event": dict(lost_by),
         "gaps_recorded": [act.rows for act in gaps],
     }
