@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
-from typing import Literal
+from dataclasses import field, fields
+from math import inf, isfinite
+from typing import Any, Literal
 
 from redan.core.errors import ConfigError
 from redan.core.finding import Severity
@@ -13,6 +14,31 @@ from redan.core.record import dataclass
 
 def _help(text: str) -> dict[str, str]:
     return {"help": text}
+
+
+def _require_numbers(section: str, settings: Any, *, least: float = 0, most: float = inf, **own: float) -> None:
+    """Insist on numbers that are some: NaN or one below 0 compares in no way that anybody meant.
+
+    Args:
+        section: name of the table.
+        settings: the table.
+        least: of every number.
+        most: of every number.
+        own: another least number of single fields.
+
+    Raises:
+        ConfigError: one is none, or out of bounds.
+    """
+    for each in fields(settings):
+        value = getattr(settings, each.name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            low = own.get(each.name, least)
+            if not isfinite(value) or not low <= value <= most:
+                bounds = f"at least {low:g}" if most == inf else f"{low:g} to {most:g}"
+                raise ConfigError(
+                    f"[{section}] {each.name} is {value}; expected {bounds}",
+                    hint="docs/configuration.md lists what each one means",
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +71,9 @@ class Limits:
     json_depth: int = field(default=16, metadata=_help("Most arrays and objects inside each other in a body."))
     drain_s: float = field(default=20.0, metadata=_help("Seconds for what is under way when the server is stopped."))
 
+    def __post_init__(self) -> None:
+        _require_numbers("serve.limits", self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
@@ -68,6 +97,9 @@ class Guards:
     explanations: bool = field(default=False, metadata=_help("Whether clients may ask why."))
     explain_queries: int = field(default=1024, metadata=_help("Most queries that one explanation may cost."))
 
+    def __post_init__(self) -> None:
+        _require_numbers("serve.guards", self, round_digits=-1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
@@ -75,6 +107,9 @@ class Batching:
 
     rows: int = field(default=64, metadata=_help("Most rows in one batch."))
     wait_ms: float = field(default=0.0, metadata=_help("How long the first row may wait for others; 0: none does."))
+
+    def __post_init__(self) -> None:
+        _require_numbers("serve.batching", self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +281,11 @@ class Incidents:
     controller: str = field(default="", metadata=_help("Who answers for the data, for notifications (GDPR art. 33)."))
     contact: str = field(default="", metadata=_help("Data protection officer or other contact."))
 
+    def __post_init__(self) -> None:
+        _require_numbers("incidents", self)
+        if self.most_share > 1:
+            raise ConfigError(f"[incidents] most_share is {self.most_share}; expected 0 to 1", hint="0.2 is a fifth")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
@@ -271,6 +311,7 @@ class Update:
     every: str = field(default="", metadata=_help("How often it is due: 7d; only by hand or drift when empty."))
 
     def __post_init__(self) -> None:
+        _require_numbers("registry.update", self, most=1)
         if self.name and not self.seal_key:
             raise ConfigError(
                 "[registry.update] names a model and no seal_key, so that nothing it makes could be promoted",
