@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -32,7 +32,9 @@ MOST_STREAMS = 32
 MOST_OF_ONE = 4
 """Likewise of one person."""
 LONGEST_S = 300.0
-"""After this a page must ask again, so that who lost a session or a role is not told for longer."""
+"""After this a page must ask again."""
+RECHECK_S = 5.0
+"""Who lost a session or a role is not told for longer than this."""
 QUIET_S = 15.0
 """Proxies end connections on which nothing is said; this is said before that."""
 Version = tuple[str, str]
@@ -138,22 +140,30 @@ class Feed:
     def _is_full(self, who: str) -> bool:
         return self.streams.total() >= MOST_STREAMS or self.streams[who] >= MOST_OF_ONE
 
-    async def stream(self, who: str, key: frozenset[str], draw: Callable[[], str]) -> AsyncIterator[bytes]:
+    async def stream(
+        self, who: str, key: frozenset[str], draw: Callable[[], str], still: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[bytes]:
         """Give server-sent events: what ``draw`` returns, whenever that changed.
 
         Args:
             who: is told.
             key: what may be seen; those who may see the same share what is drawn in a second.
             draw: returns HTML.
+            still: returns whether they may still see it.
         """
         # several may have come since room was found; an iterator that never began would not count itself out
         if self._is_full(who):
             return
         self.streams[who] += 1
         try:
-            ends_s, last, said_s = time.monotonic() + LONGEST_S, "", time.monotonic()
+            last, said_s = "", time.monotonic()
+            checked_s, ends_s = said_s, said_s + LONGEST_S
             yield b"retry: 2000\n\n"
             while not self._ended and (now_s := time.monotonic()) < ends_s:
+                if now_s - checked_s >= RECHECK_S:
+                    checked_s = now_s
+                    if not await still():
+                        return
                 tick = self._tick
                 text = self._drawn.get(key)
                 if text is None:

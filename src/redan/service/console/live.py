@@ -9,10 +9,12 @@ from starlette.responses import StreamingResponse
 
 from redan.evidence.store.clear import now_us
 from redan.service.console.feed import PART, Feed, Traffic
-from redan.service.console.rendering import fragment, render
+from redan.service.console.rendering import fragment, is_https, render
 from redan.service.identity.principal import EVERY_MODEL
 from redan.service.monitoring.exposition import GUARD_OF
 from redan.service.monitoring.recorder import Measured
+from redan.service.web.app import address
+from redan.service.web.session_cookie import session_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -39,8 +41,18 @@ async def events(asked: Asked) -> Response:
     visible = _visible(asked.principal)
     who = asked.principal.id if asked.principal is not None else ""
     feed.check_room(who)
-    stream = feed.stream(who, visible, lambda: _drawn(asked.parts, visible))
+    stream = feed.stream(who, visible, lambda: _drawn(asked.parts, visible), lambda: _still(asked, visible))
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _still(asked: Asked, visible: frozenset[str]) -> bool:
+    """Ask again who this is: sessions end, keys are revoked, roles are taken away."""
+    request, authority = asked.request, asked.parts.authority
+    header = request.headers.get("authorization", "").encode("latin-1")
+    if header:
+        return _visible(authority.authenticate(header)) >= visible
+    secret = session_of(request, https=is_https(asked.parts.settings))
+    return _visible(await authority.from_session(secret, address(request))) >= visible
 
 
 def _visible(principal: Principal | None) -> frozenset[str]:

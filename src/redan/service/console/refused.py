@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from redan.service.console.forms import page_of
 from redan.service.console.rendering import HOME, page
-from redan.service.gateway.refusal import STEP_UP, UNKNOWN, Refusal
+from redan.service.gateway.refusal import FAILED, STEP_UP, UNKNOWN, Refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from redan.service.identity.principal import Principal
     from redan.service.parts import Parts
 
+_FAILED = "this failed at the gateway, which wrote down why; try again, or tell who runs it"
 _TITLES = {401: "Log in first", 403: "Not allowed", 404: "Not here", 405: "Not here", 409: "Not done"}
 
 
@@ -40,7 +41,7 @@ def refusal_page(request: Request, parts: Parts, principal: Principal | None, re
         "console_refused.html",
         status=refusal.status,
         heading=_TITLES.get(refusal.status, "This did not work"),
-        say=refusal.say,
+        say=_FAILED if refusal.say == FAILED.say else refusal.say,
         way=way,
         words=words,
     )

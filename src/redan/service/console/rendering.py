@@ -25,6 +25,7 @@ from redan.service.web.session_cookie import csrf_token, session_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from redan.core.settings import Settings
     from redan.service.identity.principal import Principal
     from redan.service.parts import Parts
     from redan.service.web.endpoint import Asked
@@ -107,8 +108,8 @@ def page(
     request: Request, parts: Parts, principal: Principal | None, template: str, /, *, status: int = 200, **facts: Any
 ) -> HTMLResponse:
     """Return a page for whoever asks, known or not."""
-    https = bool(parts.settings.serve.tls.certificate) or parts.settings.identity.origin.startswith("https:")
-    path, viewer, secret = request.url.path, viewer_of(principal, parts), session_of(request, https=https)
+    path, viewer = request.url.path, viewer_of(principal, parts)
+    secret = session_of(request, https=is_https(parts.settings))
     about = {
         "site": parts.settings.identity.issuer,
         "viewer": viewer,
@@ -120,6 +121,11 @@ def page(
         "now": now_us(),
     }
     return HTMLResponse(fragment(template, **about, **facts), status_code=status)
+
+
+def is_https(settings: Settings) -> bool:
+    """Return whether browsers reach this gateway over HTTPS, itself or through a proxy."""
+    return bool(settings.serve.tls.certificate) or settings.identity.origin.startswith("https:")
 
 
 def fragment(template: str, /, **facts: Any) -> str:

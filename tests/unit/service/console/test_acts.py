@@ -18,8 +18,10 @@ from redan.evidence.log.reading import LogReader, own_key
 from redan.service.audit import export
 from redan.service.audit.act import decode
 from redan.service.audit.places import log_folder
+from redan.service.console import feed as feeding
 from redan.service.console.endpoints import ENDPOINTS
 from redan.service.console.forms import page_of
+from redan.service.identity import directory
 from redan.service.incidents.postmortem import TO_FILL
 from redan.service.registry.opening import create_registry
 from redan.service.registry.pushing import Person, push
@@ -320,3 +322,15 @@ def test_a_version_of_the_registry_is_promoted_by_the_registrar_when_it_is_seale
                 assert "user:registrar" in page
         with own.browser("auditor") as client:
             assert "<form" not in client.get(here).text
+
+
+def test_a_stream_ends_with_the_session(home: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "RECHECK_S", 0.5)
+    with home.browser("viewer") as client, client.stream("GET", "/console/live/events") as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("retry:")
+        with home.parts.database.writing() as connection:
+            directory.sign_out(connection, "user:viewer")
+        assert not any(line.startswith("event: end") for line in lines)
+    with home.browser("viewer") as client:
+        assert client.get("/console").status_code == 200

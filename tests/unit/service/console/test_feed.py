@@ -76,9 +76,13 @@ def test_traffic_is_what_came_since_with_its_interval(house: House) -> None:
     asyncio.run(main())
 
 
+async def _yes() -> bool:
+    return True
+
+
 async def _read(feed: Feed, count: int, draw: Any, who: str = "user:a") -> list[bytes]:
     found: list[bytes] = []
-    async for piece in feed.stream(who, KEY, draw):
+    async for piece in feed.stream(who, KEY, draw, _yes):
         found.append(piece)
         if len(found) >= count:
             break
@@ -137,13 +141,13 @@ def test_streams_are_bounded_for_one_and_for_all_and_are_given_back(house: House
         await feed.start()
         opened = []
         for n in range(MOST_STREAMS):
-            stream = feed.stream(f"user:{n // MOST_OF_ONE}", KEY, lambda: "same")
+            stream = feed.stream(f"user:{n // MOST_OF_ONE}", KEY, lambda: "same", _yes)
             await anext(stream)
             opened.append(stream)
         for who in ("user:0", "user:new"):
             with pytest.raises(Refused):
                 feed.check_room(who)
-            assert [piece async for piece in feed.stream(who, KEY, lambda: "same")] == []
+            assert [piece async for piece in feed.stream(who, KEY, lambda: "same", _yes)] == []
         for stream in opened:
             await stream.aclose()  # type: ignore[attr-defined]
         assert feed.streams.total() == 0
@@ -163,11 +167,30 @@ def test_those_who_see_the_same_share_what_is_drawn(house: House) -> None:
 
         feed = Feed(house)  # type: ignore[arg-type]
         feed._sample()
-        streams = [feed.stream(f"user:{n}", KEY, draw) for n in range(8)]
+        streams = [feed.stream(f"user:{n}", KEY, draw, _yes) for n in range(8)]
         for stream in streams:
             await anext(stream)
             assert await anext(stream) == event("numbers", "1")
             await stream.aclose()  # type: ignore[attr-defined]
         assert drawn.count == 1
+
+    asyncio.run(main())
+
+
+def test_a_stream_ends_when_who_is_told_may_see_it_no_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(feeding, "RECHECK_S", 0.02)
+        answers = iter([True, True, False])
+
+        async def still() -> bool:
+            return next(answers)
+
+        feed = Feed(house)  # type: ignore[arg-type]
+        await feed.start()
+        assert [piece async for piece in feed.stream("user:a", KEY, lambda: "same", still)][1:] == [
+            event("numbers", "same")
+        ]
+        assert feed.streams.total() == 0
+        await feed.stop()
 
     asyncio.run(main())
