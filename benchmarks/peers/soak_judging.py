@@ -149,12 +149,10 @@ def _recorded(story: Story, answers: Iterable[Answer], logs: Mapping[str, Sequen
     lost_by = Counter(
         next((e.name for e in story.events if e.began_s - 1 <= at_s <= e.ended_s + 1), "no event") for at_s in lost_s
     )
-    keys = (
-        "recorded_as_told", "not_recorded_and_said_so", "served_unrecorded", "refused_unrecorded", "refused_at_the_door",
-    )  # fmt: skip
+    keys = ("recorded_as_told", "not_recorded_and_said_so", "served_unrecorded", "refused_unrecorded")
     at_door = sum(act.act == "-" and act.who == "-" for acts in logs.values() for act in acts)
     return {
-        **{key: count[key] for key in (*keys, "twice", "differing")},
+        **{key: count[key] for key in (*keys, "refused_at_the_door", "twice", "differing")},
         "door_records": at_door,
         "unrecorded_by_event": dict(lost_by),
         "gaps_recorded": [act.rows for act in gaps],
