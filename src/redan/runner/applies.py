@@ -111,7 +111,7 @@ _THREATS: tuple[tuple[str, str, Reason], ...] = (
     ("opacity", "Can somebody say why the model decided so?", _opacity),
     (
         "operation",
-        "Is it still used, and does it answer, as when it was measured?",
+        "Is it used, and does it answer, as when it was tested?",
         _operation,
     ),
     ("injection", "Can text make the model disobey its owner?", _injection),

@@ -14,7 +14,7 @@ from redan.core.threat import Scale, Threat
 THREAT = threat(
     Threat(
         id="operation",
-        question="Is it still used, and does it answer, as when it was measured?",
+        question="Is it used, and does it answer, as when it was tested?",
         applies_when="the model is served",
         references=("nist:ai-rmf-measure-2.4", "owasp:ML05", "cwe:307"),
         scales=(
