@@ -85,13 +85,8 @@ def check_outputs(guards: Guards, served: Served) -> None:
     """Say what cannot be.
 
     Raises:
-        ConfigError: a number of scores or digits that means nothing, or noise on what is no probability.
+        ConfigError: noise on what is no probability.
     """
-    if guards.top < 0 or guards.round_digits < -1 or not 0 <= guards.dp_epsilon < float("inf"):
-        raise ConfigError(
-            f"[serve.guards] top {guards.top}, round_digits {guards.round_digits}, dp_epsilon {guards.dp_epsilon}",
-            hint="top is 0 or more, round_digits -1 or more, dp_epsilon 0 or more",
-        )
     if guards.dp_epsilon and served.score_kind != "probabilities":
         raise ConfigError(
             f"[serve.guards] dp_epsilon asks for noise on probabilities, and {served.settings.name!r} answers "

@@ -67,9 +67,9 @@ def test_hidden_logits_read_as_the_lowest_shown_one_and_labels_only_hides_all() 
 
 
 def test_settings_that_mean_nothing_are_refused_at_the_start() -> None:
-    for guards in (Guards(top=-1), Guards(round_digits=-2), Guards(dp_epsilon=-1.0), Guards(dp_epsilon=float("nan"))):
+    for wrong in ({"top": -1}, {"round_digits": -2}, {"dp_epsilon": -1.0}, {"dp_epsilon": float("nan")}):
         with pytest.raises(ConfigError):
-            check_outputs(guards, served())
+            Guards(**wrong)  # type: ignore[arg-type]  # one number each
     with pytest.raises(ConfigError, match="answers logits"):
         check_outputs(Guards(dp_epsilon=1.0), served(score_kind="logits"))
 
