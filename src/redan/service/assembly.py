@@ -29,6 +29,7 @@ from redan.service.identity.login.desk import open_logins
 from redan.service.incidents.opening import open_desk, teller
 from redan.service.models.pool import Pool
 from redan.service.monitoring.alerts import Alerting, channels_of
+from redan.service.monitoring.claims import open_claims
 from redan.service.monitoring.health import Health
 from redan.service.monitoring.recorder import Counting
 from redan.service.monitoring.tracing import Tracing
@@ -107,7 +108,8 @@ def assemble(config: Config) -> Service:
     settings, root = config.settings, config.root
     made = _made(config)
     parts, models, watching, counting = made.parts, made.models, made.watching, made.counting
-    alerting = Alerting(settings.alerts, channels_of(settings.alerts), counting, parts.replica)
+    claims = open_claims(settings.alerts, parts.database, parts.replica)
+    alerting = Alerting(settings.alerts, channels_of(settings.alerts), counting, parts.replica, claims=claims)
     logins = open_logins(settings, parts.database, made.authority, root=root)
     health, crew = Health(parts), _crew(settings, models)
     parts.more |= {"tracing": counting.tracing, "health": health, "alerts": alerting, LOGINS: logins}

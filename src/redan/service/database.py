@@ -17,7 +17,7 @@ from redan.evidence.store.database import Database, connect
 
 VERSION = 1
 metadata = MetaData()
-_ROOMS = ("guards", "identity", "models", "audit", "incidents", "watching", "identity.login")
+_ROOMS = ("guards", "identity", "models", "audit", "incidents", "monitoring", "watching", "identity.login")
 
 about = Table("service", metadata, Column("key", Text, primary_key=True), Column("value", BigInteger, nullable=False))
 

@@ -1,8 +1,9 @@
 """Findings to people: each once, again when it lasts, once more when it is gone; one channel never waits for another.
 
-Nothing is kept over a restart: what waits is sent when the service stops, for a few seconds; findings themselves stand
-in incidents and in the audit log. Every queue has a bound, and what is dropped or fails is counted and told on standard
-error.
+Which alerts were sent is kept in the shared database, so that of replicas one sends, and a restart sends none again
+(`redan.service.monitoring.claims`). What waits is not kept: it is sent when the service stops, for a few seconds, and
+at most `MOST_WAITING` alerts a channel are lost with a crash; findings themselves stand in incidents and in the audit
+log. Every queue has a bound, and what is dropped or fails is counted and told on standard error.
 """
 
 from __future__ import annotations
@@ -17,22 +18,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from redan.core.errors import EvidenceError
 from redan.core.settings import age_s
 from redan.service.monitoring.channel import Channel, Later, Undeliverable
+from redan.service.monitoring.claims import RELIEF_S
 from redan.service.monitoring.notice import Notice, State, notice_of
 
 if TYPE_CHECKING:
     from redan.core.finding import Finding, Severity
     from redan.core.settings_service import Alerts
+    from redan.service.monitoring.claims import Claims
     from redan.service.monitoring.recorder import Counting, Reading
 
 MOST_WAITING = 256
 """Notices that wait for one channel."""
 MOST_KNOWN = 1000
 """Findings that are remembered, so that they are not sent again at once."""
-OUTCOMES = ("sent", "retried", "failed", "dropped")
+OUTCOMES = ("sent", "retried", "failed", "dropped", "shared")
 TRIES = 6
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
@@ -43,6 +47,9 @@ BURST = 30
 """New notices of one severity at once; then one every `EVERY_S`, so that a flood of small ones hides no great one."""
 EVERY_S = 20.0
 _jitter = SystemRandom().uniform
+Waiting = tuple[Notice, bool]
+"""A notice, and whether every replica has the same to say, so that one of them does."""
+Told = TypeVar("Told")
 
 
 @dataclass(slots=True)
@@ -63,8 +70,10 @@ class Alerting:
         channels: where to (`channels_of`).
         counting: counts what became of each notice.
         replica: name of this replica.
+        claims: which replica sends; None where there is one alone.
         clock: seconds that only ever grow.
         first_wait_s: wait before the second try; doubles each time.
+        relief_s: after how long it is looked whether another replica has sent what it claimed.
     """
 
     def __init__(
@@ -74,9 +83,12 @@ class Alerting:
         counting: Counting,
         replica: str,
         *,
+        claims: Claims | None = None,
         clock: Callable[[], float] = time.monotonic,
         first_wait_s: float = FIRST_WAIT_S,
+        relief_s: float = RELIEF_S + 1,
     ) -> None:
+        self._relief_s = relief_s
         self._level = settings.level
         self._repeat_s = float(age_s(settings.repeat) or 0)
         self._resolved_s = float(age_s(settings.resolved) or 0)
@@ -84,12 +96,13 @@ class Alerting:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._allowed: dict[Severity, tuple[float, float]] = {}
         self._guard = threading.Lock()
-        self._channels = tuple(channels)
+        self._channels, self._claims = tuple(channels), claims
+        self._later: set[asyncio.TimerHandle] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queues: list[asyncio.Queue[Notice]] = []
+        self._queues: list[asyncio.Queue[Waiting]] = []
         self._tasks: list[asyncio.Task[None]] = []
         # other parts start first, and may have something to say already
-        self._early: deque[Notice] = deque(maxlen=MOST_WAITING)
+        self._early: deque[Waiting] = deque(maxlen=MOST_WAITING)
         # threads of its own: a receiver that hangs must not take those that ask the database
         self._threads = {channel.name: ThreadPoolExecutor(1, f"alerts-{channel.name}") for channel in self._channels}
 
@@ -114,6 +127,9 @@ class Alerting:
             with suppress(TimeoutError):
                 async with asyncio.timeout(STOP_S):
                     await asyncio.gather(*(queue.join() for queue in self._queues))
+        for timer in self._later:
+            timer.cancel()
+        self._later.clear()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -138,12 +154,15 @@ class Alerting:
 
     def send(self, notice: Notice) -> None:
         """Send a notice of somebody else, such as a step of a playbook, to every channel; from any thread."""
+        self._send((notice, False))
+
+    def _send(self, waiting: Waiting) -> None:
         loop = self._loop
         if loop is None:
-            self._early.append(notice)
+            self._early.append(waiting)
             return
         with suppress(RuntimeError):  # the loop closed between the two lines: the service has ended
-            loop.call_soon_threadsafe(self._put, notice)
+            loop.call_soon_threadsafe(self._put, waiting)
 
     def _judge(self, finding: Finding, now_s: float) -> tuple[State | None, _Known]:
         key = finding.fingerprint
@@ -191,25 +210,55 @@ class Alerting:
             self.sweep()
 
     def _say(self, finding: Finding, state: State, times: int) -> None:
-        self.send(notice_of(finding, state=state, at_s=time.time(), times=times, replica=self._replica))
+        notice = notice_of(finding, state=state, at_s=time.time(), times=times, replica=self._replica)
+        self._send((notice, self._claims is not None))
 
-    def _put(self, notice: Notice) -> None:
+    def _put(self, waiting: Waiting) -> None:
         for channel, queue in zip(self._channels, self._queues, strict=True):
-            try:
-                queue.put_nowait(notice)
-            except asyncio.QueueFull:
-                self._count(channel, "dropped")
-                _tell(channel, "too many alerts wait; one was dropped")
+            self._put_one(channel, queue, waiting)
 
-    async def _deliver(self, channel: Channel, queue: asyncio.Queue[Notice]) -> None:
+    def _put_one(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> None:
+        try:
+            queue.put_nowait(waiting)
+        except asyncio.QueueFull:
+            self._count(channel, "dropped")
+            _tell(channel, "too many alerts wait; one was dropped")
+
+    async def _deliver(self, channel: Channel, queue: asyncio.Queue[Waiting]) -> None:
         while True:
-            notice = await queue.get()
+            waiting = await queue.get()
             try:
-                await self._try(channel, notice)
+                await self._one(channel, queue, waiting)
             finally:
                 queue.task_done()
 
-    async def _try(self, channel: Channel, notice: Notice) -> None:
+    async def _one(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> None:
+        """Send an alert where it is ours; look again later where another replica is about to."""
+        notice, shared = waiting
+        claims = self._claims if shared else None
+        if claims is None:
+            await self._try(channel, notice)
+            return
+        answer = await _asked(claims.take, channel, notice) or "mine"
+        if answer == "sent":
+            self._count(channel, "shared")
+        elif answer == "mine":
+            sent = await self._try(channel, notice)
+            await _asked(claims.done if sent else claims.release, channel, notice)
+        elif len(self._later) >= MOST_WAITING:
+            self._count(channel, "dropped")
+        else:
+            self._look_again(channel, queue, waiting)
+
+    def _look_again(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> None:
+        def look() -> None:
+            self._later.discard(timer)
+            self._put_one(channel, queue, waiting)
+
+        timer = asyncio.get_running_loop().call_later(self._relief_s, look)
+        self._later.add(timer)
+
+    async def _try(self, channel: Channel, notice: Notice) -> bool:
         wait_s = self._first_wait_s
         for attempt in range(1, TRIES + 1):
             try:
@@ -229,8 +278,9 @@ class Alerting:
                 break
             else:
                 self._count(channel, "sent")
-                return
+                return True
         self._count(channel, "failed")
+        return False
 
     async def _once(self, channel: Channel, notice: Notice) -> None:
         sending = asyncio.get_running_loop().run_in_executor(self._threads[channel.name], channel.send, notice)
@@ -269,6 +319,15 @@ def channels_of(settings: Alerts) -> tuple[Channel, ...]:
 
         channels.append(Syslog(settings.syslog))
     return tuple(channels)
+
+
+async def _asked(question: Callable[[str, Notice], Told], channel: Channel, notice: Notice) -> Told | None:
+    """Ask the claims; None when the database does not answer."""
+    try:
+        return await asyncio.to_thread(question, channel.name, notice)
+    except EvidenceError as err:
+        _tell(channel, f"{err.message}; other replicas may send the same")
+        return None
 
 
 def _tell(channel: Channel, words: str) -> None:
