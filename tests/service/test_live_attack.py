@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
-from tests.siege import Crowd, Siege, besieged, leaked
+from tests.siege import ASKED, Crowd, Siege, besieged, digits, leaked, model
+
+from redan.core.settings import Endpoint
+from redan.subjects.http import HttpSubject
 
 BENIGN = tuple(f"shop{number}" for number in range(8))
 ASKED_EACH = 50
@@ -55,6 +60,20 @@ def test_an_attack_that_was_cut_off_is_never_clean_and_tells_its_queries(fought:
     assert not report["run"]["complete"]
     (count,) = re.findall(r"contained by the service after ([\d,]+) queries", " ".join(report["gate"]["reasons"]))
     assert int(count.replace(",", "")) <= leaked(fought.siege.acts(), who, None).rows
+
+
+def test_the_address_alone_tells_the_attacker_how_to_ask(fought: Fought, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", fought.siege.keys[BENIGN[0]])
+    x = digits()[0][ASKED][:4]
+    answers = []
+    for place in ("/v1/models/digits/predict", "/v2/models/digits/infer"):
+        with closing(
+            HttpSubject(fought.siege.url + place, endpoint=Endpoint(token_env="SHOP_KEY"), sample=x)
+        ) as subject:
+            assert "scores" in subject.capabilities
+            answers.append(subject.scores(x))
+    np.testing.assert_allclose(answers[0], model().predict_proba(x), atol=1e-5)
+    np.testing.assert_allclose(answers[0], answers[1])
 
 
 def test_nobody_else_was_disturbed(fought: Fought) -> None:

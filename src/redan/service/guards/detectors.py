@@ -125,6 +125,10 @@ class Suspects:
             self._until_s.pop(min(self._until_s, key=self._until_s.__getitem__), None)
         self._until_s[digest, client] = self._clock() + DENIED_S
 
+    def holds(self, digest: str, client: str) -> bool:
+        """Tell whether a client is denied at a model now."""
+        return self._until_s.get((digest, client), 0.0) > self._clock()
+
     def let_go(self, client: str) -> None:
         """Deny a client no longer."""
         for key in [key for key in self._until_s if key[1] == client]:

@@ -248,7 +248,10 @@ class LiveWatching:
                 began_s = time.thread_time()
                 events = version.waiting[:EVENTS_AT_ONCE]
                 del version.waiting[:EVENTS_AT_ONCE]
-                self._publish(version.see_events(events), version.served.digest)
+                if self._publish(version.see_events(events), version.served.digest):
+                    # who is denied already must not keep monitors from seeing the next one
+                    digest = version.served.digest
+                    version.waiting = [each for each in version.waiting if not self.suspects.holds(digest, each.client)]
                 self._spent_s += time.thread_time() - began_s
             if self._stopping:
                 self._unseen(len(version.waiting))
@@ -275,13 +278,15 @@ class LiveWatching:
         while len(self._answers) > MOST_ANSWERS:
             self._answers.popitem(last=False)
 
-    def _publish(self, found: Iterable[Finding], digest: str) -> None:
-        now_s = time.monotonic()
+    def _publish(self, found: Iterable[Finding], digest: str) -> bool:
+        """Publish findings, deny whom they name at a model, and tell whether they named anybody."""
+        now_s, named = time.monotonic(), False
         for finding in found:
             clients = [place.address for place in finding.locations if place.uri == "client"]
             if digest and self._serve.guards.monitors:
                 for client in clients:
                     self.suspects.add(digest, client)
+                    named = True
             before = self._published.get(finding.fingerprint)
             if before is not None and now_s - before[0] < AGAIN_S and finding.severity <= before[1]:
                 continue
@@ -289,6 +294,7 @@ class LiveWatching:
                 del self._published[next(iter(self._published))]
             self._published[finding.fingerprint] = (now_s, finding.severity)
             self._findings.publish(finding)
+        return named
 
     def _unseen(self, n: int) -> None:
         n = max(0, n)
