@@ -206,7 +206,7 @@ class Fortress:
     async def serves(self) -> None:
         """Assert that it is alive and its answers are right."""
         body = b'{"x": [' + str(rows()[0][0].tolist()).encode() + b"]}"
-        status, _, answer = await self.ask(request(PREDICT, body, token=self.tokens["client"]))
+        status, _, answer = await self.ask(request(PREDICT, body, token=self.tokens["client"]), address())
         assert status == 200, answer
         assert b'"labels":[0]' in answer
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from redan.service.identity.scopes import Grants
     from redan.service.web.endpoint import Asked
 
+_LONGEST_JTI = 64
+
 
 async def list_keys(asked: Asked) -> Response:
     """List keys without their secrets."""
@@ -138,7 +140,9 @@ async def revoke_shown(asked: Asked) -> Response:
 
 async def revoke_token(asked: Asked) -> Response:
     """Accept a token no more."""
-    jti = str(asked.request.path_params["jti"])[:64]
+    jti = str(asked.request.path_params["jti"])
+    if len(jti) > _LONGEST_JTI:
+        raise UnknownName("no token has so long an identifier")
     asked.note.update(did="token revoked", token=jti)
     await write(asked, lambda connection: void.revoke(connection, jti))
     return done()

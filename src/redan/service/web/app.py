@@ -33,9 +33,10 @@ from redan.service.gateway.refusal import (
 )
 from redan.service.identity.authority import account_of
 from redan.service.web.endpoint import Asked, Endpoint
-from redan.service.web.errors import refusal_of, response_of
+from redan.service.web.errors import Refused, refusal_of, response_of
 from redan.service.web.forms import form
 from redan.service.web.headers import protect
+from redan.service.web.openapi import LONGEST_NAME
 from redan.service.web.permission import denied
 from redan.service.web.reading import decoded, read
 from redan.service.web.session_cookie import CSRF_FIELD, CSRF_HEADER, csrf_fits, session_of
@@ -177,6 +178,8 @@ class _Guarded:
         return row.audited and row.method not in _SAFE and not self._parts.auditor.healthy()
 
     async def _body(self, row: Endpoint, request: Request, secret: str) -> Any:
+        if any(len(value) > LONGEST_NAME for value in request.path_params.values()):
+            raise Refused(NOT_FOUND)
         if row.takes is None:
             return None
         return decoded(row, request.headers.get("content-type", ""), await read(request), self._depth)

@@ -14,6 +14,8 @@ from redan.service.identity.actions import ACTIONS
 if TYPE_CHECKING:
     from redan.service.web.endpoint import Endpoint
 
+LONGEST_NAME = 256
+"""Most characters of a name in an address; nothing is called anything longer."""
 _REFUSALS = {
     "400": "the body is not what this address takes",
     "401": "nobody known asks",
@@ -81,7 +83,7 @@ def _operation(row: Endpoint, known: dict[str, Any]) -> dict[str, Any]:
         "summary": row.summary,
         "operationId": re.sub(r"[^a-z0-9]+", "_", f"{row.method} {row.path}".lower()).strip("_"),
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 256}}
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": LONGEST_NAME}}
             for name in re.findall(r"{(\w+)}", row.path)
         ],
         "responses": _responses(row, known),
