@@ -360,27 +360,30 @@ class FullLog:
 
     def __init__(self, real: Any) -> None:
         self.real, self.full, self.late = real, False, False
+        self.error: Exception = EvidenceError("no space left")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
     def commit(self, acts: Any) -> Any:
         if self.full and not self.late:
-            raise EvidenceError("no space left")
+            raise self.error
         if self.full:
             return self._fails()
         return self.real.commit(acts)
 
     async def _fails(self) -> None:
         await asyncio.sleep(0.01)
-        raise EvidenceError("no space left")
+        raise self.error
 
 
+@pytest.mark.parametrize("error", [EvidenceError("no space left"), ValueError("a mistake of ours")])
 @pytest.mark.parametrize("late", [False, True])
-def test_what_cannot_be_recorded_is_not_answered(tmp_path: Path, late: bool) -> None:
+def test_what_cannot_be_recorded_is_not_answered(tmp_path: Path, late: bool, error: Exception) -> None:
     async def main() -> None:
-        async with running(tmp_path) as gateway:
+        async with running(tmp_path) as gateway, asyncio.timeout(20):
             log = gateway.parts.auditor = FullLog(gateway.parts.auditor)  # type: ignore[assignment]
+            log.error = error
             assert (await asked(gateway, PREDICT, native()))[0] == 200
             log.full, log.late = True, late
             for how in ({}, {"token": "Bearer nobody"}):
@@ -389,6 +392,7 @@ def test_what_cannot_be_recorded_is_not_answered(tmp_path: Path, late: bool) -> 
                 assert b"scores" not in body
             log.full = False
             assert (await asked(gateway, PREDICT, native()))[0] == 200
+            assert gateway.plane.batcher.waiting == 0
         assert len(gateway.acts()) == 2
 
     uvloop.run(main())

@@ -346,7 +346,9 @@ class DataPlane:
             waiting = self.parts.auditor.commit([act])
             if waiting is not None:
                 await waiting
-        except EvidenceError:
+        except Exception as error:  # noqa: BLE001  # whatever the log did, a denial stays one
+            if not isinstance(error, EvidenceError):
+                refusal_of(error)
             return UNAUDITED
         return refusal
 

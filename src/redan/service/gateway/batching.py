@@ -259,8 +259,8 @@ class Batcher:
         try:
             acts = acts_of(calls, self._parts.replica, self._keep)
             committed = self._parts.auditor.commit(acts)
-        except EvidenceError:
-            self._unaudited(calls)
+        except Exception as error:  # noqa: BLE001  # the calls must be answered, whatever the log did
+            self._unaudited(calls, error)
             committed = None
         else:
             for call, act in zip(calls, acts, strict=True):
@@ -279,8 +279,8 @@ class Batcher:
         waits_s = perf_counter()
         try:
             await committed
-        except EvidenceError:
-            self._unaudited(calls)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._unaudited(calls, error)
         if batch is not None and batch.steps is not None:
             batch.steps.append(("audit", waits_s, perf_counter()))
         self._answer(calls, batch, began_s)
@@ -300,7 +300,9 @@ class Batcher:
             parts.watching.answered(batch)
             self._shadow(batch)
 
-    def _unaudited(self, calls: Sequence[Call]) -> None:
+    def _unaudited(self, calls: Sequence[Call], error: Exception) -> None:
+        if not isinstance(error, EvidenceError):
+            _tell(error)
         for call in calls:
             call.refusal = call.refusal or UNAUDITED
             call.reply = b""
