@@ -6,6 +6,7 @@ separation of duties.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Literal
@@ -111,13 +112,17 @@ def review(connection: Connection, settings: Settings, roles: Roles) -> list[Lin
         used=used_actions(connection, settings.audit, now_us - stale_us),
         factors=_with_factors(connection),
     )
-    held = directory.assigned(connection)
-    live = keys.listed(connection)
+    held: dict[str, list[Assignment]] = defaultdict(list)
+    for given in directory.assigned(connection):
+        held[given.subject].append(given)
+    live: dict[str, list[ApiKey]] = defaultdict(list)
+    for key in keys.listed(connection):
+        if key.live(now_us):
+            live[key.subject].append(key)
     decided = _decided(connection, now_us - stale_us)
     lines = []
     for subject in directory.everybody(connection):
-        own = [given for given in held if given.subject == subject.id]
-        own_keys = [key for key in live if key.subject == subject.id and key.live(now_us)]
+        own, own_keys = held[subject.id], live[subject.id]
         general = _of_subject(subject, own, own_keys, facts)
         every: list[Assignment | None] = [*own] or [None]
         lines += [_line(subject, given, general, own_keys, decided, facts) for given in every]

@@ -1,7 +1,8 @@
 """One step in the life of a version, as it is signed: pushed, made a canary, promoted, rolled back, retired.
 
 A transition is the predicate of an in-toto statement about the model's bytes. It names the transition of the same model
-before it by digest, so that what lies in the registry is one chain for each model, and nobody can leave a link out.
+before it by digest, so that what lies in the registry is one chain for each model, and nobody can leave a link out but
+the last ones: a chain that was cut short is found by holding it against the audit log, which names every transition.
 """
 
 from __future__ import annotations
