@@ -72,6 +72,8 @@ class LiveWatching:
         self._remembers = "performance" in settings.serve.watch
         self._batches: deque[tuple[float, Batch]] = deque()
         self._denials: deque[Act] = deque()
+        self._uses: dict[tuple[str, str], int] = {}
+        self._used_s = 0.0
         self._told: deque[tuple[Answered, int]] = deque()
         self._rows = 0
         self._answers: OrderedDict[str, Answered] = OrderedDict()
@@ -156,11 +158,10 @@ class LiveWatching:
     def drain(self) -> None:
         """See everything that waits, now; the thread's own work, and a test's."""
         began_s = time.thread_time()
-        uses = self._see_batches()
+        self._see_batches()
         self._see_waiting()
         if self._access is not None:
-            uses += [use_of(act) for act in _taken(self._denials)]
-            self._access.count(uses)
+            self._access.count(map(use_of, _taken(self._denials)))
         for known, right in _taken(self._told):
             version = self._versions.get(known.digest)
             if version is None and known.served is not None:
@@ -173,6 +174,7 @@ class LiveWatching:
             for version in list(self._versions.values()):
                 self._publish(version.operation.look(), version.served.digest)
             if self._access is not None:
+                self._access.count(self._take_uses())
                 self._publish(self._access.findings(), "")
             self._tell_unseen(now_s)
         self.cpu_s += time.thread_time() - began_s
@@ -200,21 +202,26 @@ class LiveWatching:
         except Exception:  # noqa: BLE001  # a mistake of one monitor is shown, and the others go on watching
             threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
-    def _see_batches(self) -> list[Use]:
-        """Show what waits to the versions' monitors; return it as uses."""
+    def _see_batches(self) -> None:
+        """Show what waits to the versions' monitors, and count who asked from where until the next look."""
         taken = _taken(self._batches)
         self._rows -= sum(len(batch.x) for _, batch in taken)
         by_version: dict[Served, list[tuple[float, Batch]]] = {}
-        counts: dict[tuple[str, str], int] = {}
+        counts, counting = self._uses, self._access is not None
         for time_s, batch in taken:
             by_version.setdefault(batch.served, []).append((time_s, batch))
-            for call in batch.calls:
+            for call in batch.calls if counting else ():
                 key = (call.principal.id, call.addr)
                 counts[key] = counts.get(key, 0) + 1
         for served, batches in by_version.items():
             self._see(served, batches)
-        now_s = taken[-1][0] if taken else 0.0
-        return [Use(time_s=now_s, who=who, addr=addr, n=n) for (who, addr), n in counts.items()]
+        if taken:
+            self._used_s = taken[-1][0]
+
+    def _take_uses(self) -> list[Use]:
+        """Return who asked since the last look: one for each client and address, however often it asked."""
+        taken, self._uses = self._uses, {}
+        return [Use(time_s=self._used_s, who=who, addr=addr, n=n) for (who, addr), n in taken.items()]
 
     def _see(self, served: Served, batches: list[tuple[float, Batch]]) -> None:
         time_s, whole = batches[-1][0], [batch for _, batch in batches if batch.labels is not None]
