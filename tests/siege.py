@@ -138,10 +138,24 @@ class Siege:
                 process.wait(60)
                 process.stdout.close()
 
-    def attacks(self, who: str, *words: str, batch: int = 128, rate_per_s: float = 0.0) -> dict[str, Any]:
-        """Run ``redan attack`` against the gateway as a client; return its report, and its exit code as ``exit``."""
+    def attacks(
+        self, who: str, *words: str, batch: int = 128, rate_per_s: float = 0.0, reference: str = ""
+    ) -> dict[str, Any]:
+        """Run ``redan attack`` against the gateway as a client.
+
+        Args:
+            who: the client.
+            words: flags.
+            batch: rows in a request.
+            rate_per_s: requests a second; 0 for as many as are answered.
+            reference: what the attacker has beside test rows.
+
+        Returns:
+            Its report, and its exit code as ``exit``.
+        """
         environ = {**os.environ, **CALM, "STOLEN_KEY": self.keys[who], "REDAN_ENDPOINT_TOKEN_ENV": "STOLEN_KEY"}
         environ |= {"REDAN_ENDPOINT_BATCH": str(batch), "REDAN_ENDPOINT_RATE_PER_S": str(rate_per_s)}
+        environ |= {"REDAN_DATA_REFERENCE": str(self.folder / reference)} if reference else {}
         folder = self.folder / who
         folder.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "redan.cli", "attack", self.predict, "--data", "../asked.npz"]
@@ -264,6 +278,8 @@ def besieged(
     joblib.dump(model(), folder / "model.joblib")
     for name, part in (("train", TRAINED), ("calibration", CALIBRATED), ("asked", ASKED)):
         np.savez(folder / f"{name}.npz", x=x[part], y=y[part])
+    noise = np.random.default_rng(0).random((400, 64)).astype(np.float32)
+    np.savez(folder / "noise.npz", x=noise, y=np.zeros(400, np.int64))
     seal = generate("ed25519")
     save(seal, folder / "seal.key")
     seal_scan(folder / "model.joblib", key=seal)
