@@ -231,7 +231,8 @@ def test_no_page_scrolls_sideways_and_each_control_has_a_name(
 
 
 NAMELESS = """
-() => [...document.querySelectorAll('a,button,input:not([type=hidden]):not([hidden]),svg')].filter(e =>
+() => [...document.querySelectorAll(
+  'a,button,input:not([type=hidden]):not([hidden]),svg:not([aria-hidden])')].filter(e =>
   !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.[0]?.textContent.trim())
 ).length
 """

@@ -11,7 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 _HERE = Path(__file__).resolve().parent
-_TYPES = {"login.css": "text/css", "login.js": "text/javascript"}
+_TYPES = {".css": "text/css", ".js": "text/javascript"}
+_PARTS = {"login.css": ("console.css", "login.css")}
 
 
 def page(template: str, /, *, status: int = 200, **facts: Any) -> HTMLResponse:
@@ -29,8 +30,8 @@ def page(template: str, /, *, status: int = 200, **facts: Any) -> HTMLResponse:
 @cache
 def static(name: str) -> Response:
     """Return a file that never changes while the server runs; browsers may keep it for an hour."""
-    data = (_HERE / "static" / name).read_bytes()
-    return Response(data, media_type=_TYPES[name], headers={"Cache-Control": "public, max-age=3600"})
+    data = b"".join((_HERE / "static" / part).read_bytes() for part in _PARTS.get(name, (name,)))
+    return Response(data, media_type=_TYPES[Path(name).suffix], headers={"Cache-Control": "public, max-age=3600"})
 
 
 @cache
