@@ -94,19 +94,21 @@ class Gateway:
                 directory.add(connection, id, by="test")
                 directory.grant(connection, roles, id, role, by="test")
 
-    async def connect(self) -> Client:
-        """Open a connection."""
-        return Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24))
+    async def connect(self, **how: Any) -> Client:
+        """Open a connection, with what `asyncio.open_connection` takes, such as ``ssl`` and ``local_addr``."""
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24, **how))
 
-    async def ask(self, path: str, body: Any = b"", **how: Any) -> tuple[int, dict[str, str], Any]:
-        """Send one request on its own connection; return status, headers and the JSON of the answer."""
-        client = await self.connect()
+    async def ask(
+        self, path: str, body: Any = b"", *, by: dict[str, Any] | None = None, **how: Any
+    ) -> tuple[int, dict[str, str], Any]:
+        """Send one request on its own connection, made as ``by`` says; return status, headers and the JSON said."""
+        client = await self.connect(**(by or {}))
         try:
             await client.send(request(path, body if isinstance(body, bytes) else json.dumps(body).encode(), **how))
             status, headers, answer = await client.answer()
         finally:
             await client.close()
-        return status, headers, json.loads(answer)
+        return status, headers, json.loads(answer) if headers.get("content-type") == "application/json" else answer
 
     def acts(self) -> list[Act]:
         """Read the audit log from its files."""

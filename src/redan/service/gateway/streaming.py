@@ -37,36 +37,41 @@ class _Chunk:
     """Lines that are answered together.
 
     Attributes:
-        texts: the lines.
-        arrays: rows of each.
-        single: whether each was one row.
+        sizes: rows of each line; 0 for a line that is one row and no list of rows.
         rows: of all.
     """
 
-    __slots__ = ("arrays", "rows", "single", "texts")
+    __slots__ = ("_arrays", "_texts", "rows", "sizes")
 
     def __init__(self) -> None:
-        self.texts: list[bytes] = []
-        self.arrays: list[NDArray[Any]] = []
-        self.single: list[bool] = []
+        self._texts: list[bytes] = []
+        self._arrays: list[NDArray[Any]] = []
+        self.sizes: list[int] = []
         self.rows = 0
 
     def add(self, text: bytes, served: Served, most_rows: int) -> None:
         """Decode one more line."""
         values, single = native.line(text, served)
-        self.arrays.append(fitted(values, served, most_rows))
-        self.texts.append(text)
-        self.single.append(single)
+        self._arrays.append(fitted(values, served, most_rows))
+        self._texts.append(text)
+        self.sizes.append(0 if single else len(values))
         self.rows += len(values)
+
+    def joined(self) -> tuple[NDArray[Any], bytes]:
+        """Return the rows and the bytes of all lines, and keep neither: watchers may hold the call for a while."""
+        x = self._arrays[0] if len(self._arrays) == 1 else np.concatenate(self._arrays)
+        body = b"\n".join(self._texts)
+        self._arrays, self._texts = [], []
+        return x, body
 
     def write(self, call: Call) -> bytes:
         """Write one line of answer for each line of rows."""
         lines, at = [], 0
         labels, scores = call.labels, call.scores
         assert labels is not None
-        for array, single in zip(self.arrays, self.single, strict=True):
-            ends = at + len(array)
-            if single:
+        for size in self.sizes:
+            ends = at + (size or 1)
+            if not size:
                 line: dict[str, Any] = {"label": int(labels[at])}
                 if scores is not None:
                     line["scores"] = scores[at].tolist()
@@ -145,8 +150,7 @@ class _Answering:
         principal = await self._plane.let_in(self._asked)
         await self._allowance(principal.id, chunk.rows)
         answered: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
-        x = chunk.arrays[0] if len(chunk.arrays) == 1 else np.concatenate(chunk.arrays)
-        body = b"\n".join(chunk.texts)
+        x, body = chunk.joined()
         call = self._plane.call(self._asked, principal, self._served, x, body, chunk.write, answered)
         await self._plane.ask(call, answered)
         if call.refusal is not None:
