@@ -10,7 +10,7 @@ import html
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -21,6 +21,7 @@ from tests.served import rows
 from redan.service.audit.act import Act
 from redan.service.gateway.refusal import FORBIDDEN
 from redan.service.routes import routes
+from redan.service.web.app import web_app
 from redan.service.web.endpoint import Endpoint
 
 MAY = {
@@ -41,6 +42,7 @@ DANGEROUS = {
     "clients.throttle", "registry.promote",
 }  # fmt: skip
 NOBODYS = """
+GET /
 GET /metrics
 GET /health/live
 GET /health/ready
@@ -482,3 +484,18 @@ def test_other_methods_do_what_get_does_without_its_body_or_nothing(gateway: For
             assert answer.status == 403, answer
         else:
             assert answer.status not in {401, 403} or GUARDED[written(row)] == "identity.self", answer
+
+
+def test_a_row_whose_parameter_would_be_converted_before_anybody_is_known_is_none(gateway: Fortress) -> None:
+    row = next(row for row in TABLE if row.path == "/v1/incidents/{number}")
+    with pytest.raises(ValueError, match="parameter with a type"):
+        web_app(cast("Any", None), [replace(row, path="/v1/incidents/{number:int}")])
+
+    async def main() -> None:
+        for path in ("/v1/audit/r1/", "/v1/incidents/", "/console/incidents/", "/console/audit/r1/"):
+            for token in ("", gateway.tokens["auditor"]):
+                answer = await gateway.ask(request(path + "9" * 6000, method="GET", token=token), address())
+                gateway.judge(*answer, path)
+                assert answer[0] in {303, 401, 404}
+
+    asyncio.run(main())
