@@ -59,12 +59,13 @@ class Terminal:
         process = subprocess.Popen(
             ["bash", "-c", f"exec {line}"], cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, text=True
         )
-        try:
-            assert process.stdout is not None
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
+        assert process.stdout is not None
+        with process.stdout as told:
+            try:
+                yield told.readline().strip()
+            finally:
+                process.terminate()
+                assert process.wait(30) == 0
 
 
 @pytest.fixture(scope="module")
