@@ -141,7 +141,7 @@ def test_an_incident_is_noted_contained_undone_and_closed(home: Console) -> None
         assert TO_FILL in text
         assert f"is still '{TO_FILL}'".lower() in _plain(post(client, f"{here}/close", postmortem=text)).lower()
         assert post(client, f"{here}/release", step="model-theft/slow").status_code == 303
-        until(lambda: "undone" in client.get(here).text)
+        until(lambda: ">undone</span>" in client.get(here).text)
         assert "client:eve" not in home.parts.limiter.throttled()
         assert post(client, f"{here}/close", postmortem=text.replace(TO_FILL, "known")).status_code == 303
         assert "Read the post-mortem" in client.get(here).text
