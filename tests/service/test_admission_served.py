@@ -14,9 +14,11 @@ from tests import served as made
 from tests.served import seal_scan, settings_for
 
 from redan.core import config as configuration
+from redan.core.errors import ConfigError
 from redan.core.settings import Settings
 from redan.evidence.keys import generate, save
 from redan.evidence.log.reading import LogReader
+from redan.evidence.privacy_ledger.book import Cost, Ledger
 from redan.evidence.statements.statement import strict_json
 from redan.service.assembly import Service, assemble
 from redan.service.audit.places import log_folder
@@ -127,6 +129,23 @@ def test_a_reload_reads_the_configuration_again_and_the_audit_log_says_so(tmp_pa
         ("models.rollback", "sklearn@1", "rolled-back"),
     ]
     assert all(len(each["digest"]) == 64 for each in entries)
+
+
+def test_a_gateway_whose_noise_nobody_pays_for_does_not_start(tmp_path: Path) -> None:
+    made.served(tmp_path, "sklearn")
+    path = toml(tmp_path, ("sklearn", "1", "sklearn-1.joblib", "live"))
+    with path.open("a") as file:
+        file.write('[serve.guards]\ndp_epsilon = 50.0\ndp_ledger = "privacy.ledger"\n')
+
+    async def work(running: Service) -> None:
+        assert len(running.parts.models.all()) == 1
+
+    with pytest.raises(ConfigError, match="there is no ledger") as refused:
+        with_service(tmp_path, work)
+    assert "redan data allow model:sklearn" in refused.value.hint
+    cost = Cost(epsilon=100.0)
+    Ledger(path=tmp_path / "privacy.ledger").open_account("model:sklearn", cost, cost)
+    with_service(tmp_path, work)
 
 
 def recorded(folder: Path) -> list[dict[str, str]]:

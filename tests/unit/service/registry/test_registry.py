@@ -19,6 +19,7 @@ from redan.evidence.keys import generate, save
 from redan.evidence.statements import describe
 from redan.evidence.store import tables
 from redan.evidence.store.blobs import StoreBlobs
+from redan.service.models.source import Vacant
 from redan.service.registry.listing import transitions, versions
 from redan.service.registry.moving import move, retire, roll_back
 from redan.service.registry.opening import Registry, create_registry, open_registry
@@ -26,6 +27,7 @@ from redan.service.registry.pulling import held, pull, split
 from redan.service.registry.pushing import Person, push
 from redan.service.registry.restoring import restore
 from redan.service.registry.retention import prune, too_old
+from redan.service.registry.serving import Shelf, digest_of
 from redan.service.registry.transition import Transition
 
 ADA = Person(who="user:ada", why="test")
@@ -73,6 +75,7 @@ def test_versions_are_pushed_promoted_and_rolled_back(registry: Registry, tmp_pa
     promote(registry, "1")
     move(registry, "fraud", "latest", "canary", by=ADA, policy=None)
     assert states(registry) == {"1": "live", "2": "staged", "3": "canary"}
+    assert registry.history("fraud").version("canary").name == "3"
     promote(registry, "3")
     promote(registry, "2")
     assert states(registry) == {"1": "standby", "2": "live", "3": "standby"}
@@ -86,6 +89,25 @@ def test_versions_are_pushed_promoted_and_rolled_back(registry: Registry, tmp_pa
     assert acts == ["push"] * 3 + ["promote", "canary", "promote", "promote", "rollback", "rollback"]
     assert [row.act for row in transitions(registry.history("fraud"))] == acts
     assert [row.version for row in versions(registry.histories())] == ["1", "2", "3"]
+
+
+def test_the_gateway_sees_who_is_canary_and_that_something_changed(registry: Registry, tmp_path: Path) -> None:
+    shelf = Shelf(registry=registry)
+    pushed(registry, tmp_path, b"one", b"two")
+    promote(registry, "1")
+    before = shelf.mark()
+    with pytest.raises(Vacant, match="no version of 'fraud' is a canary"):
+        shelf.fetch("fraud", "canary")
+    assert shelf.mark() == before
+    move(registry, "fraud", "2", "canary", by=ADA, policy=None)
+    assert shelf.mark() != before
+    assert list(shelf.fetch("fraud", "canary").files.values()) == [b"two"]
+    old = digest_of(registry.history("fraud").version("1"))
+    promote(registry, "2")
+    # what was loaded as live before is judged by its own statements, not by those of what is live now
+    shelf.statements("fraud", "live", old)
+    with pytest.raises(Vacant):
+        shelf.statements("fraud", "canary", "0" * 64)
 
 
 def test_what_is_pulled_is_what_was_pushed(registry: Registry, tmp_path: Path) -> None:
