@@ -2,7 +2,7 @@
 
     python benchmarks/serving_workers.py [--seconds 8]
 
-A random forest of 100 trees and a network of two layers of 2048, one row a request from 8 connections and, of the
+A random forest of 100 trees and a network of two layers of 1024, one row a request from 8 connections and, of the
 forest, 64 rows. Requests/s, CPU µs a request of server and workers together, and how long ``/health/live`` takes
 meanwhile: the latency of everybody who does not ask the heavy model. Every guard is on, audit is asynchronous. Server,
 workers and load share whatever cores there are. One JSON line a run. Needs wrk.
@@ -39,12 +39,12 @@ def forest(folder: Path) -> Path:
 
 
 def network(folder: Path) -> Path:
-    """Write an exported network of 30, 2048, 2048 and 2 units."""
+    """Write an exported network of 30, 1024, 1024 and 2 units."""
     import torch
     from torch import nn
 
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(30, 2048), nn.ReLU(), nn.Linear(2048, 2048), nn.ReLU(), nn.Linear(2048, 2)).eval()
+    net = nn.Sequential(nn.Linear(30, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 2)).eval()
     batch = torch.export.Dim("batch", min=1, max=1 << 16)
     exported = torch.export.export(net, (torch.zeros(2, 30),), dynamic_shapes=({0: batch},))
     torch.export.save(exported, folder / "network.pt2")
@@ -71,8 +71,8 @@ class Probe(threading.Thread):
 def measured(folder: Path, model: Path, *, workers: int, rows: int, seconds: int) -> dict[str, object]:
     """Serve and load."""
     port = free_port()
-    x, _ = load_breast_cancer(return_X_y=True)
-    np.savez(folder / "sample.npz", x=x[:64].astype(np.float32))
+    x, y = load_breast_cancer(return_X_y=True)
+    np.savez(folder / "sample.npz", x=x[:64].astype(np.float32), y=y[:64])
     made = project(
         folder, model, port=port, clients=100, limits=f"workers = {workers}", model_lines='sample = "sample.npz"'
     )

@@ -56,7 +56,7 @@ def running(
     secure: bool = False,
     cores: str = SERVER_CORE,
 ) -> Iterator[int]:
-    """Start a server on its core, or on others; yield its process id once ``ready`` answers 200, over HTTPS if secure."""
+    """Start a server on its cores; yield its process id once ``ready`` answers 200, over HTTPS if secure."""
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
         ["taskset", "-c", cores, *argv], cwd=folder, env={**os.environ, **CALM}, stdout=log, stderr=log
