@@ -85,6 +85,7 @@ sample = "sample.npz"
 token_key = "token.key"
 [audit]
 key = "audit.key"
+strangers_per_s = 0
 [alerts]
 webhook = "http://127.0.0.1:9/{canary}-webhook"
 """

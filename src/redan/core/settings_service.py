@@ -248,7 +248,14 @@ class Audit:
     redact: tuple[str, ...] = field(
         default=(), metadata=_help("What is stored under a keyed pseudonym: client, address.")
     )
+    strangers_per_s: float = field(
+        default=20.0,
+        metadata=_help("Records a second of callers from one network whom nobody knows; more are summed; 0: none is."),
+    )
     retention: str = field(default="", metadata=_help("How long records are kept: 26w; for ever when empty."))
+
+    def __post_init__(self) -> None:
+        _require_numbers("audit", self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

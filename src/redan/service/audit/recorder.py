@@ -9,11 +9,13 @@ import asyncio
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from redan.core.errors import EvidenceError, RedanError
 from redan.core.settings import age_s
@@ -22,9 +24,11 @@ from redan.evidence.log.wal import GROUP_BYTES, MOST_IN_GROUP
 from redan.kernels.merkle.tiles import LARGEST_ENTRY_BYTES
 from redan.service.audit import places, spool
 from redan.service.audit.act import Act
+from redan.service.audit.answers import Answers
 from redan.service.audit.keeping import Keeper, Kept
 from redan.service.audit.redaction import Redaction
 from redan.service.audit.retention import Clock, prune
+from redan.service.audit.strangers import Strangers
 from redan.service.audit.telling import Telling
 
 if TYPE_CHECKING:
@@ -64,11 +68,12 @@ class LogAuditor:
         self._trouble: RedanError | None = EvidenceError("the audit log is not open yet")
         self._lost = self._untold = self._committed = 0
         self._counting = threading.Lock()
+        self._strangers = Strangers(settings.audit.strangers_per_s)
         self._stopping = threading.Event()
         self._look = threading.Event()
         self._thread: threading.Thread | None = None
         self._keeper: Keeper | None = None
-        self._answers: _Answers | None = None
+        self._answers: Answers | None = None
         self.redaction: Redaction | None = None
 
     @property
@@ -98,7 +103,7 @@ class LogAuditor:
             UsageError: another process writes to it, or the folder cannot be made.
             EvidenceError: it was damaged or tampered with.
         """
-        self._answers = _Answers(asyncio.get_running_loop())
+        self._answers = Answers(asyncio.get_running_loop())
         await asyncio.to_thread(self._open)
         if self._settings.audit.keep in ("answers", "inputs"):
             self._keeper = Keeper(self._folder_of_kept())
@@ -132,6 +137,8 @@ class LogAuditor:
             await asyncio.to_thread(self._thread.join)
         if self._keeper is not None:
             await self._keeper.stop()
+        with suppress(EvidenceError):
+            await asyncio.to_thread(partial(self._sum_up, now=True))
         log, self._log = self._log, None
         self._trouble = EvidenceError("the audit log was closed")
         if log is not None:
@@ -154,6 +161,7 @@ class LogAuditor:
         trouble, log, redaction = self._trouble, self._log, self.redaction
         if trouble is not None or log is None or redaction is None:
             raise EvidenceError(trouble.message if trouble is not None else "the audit log is not open")
+        acts = self._strangers.sorted_out(acts)
         if self._keeper is not None:
             acts = [self._keeper.put_aside(act) for act in acts]
         entry = redaction.entry
@@ -246,6 +254,7 @@ class LogAuditor:
                 if self._trouble is not None:
                     self._recover()
                 self._take_spool()
+                self._sum_up()
                 if time.monotonic() >= next_s:
                     next_s = time.monotonic() + PRUNE_EVERY_S
                     self._prune(clock)
@@ -253,6 +262,13 @@ class LogAuditor:
                 # told once for each kind of trouble by `_tell`; the next look tries again
                 self._tell(err)
                 self._stopping.wait(LOOK_EVERY_S)
+
+    def _sum_up(self, *, now: bool = False) -> None:
+        """Record how many requests of callers whom nobody knows were only counted."""
+        log, redaction = self._log, self.redaction
+        if log is not None and redaction is not None and self._trouble is None:
+            for act in self._strangers.sums(now=now):
+                log.append(redaction.entry(msgspec.structs.replace(act, by=self._replica)))
 
     def _told_of(self) -> None:
         """Publish what happens to the record; its room is looked at before anything is mended."""
@@ -312,41 +328,6 @@ class LogAuditor:
 
     def _own_act(self, name: str, *, why: str = "", rows: int = 0) -> Act:
         return Act(t_us=time.time_ns() // 1000, who="system:audit", act=name, why=why, rows=rows, by=self._replica)
-
-
-class _Answers:
-    """Futures of one event loop that another thread settles, many with one wake-up."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._settled: deque[tuple[asyncio.Future[None], RedanError | None]] = deque()
-        self._called = False
-
-    def future(self) -> asyncio.Future[None]:
-        return self._loop.create_future()
-
-    def give(self, future: asyncio.Future[None], error: RedanError | None) -> None:
-        """Settle a future; called from the log's writing thread."""
-        self._settled.append((future, error))
-        if not self._called:
-            self._called = True
-            try:
-                self._loop.call_soon_threadsafe(self._run)
-            except RuntimeError:  # the loop has ended: nobody waits any more
-                self._settled.clear()
-
-    def _run(self) -> None:
-        # first the flag, then the queue: what comes between them wakes the loop once more
-        self._called = False
-        settled = self._settled
-        while settled:
-            future, error = settled.popleft()
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(EvidenceError(error.message, hint=error.hint))
 
 
 def _closed(log: Log) -> None:
