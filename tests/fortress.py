@@ -86,7 +86,6 @@ token_key = "token.key"
 [audit]
 key = "audit.key"
 strangers_per_s = 0
-strangers_per_s = 0
 [alerts]
 webhook = "http://127.0.0.1:9/{canary}-webhook"
 """
