@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 from tests.console_house import LONG, MODEL, PASSWORD, Console, console, finding, incidents, until
 
 from redan.core.finding import Severity
+from redan.service.audit.query import Query, search
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -259,6 +261,8 @@ def test_an_incident_is_handled_on_its_page(browser: Browser, home: Console) -> 
 
 def test_the_audit_log_is_searched_and_a_proof_is_taken_away(browser: Browser, home: Console, tmp_path: Path) -> None:
     home.ask(60)
+    asked = Query(client="client:alice", act="predict", limit=60)
+    until(lambda: len(search(home.parts.database, asked)) == 60)
     with person(browser, home, "auditor") as one:
         page = one.page
         one.open("/console/audit")
@@ -289,7 +293,7 @@ def test_live_numbers_follow_traffic_until_they_are_paused(browser: Browser, hom
         home.parts.findings.publish(finding("client:mallory", n=7))
         page.get_by_text("client:mallory asks as somebody").wait_for(timeout=8_000)
         home.ask(5)
-        page.wait_for_function("!document.querySelector('.card .big').textContent.startsWith('0')", timeout=8_000)
+        page.locator(".card .big", has_text=re.compile("[1-9]")).first.wait_for(timeout=8_000)
         one.press("Pause")
         assert page.get_by_text("Paused.").is_visible()
         until(lambda: home.parts.more["console"].streams.total() == 0)
