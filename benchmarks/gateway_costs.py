@@ -262,9 +262,7 @@ def main() -> int:
                 for kind, model in files.items():
                     run = measured(row, model, calibrated[kind], asked.seconds)
                     found.setdefault((kind, row.name), []).append(run)
-    for (kind, name), runs in found.items():
-        each = {"kind": kind, "row": name, "cpu_us": _least(runs), "rounds": [asdict(run) for run in runs]}
-        print(json.dumps(each))
+                    print(json.dumps({"kind": kind, "row": row.name, **asdict(run)}), flush=True)
     fixed = always("m")
     print(json.dumps({"always_on_us": fixed, "python": platform.python_version(), "calm": CALM}))
     sys.stderr.write(table(found, [row.name for row in chosen]) + f"\n{fixed}\n")

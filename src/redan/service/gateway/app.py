@@ -167,7 +167,7 @@ class DataPlane:
         await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "http.response.body", "body": refusal_body(refusal)})
 
-    async def ask(self, call: Call, answered: asyncio.Future[Call]) -> None:
+    async def ask(self, call: Call, answered: asyncio.Future[None]) -> None:
         """Hand a call to the batcher and wait for its answer.
 
         Raises:
@@ -257,7 +257,7 @@ class DataPlane:
         # what cannot be decoded costs the client a request too
         refusal = self.parts.limiter.take(principal.id, 0 if x is None else len(x)) or refusal
         if refusal is None:
-            answered: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
+            answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             call = self.call(asked, principal, served, x, body, write, answered)
             refusal = self.batcher.submit(call)
         if refusal is not None:
@@ -277,9 +277,9 @@ class DataPlane:
         x: Any,
         body: bytes,
         write: Callable[[Call], bytes],
-        answered: asyncio.Future[Call],
+        answered: asyncio.Future[None],
     ) -> Call:
-        """Return the call of a decoded request; ``answered`` is settled with it once it is answered."""
+        """Return the call of a decoded request; ``answered`` is settled once it is answered."""
         call = Call(
             principal=principal,
             served=served,
@@ -289,7 +289,7 @@ class DataPlane:
             id=asked.id,
             addr=asked.addr,
             write=write,
-            done=lambda call: None if answered.done() else answered.set_result(call),
+            done=lambda call: None if answered.done() else answered.set_result(None),
             link=asked.link,
         )
         tracing = self.parts.more.get("tracing")

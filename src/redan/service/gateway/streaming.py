@@ -149,7 +149,7 @@ class _Answering:
         # a stream may outlast its credential
         principal = await self._plane.let_in(self._asked)
         await self._allowance(principal.id, chunk.rows)
-        answered: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         x, body = chunk.joined()
         call = self._plane.call(self._asked, principal, self._served, x, body, chunk.write, answered)
         await self._plane.ask(call, answered)

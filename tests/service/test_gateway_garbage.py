@@ -1,0 +1,42 @@
+"""What a request leaves behind: nothing that only the collector of cycles could free."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from pathlib import Path
+
+import httpx
+from tests.served import rows, served, settings_for
+
+from redan.core.config import Config
+from redan.core.settings_service import Guards
+from redan.service.assembly import assemble
+from redan.service.gateway.call import Call
+
+
+def _calls() -> int:
+    return sum(isinstance(each, Call) for each in gc.get_objects())
+
+
+def test_an_answered_call_is_gone_without_the_collector(tmp_path: Path) -> None:
+    async def work() -> None:
+        guards = Guards(authentication=False)
+        settings = settings_for(tmp_path, served(tmp_path, "onnx", name="m"), serve={"guards": guards})
+        service = assemble(Config(settings=settings, origins={}, root=tmp_path, file=None))
+        transport = httpx.ASGITransport(app=service.plane)
+        async with service, httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+            for _ in range(20):
+                answer = await http.post("/v1/models/m/predict", json={"x": rows()[0][:1].tolist()})
+                assert answer.status_code == 200
+            async with asyncio.timeout(10):
+                # watchers look at them a little later
+                while _calls():
+                    await asyncio.sleep(0.1)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(work())
+    finally:
+        gc.enable()
