@@ -272,7 +272,7 @@ def test_bodies_of_many_clients_together_stay_within_their_limit_and_leave_it(tm
                 except TimeoutError:
                     waiting += 1
             client.writer.transport.abort()
-        assert 8 <= waiting <= 18
+        assert 0 < waiting <= 18
         assert gateway.rss_bytes() - before_bytes < 80 << 20
         for _ in range(40):
             # each body is counted out when it is answered, or its client has gone

@@ -51,15 +51,17 @@ def somebody(name: str, *grants: tuple[str, str], mfa_s: float | None = None, ki
     )
 
 
-NOW_S = time.time()
-PEOPLE = {
-    b"Bearer ann": somebody("ann", *ALL, mfa_s=NOW_S + 0.5),
-    b"Bearer bob": somebody("bob", *ALL, mfa_s=NOW_S + 0.5),
-    b"Bearer tired": somebody("tired", *ALL, mfa_s=0.0),
-    b"Bearer writer": somebody("writer", *ALL[:2], mfa_s=NOW_S + 0.5),
-    b"Bearer program": somebody("program", *ALL, mfa_s=NOW_S + 0.5, kind="program"),
-    b"Bearer nobody": somebody("nobody"),
-}
+def people() -> dict[bytes, Principal]:
+    """Return who there is, each second factor shown just now."""
+    now_s = time.time() + 0.5
+    return {
+        b"Bearer ann": somebody("ann", *ALL, mfa_s=now_s),
+        b"Bearer bob": somebody("bob", *ALL, mfa_s=now_s),
+        b"Bearer tired": somebody("tired", *ALL, mfa_s=0.0),
+        b"Bearer writer": somebody("writer", *ALL[:2], mfa_s=now_s),
+        b"Bearer program": somebody("program", *ALL, mfa_s=now_s, kind="program"),
+        b"Bearer nobody": somebody("nobody"),
+    }
 
 
 class House:
@@ -93,7 +95,7 @@ async def opened(folder: Path, *automatic: str) -> AsyncIterator[House]:
     object.__setattr__(settings.alerts, "syslog", "udp://127.0.0.1:9")
     acts, notices = list[Act](), list[Notice]()
     nothing = SimpleNamespace(refused=lambda *_: None, denied=lambda *_: None, commit=acts.extend, healthy=lambda: True)
-    authority = SimpleNamespace(authenticate=PEOPLE.get)
+    authority = SimpleNamespace(authenticate=people().get)
     async with pool_of(settings, folder, record=acts.append) as pool:
         database = pool._standing._database
         limiter = open_limiter(settings.serve.guards, redis_url="", replica="r1", database=database)
