@@ -83,6 +83,7 @@ sample = "sample.npz"
 {limits}
 [identity]
 token_key = "token.key"
+token_ttl = "12h"
 [audit]
 key = "audit.key"
 strangers_per_s = 0
