@@ -32,7 +32,7 @@ def _pair(kind: made.Kind) -> tuple[Served, Any]:
         return served, open_subject(Path(name) / model.target, sample=x[:64])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(kind=st.sampled_from(made.KINDS), rows=ROWS)
 def test_one_call_answers_what_two_calls_answer(kind: made.Kind, rows: Any) -> None:
     served, subject = _pair(kind)
