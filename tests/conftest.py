@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.fortress import Fortress
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from redan.evidence.store.database import Database
 
 _numbers = count()
+# what is asked of time is asked in benchmarks; a busy machine upsets a deadline
+settings.register_profile("calm", deadline=None)
+settings.load_profile("calm")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
