@@ -109,7 +109,10 @@ class SharedRates:
         if self._alone is not None:
             taken = self._alone.take(client, now_s)
             if taken:
-                self._known(client).uncharged += 1
+                lease = self._known(client)
+                lease.uncharged += 1
+                # what was spent alone is not lent once more when Redis is back
+                lease.left = max(0, lease.left - 1)
             return taken
         lease = self._leases.get(client) or self._known(client)
         self._active.add(client)
@@ -153,8 +156,7 @@ class SharedRates:
     async def _tick(self, *, returned: bool = False) -> None:
         from redis.exceptions import RedisError
 
-        # while nobody answers there is nothing to lease, and what was spent stays uncharged until somebody does
-        asked = self._asked() if self.connected else {}
+        asked = self._asked()
         if returned:
             held = {name: lease for name, lease in self._leases.items() if lease.settled and lease.left}
             asked = {name: (-lease.left, 0, 0) for name, lease in held.items()}
@@ -166,9 +168,7 @@ class SharedRates:
         try:
             answer = await self._script(keys=["redan:replicas", "redan:rate:"], args=[told])
         except (RedisError, OSError, TimeoutError):
-            for name, (charge, _, _) in asked.items():
-                if (lease := self._leases.get(name)) is not None:
-                    lease.uncharged += max(0, charge)
+            self._unasked(asked)
             if self.connected:
                 self._cut_off()
             return
@@ -207,15 +207,27 @@ class SharedRates:
             return
         self._leases[name] = lease
 
+    def _unasked(self, asked: dict[str, tuple[int, int, int]]) -> None:
+        """Keep what Redis did not answer to for the next time."""
+        for name, (charge, _, _) in asked.items():
+            lease = self._leases.get(name)
+            if lease is None:
+                continue
+            self._active.add(name)
+            lease.uncharged += max(0, charge)
+            if charge < 0 and lease.returned:
+                lease.left, lease.returned = -charge, False
+
     def _settle(self, asked: dict[str, tuple[int, int, int]], gave: list[int]) -> None:
         now_s = self._clock()
         for i, (name, (charge, _, _)) in enumerate(asked.items()):
             lease = self._leases.get(name)
             if lease is None:
                 continue
-            if charge >= 0:
+            if charge >= 0 and (lease.settled or gave[2 * i] or lease.left <= 0):
                 lease.left = gave[2 * i] + (lease.left if lease.settled else 0)
                 lease.settled = True
+            # where nothing was left to lease, another replica may have all of it: what was lent holds, and is charged
             # else it was given back, and may have been lent again meanwhile
             lease.full_at_s = now_s + gave[2 * i + 1] / 1e6
 

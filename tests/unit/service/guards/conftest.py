@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -35,6 +36,16 @@ class RedisServer:
                     return
             time.sleep(0.01)  # a server of another program tells nobody when it listens
         raise AssertionError("redis-server does not answer")
+
+    def pause(self) -> None:
+        """Let it hear everything and do nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it do what it heard."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self.process is not None:

@@ -271,6 +271,48 @@ def test_without_redis_each_replica_keeps_to_its_share_and_recovers(redis_server
     asyncio.run(_two(redis_server, work))
 
 
+def test_a_reply_of_redis_that_came_too_late_refuses_nobody(redis_server: RedisServer) -> None:
+    """Redis leased what it was asked for, and nobody heard."""
+
+    async def work(one: ClientLimiter, other: ClientLimiter) -> None:
+        for each in (one, other):
+            assert each.take("c", 1) is None
+        await _shared(one)._tick()
+        redis_server.pause()
+        await _shared(other)._tick()
+        assert _cut_off(_shared(other))
+        redis_server.go_on()
+        await until(partial(getattr, _shared(other), "connected"))
+        for _ in range(5):
+            assert other.take("c", 1) is None
+            await _shared(other)._tick()
+
+    asyncio.run(_two(redis_server, work))
+
+
+def test_a_replica_that_comes_later_refuses_nobody_whose_burst_lies_at_the_first(redis_server: RedisServer) -> None:
+    """The first was alone and leased everything; what the second lent holds until Redis has something to give."""
+
+    async def main() -> None:
+        guards = Guards(rate_per_s=1, burst=100)
+        one = open_limiter(guards, redis_url=redis_server.url, replica="a")
+        await one.start()
+        assert one.take("c", 1) is None
+        await _shared(one)._tick()
+        assert _shared(one)._leases["c"].left == 99
+        other = open_limiter(guards, redis_url=redis_server.url, replica="b")
+        await other.start()
+        for _ in range(5):
+            assert other.take("c", 1) is None
+            await _shared(other)._tick()
+        # and no more than its share: 2 - 1/2 bursts in all
+        assert sum(other.take("c", 1) is None for _ in range(100)) == 45
+        for each in (one, other):
+            await each.stop()
+
+    asyncio.run(main())
+
+
 async def _never() -> None:
     limiter = open_limiter(Guards(rate_per_s=50, burst=100), redis_url="redis://127.0.0.1:1/0", replica="a")
     await limiter.start()
