@@ -10,7 +10,6 @@ import time
 
 import httpx
 import numpy as np
-import pytest
 from tests.fortress import PASSWORD, PREDICT, Fortress, Line, address, request
 from tests.served import rows
 
@@ -55,7 +54,6 @@ def test_neither_words_nor_headers_tell_who_there_is(gateway: Fortress) -> None:
     assert len(pages) == 1
 
 
-@pytest.mark.slow  # a comparison of times, which a busy machine upsets
 def test_time_does_not_tell_who_there_is(gateway: Fortress) -> None:
     """Pairs of guesses, in random order, at somebody and at nobody: the median difference, with a 95 % interval."""
     order, differences_s, took = random.Random(6), [], []

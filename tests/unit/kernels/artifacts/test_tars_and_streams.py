@@ -95,6 +95,72 @@ def test_damaged_tar_header_is_a_broken_archive():
     assert (read(bytes(data)).verdict, kinds(bytes(data))) == ("unknown", {"broken-archive"})
 
 
+def header(kind: bytes, n_bytes: int, name: str = "x") -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, n_bytes
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def blocks(content: bytes) -> bytes:
+    return content + bytes(-len(content) % 512)
+
+
+@pytest.mark.parametrize("kind", [bytes([code]) for code in b"xgLK1256SDVMA"])
+def test_a_zip_at_the_end_is_read_wherever_a_tar_hides_it(kind):
+    """What a loader finds from the end need not be a member for one that reads from the start."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("config.pkl", BAD)
+    data = header(b"0", len(GOOD), "a.pkl") + blocks(GOOD) + header(kind, len(file.getvalue())) + file.getvalue()
+    assert zipfile.is_zipfile(io.BytesIO(data))
+    assert read(data).verdict == "unsafe"
+
+
+def test_a_zip_that_is_the_last_member_is_read_once():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("weights.pkl", GOOD)
+    reading = read(tarred({"model.yaml": b"a: 1\n", "weights.ckpt": file.getvalue()}))
+    assert (reading.verdict, reading.reasons) == ("safe", ())
+    assert len(reading.members) == 3
+
+
+def test_a_zip_whose_directory_reaches_out_of_the_last_member_is_read_too():
+    """Within the member its end record names a harmless directory, within the whole file another one."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("w.pkl", BAD)
+    whole = made.getvalue()
+    at = whole.index(b"PK\x01\x02")
+    hidden, end = whole[:at], whole[at:]
+    data = header(b"x", len(hidden)) + blocks(hidden) + header(b"0", len(end), "a.bin") + blocks(end)
+    assert read(data).verdict != "safe"
+
+
+@pytest.mark.parametrize("kind", [bytes([code]) for code in b"DVMA7S"])
+def test_whatever_a_member_calls_itself_it_is_read_as_tarfile_unpacks_it(kind, tmp_path):
+    data = header(kind, len(BAD), "a.pkl") + blocks(BAD) + bytes(1024)
+    assert read(data).verdict == "unsafe"
+    if kind != b"S":
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            archive.extractall(tmp_path, filter="fully_trusted")
+        assert (tmp_path / "a.pkl").read_bytes() == BAD
+
+
+@pytest.mark.parametrize("kind", [bytes([code]) for code in b"125"])
+def test_members_within_the_content_that_a_folder_or_link_claims_are_read(kind):
+    inner = header(b"0", len(BAD), "b.pkl") + blocks(BAD)
+    data = header(b"0", len(GOOD), "a.pkl") + blocks(GOOD) + header(kind, len(inner), "d") + inner + bytes(1024)
+    assert "b.pkl" in tarfile.open(fileobj=io.BytesIO(data)).getnames()
+    assert read(data).verdict == "unsafe"
+
+
+def test_a_size_for_all_members_is_not_believed():
+    record = b"14 size=99999\n"
+    data = header(b"g", len(record)) + blocks(record) + header(b"0", len(GOOD), "a.pkl") + blocks(GOOD) + bytes(1024)
+    assert (read(data).verdict, kinds(data)) == ("unknown", {"ambiguous-archive"})
+
+
 @pytest.mark.parametrize("method", COMPRESS)
 def test_compressed_pickles_are_read(method):
     good = read(COMPRESS[method](GOOD))

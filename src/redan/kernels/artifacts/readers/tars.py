@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from redan.kernels.artifacts.ledger import LimitReached
+from redan.kernels.artifacts.readers import zips
+from redan.kernels.artifacts.readers.archives import read_zip
 from redan.kernels.artifacts.readers.paths import escapes, link_escapes
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from redan.kernels.artifacts.source import Source
 
 _BLOCK = 512
+_WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")
+"""Links, devices, folders and pipes."""
 _PAX = re.compile(rb"\d+ (path|linkpath|size)=([^\n]*)\n")
 
 
@@ -38,6 +42,7 @@ def read_tar(source: Source) -> str:
     pos = 0
     n_members = 0
     extra: dict[str, str] = {}
+    inspected: list[tuple[int, int]] = []
     while pos + _BLOCK <= len(data):
         block = bytes(data[pos : pos + _BLOCK])
         pos += _BLOCK
@@ -49,19 +54,26 @@ def read_tar(source: Source) -> str:
             break
         end = min(pos + header.n_bytes, len(data))
         if header.kind in b"LKxg":
-            extra.update(_long_names(header.kind, bytes(data[pos : min(end, pos + (1 << 20))])))
+            told = _long_names(header.kind, bytes(data[pos : min(end, pos + (1 << 20))]))
+            if header.kind == b"g" and "size" in told:
+                source.unknown("ambiguous-archive", "one size is told for all members", pos)
+            extra.update(told)
         else:
             n_members += 1
             n_bytes = int(extra["size"]) if extra.get("size", "").isdigit() else header.n_bytes
             end = min(pos + n_bytes, len(data))
-            _read_member(
-                source,
-                header._replace(name=extra.get("path", header.name), target=extra.get("linkpath", header.target)),
-                pos,
-                end,
-            )
+            named = _named(header, extra)
+            if _read_member(source, named, pos, end):
+                inspected.append((pos, end))
             extra = {}
+            if named.kind in _WITHOUT_CONTENT and end > pos and is_tar(data[pos : pos + _BLOCK]):
+                # Python's tarfile goes on right behind such a header, others behind the content that it claims.
+                source.unknown("ambiguous-archive", f"{named.name!r} has no content and claims {n_bytes} bytes", pos)
+                end = pos
         pos = -(-end // _BLOCK) * _BLOCK
+    if any(not _within(archive, inspected) for archive in zips.spans(data)):
+        # Loaders find a zip from its end: this one lies where an archiver that unpacks members does not look.
+        read_zip(source)
     if not n_members:
         source.unknown("empty-archive", "the archive has no member that can be read")
     return "tar"
@@ -98,22 +110,39 @@ def _long_names(kind: bytes, content: bytes) -> dict[str, str]:
     return {match[1].decode(): match[2].decode("utf-8", "replace") for match in _PAX.finditer(content)}
 
 
-def _read_member(source: Source, header: _Header, start: int, end: int) -> None:
+def _named(header: _Header, extra: dict[str, str]) -> _Header:
+    """Return a header with the long names that were told before it; an old one tells a folder by its name alone."""
+    name = extra.get("path", header.name)
+    kind = b"5" if header.kind == b"\0" and name.endswith("/") else header.kind
+    return _Header(name, kind, extra.get("linkpath", header.target), header.n_bytes)
+
+
+def _within(span: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] < end for start, end in spans)
+
+
+def _read_member(source: Source, header: _Header, start: int, end: int) -> bool:
+    """Judge a member and return whether its content was read as a file of its own."""
     name = header.name
     source.ledger.member(f"{source.where}/{name}" if source.where else name)
     if escapes(name):
         source.unsafe("path-traversal", f"member {name!r} would be written outside the folder it is unpacked into")
-    if header.kind in b"12" and header.kind:
+    if header.kind in (b"1", b"2"):
         escape = link_escapes(name, header.target) if header.kind == b"2" else escapes(header.target)
         if escape:
             source.unsafe("path-traversal", f"link {name!r} points to {header.target!r}, outside the folder")
-        return
+        return False
     if header.kind in (b"3", b"4", b"6"):
         source.unsafe("device-member", f"member {name!r} is a device or a pipe")
-        return
-    if header.kind in (b"0", b"\0", b"", b"7") and end > start and not name.endswith("/"):
+        return False
+    if header.kind == b"S":
+        source.unknown("sparse-member", f"member {name!r} is sparse; unpacked it is another file than was read")
+    # whatever else a header calls itself, tarfile unpacks it as a file
+    if header.kind not in _WITHOUT_CONTENT and end > start:
         try:
             source.descend(bytes(source.data[start:end]), name)
         except LimitReached:
             # The limit is in the ledger; the other members may still be worth reading.
-            return
+            return True
+        return True
+    return False

@@ -61,6 +61,25 @@ def has_end_record(data: Buffer) -> bool:
     return data.rfind(_END, max(0, len(data) - FARTHEST_END)) >= 0
 
 
+def spans(data: Buffer) -> Iterator[tuple[int, int]]:
+    """Yield where each archive that can be found from the end begins and has its end record."""
+    at = len(data)
+    for _ in range(MOST_ENDS):
+        at = data.rfind(_END, max(0, len(data) - FARTHEST_END), at)
+        if at < 0:
+            return
+        if at + 22 > len(data):
+            continue
+        first, offset, _ = _first(data, at)
+        start, pos = first, first
+        while pos >= 0 and pos + 46 <= at and data[pos : pos + 4] == _CENTRAL:
+            *_, n_name, n_extra, n_comment, _, _, _, header = _CENTRAL_HEADER(data, pos)
+            start = min(start, header + first - offset) if header < 0xFFFFFFFF else 0
+            pos += 46 + n_name + n_extra + n_comment
+        if pos > first:
+            yield start, at
+
+
 def read_directory(source: Source) -> Directory:
     """Every member that any directory or local header of the archive names."""
     data = source.data
@@ -93,16 +112,7 @@ def _central(source: Source, end: int) -> Iterator[tuple[Member, int]]:
     data = source.data
     if end + 22 > len(data):
         return
-    _, _, _, _, count, n_bytes, offset, _ = _END_RECORD(data, end)
-    first = end - n_bytes
-    if data[end - 20 : end - 16] == _LOCATOR64 and end >= 76:
-        end64 = data.rfind(_END64, max(0, end - 4096), end - 20)
-        if end64 >= 0:
-            record = _END64_RECORD(data, end64)
-            count, n_bytes, offset = record[7], record[8], record[9]
-            first = end64 - n_bytes
-    if first < 0 or data[first : first + 4] != _CENTRAL:
-        first = offset
+    first, offset, count = _first(data, end)
     shift = first - offset
     n = 0
     pos = first
@@ -114,6 +124,21 @@ def _central(source: Source, end: int) -> Iterator[tuple[Member, int]]:
         n += 1
     if n != count and not (n and count == 0xFFFF):
         source.unknown("broken-archive", f"the directory counts {count} members and lists {n}", end)
+
+
+def _first(data: Buffer, end: int) -> tuple[int, int, int]:
+    """Return where the directory of an end record begins, where it says that it begins, and how much it lists."""
+    _, _, _, _, count, n_bytes, offset, _ = _END_RECORD(data, end)
+    first = end - n_bytes
+    if data[end - 20 : end - 16] == _LOCATOR64 and end >= 76:
+        end64 = data.rfind(_END64, max(0, end - 4096), end - 20)
+        if end64 >= 0:
+            record = _END64_RECORD(data, end64)
+            count, n_bytes, offset = record[7], record[8], record[9]
+            first = end64 - n_bytes
+    if first < 0 or data[first : first + 4] != _CENTRAL:
+        first = offset
+    return first, offset, count
 
 
 def _entry(source: Source, pos: int, shift: int) -> tuple[Member | None, int, int]:

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, select
 
@@ -36,6 +36,8 @@ AT_ONCE = max(1, min(4, (os.cpu_count() or 1) // 2))
 """Comparisons that run at once: half the cores, so that the other half goes on answering."""
 WAITING = 32
 _NICE = 10
+_LEAST_KIB = 8
+"""Below this Argon2 does nothing (RFC 9106, section 3.1)."""
 
 
 def hasher() -> PasswordHasher:
@@ -132,11 +134,27 @@ class Verifier:
     def _fits(self, hashed: str | None, password: str) -> bool:
         if len(password) > LONGEST:
             password = ""
+        text = normal(password)
+        if (missing_kib := _missing_kib(hashed)) > 0:
+            # made when hashes were cheaper: without the rest of the work, time would tell that somebody is there
+            PasswordHasher(time_cost=PASSES, memory_cost=missing_kib, parallelism=LANES).hash(text)
         try:
-            self._hasher.verify(hashed or self._nobody, normal(password))
+            self._hasher.verify(hashed or self._nobody, text)
         except (VerificationError, InvalidHashError):
             return False
         return hashed is not None
+
+
+def _missing_kib(hashed: str | None) -> int:
+    """Return the memory that a hash with `PASSES` needs to cost what one of today costs more than this one."""
+    if hashed is None:
+        return 0
+    try:
+        made = extract_parameters(hashed)
+    except InvalidHashError:
+        return MEMORY_KIB
+    missing_kib = MEMORY_KIB - made.memory_cost * made.time_cost // PASSES
+    return missing_kib if missing_kib >= _LEAST_KIB else 0
 
 
 def _step_back() -> None:

@@ -112,6 +112,10 @@ def test_who_does_not_exist_costs_the_same_work() -> None:
     unknown, wrong = (median(column) for column in zip(*pairs, strict=True))
     assert 0.8 < unknown / wrong < 1.25, pairs
     assert cost_s(hashed, "x" * 100_000) < 3 * wrong, "an endless password costs no more"
+    # nor does time tell of a person whose hash was made when hashes were cheaper
+    for passes, memory_kib in ((1, 8192), (1, 47_104), (2, 19_456)):
+        old = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1).hash("zebra kiln ochre")
+        assert 0.7 < median(cost_s(old) for _ in range(5)) / unknown < 1.4, (passes, memory_kib)
     verifier.stop()
 
 
