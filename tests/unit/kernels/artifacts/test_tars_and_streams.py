@@ -151,7 +151,8 @@ def test_whatever_a_member_calls_itself_it_is_read_as_tarfile_unpacks_it(kind, t
 def test_members_within_the_content_that_a_folder_or_link_claims_are_read(kind):
     inner = header(b"0", len(BAD), "b.pkl") + blocks(BAD)
     data = header(b"0", len(GOOD), "a.pkl") + blocks(GOOD) + header(kind, len(inner), "d") + inner + bytes(1024)
-    assert "b.pkl" in tarfile.open(fileobj=io.BytesIO(data)).getnames()
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        assert "b.pkl" in archive.getnames()
     assert read(data).verdict == "unsafe"
 
 
