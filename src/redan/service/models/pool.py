@@ -162,7 +162,7 @@ class Pool:
             EvidenceError: database or audit log do not answer; nothing changed.
         """
         async with self._lock:
-            chosen = self.version(name, version)
+            chosen, given_back = self.version(name, version), self._unwritten & {(name, version)}
             await self._admitted("models.promote", chosen)
             before = live_of(self._models, name, self._decided)
             configured = configured_live(self._models, name)
@@ -170,7 +170,7 @@ class Pool:
             decided = await asyncio.to_thread(
                 lambda: self._standing.make_live(name, version, configured=configured, before=before)
             )
-            self._unwritten -= {(name, version)}
+            self._unwritten -= given_back
             self._decided = self._merged(decided)
             self._apply()
 
@@ -204,16 +204,16 @@ class Pool:
     async def quarantine(self, name: str, version: str = "") -> None:
         """Take a version, or every version, out of service until it is promoted again.
 
-        This replica stops answering at once, before anything is written down.
+        This replica stops answering at once, before anything is written down and whatever else is being loaded.
 
         Raises:
             UnknownName: there is no such version.
             EvidenceError: database or audit log do not answer; out of service it is here all the same.
         """
+        chosen = [self.version(name, version)] if version else self.of(name)
+        self._unwritten |= {(name, each.source.settings.version) for each in chosen}
+        self._follow(self._decided)
         async with self._lock:
-            chosen = [self.version(name, version)] if version else self.of(name)
-            self._unwritten |= {(name, each.source.settings.version) for each in chosen}
-            self._follow(self._decided)
             await self._write_quarantines()
             for each in chosen:
                 await self._note(noted.act("models.quarantine", each, why="quarantined"))
@@ -364,8 +364,7 @@ class Pool:
         """
         async with self._lock:
             try:
-                if self._unwritten:
-                    await self._write_quarantines()
+                await self._write_quarantines()
                 self._follow(await asyncio.to_thread(self._standing.read))
                 if await self._marked():
                     await self._renew(list(self._versions), moved_or_judged)
@@ -384,9 +383,10 @@ class Pool:
         return self._mark != before
 
     async def _write_quarantines(self) -> None:
-        decided = await asyncio.to_thread(self._standing.quarantine, self._unwritten)
-        self._unwritten = frozenset()
-        self._follow(decided)
+        if written := self._unwritten:
+            decided = await asyncio.to_thread(self._standing.quarantine, written)
+            self._unwritten -= written
+            self._follow(decided)
 
     def _merged(self, decided: Decided) -> Decided:
         """Add quarantines that the database did not take yet."""

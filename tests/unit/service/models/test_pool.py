@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests import served as made
@@ -302,6 +304,33 @@ def test_a_promotion_lifts_no_quarantine_that_the_database_did_not_take_yet(
         assert roles(pool) == {"1": "quarantined", "2": "live"}
         await pool.follow()
         assert roles(pool) == {"1": "quarantined", "2": "live"}
+
+    with_pool(two_versions(tmp_path), tmp_path, work)
+
+
+def test_a_quarantine_waits_for_nothing_that_is_being_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promotion of the same version that was under way does not lift it, whether it ends before or after."""
+    real, begun, go_on = Standing.make_live, threading.Event(), threading.Event()
+
+    def slow(standing: Standing, *args: Any, **words: Any) -> Decided:
+        begun.set()
+        assert go_on.wait(20)
+        return real(standing, *args, **words)
+
+    async def work(pool: Pool) -> None:
+        monkeypatch.setattr(Standing, "make_live", slow)
+        promotion = asyncio.create_task(pool.promote("sklearn", "2"))
+        await asyncio.to_thread(begun.wait, 20)
+        quarantine = asyncio.create_task(pool.quarantine("sklearn"))
+        await asyncio.sleep(0)
+        assert answering(pool) == ""
+        go_on.set()
+        await promotion
+        assert answering(pool) == ""
+        await quarantine
+        assert set(roles(pool).values()) == {"quarantined"}
+        await pool.follow()
+        assert set(roles(pool).values()) == {"quarantined"}
 
     with_pool(two_versions(tmp_path), tmp_path, work)
 
