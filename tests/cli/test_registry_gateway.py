@@ -35,7 +35,7 @@ reads = ["train.py", "train.npz"]
 writes = ["out"]
 seal_key = "ci.key"
 quick = true
-canary = "1s"
+canary = "4s"
 agreement = 0.8
 gateway = "http://127.0.0.1:1/"
 """
