@@ -117,10 +117,10 @@ def new_database(new_url: Callable[[str], str], tmp_path: Path) -> Iterator[Call
         database.close()
 
 
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
-    """A gateway of our own with somebody in every role, for every test that only asks it."""
+@pytest.fixture(scope="session", params=["http", pytest.param("https", marks=pytest.mark.slow)])
+def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
+    """A gateway of our own with somebody in every role, for every test that only asks it; in slow runs by HTTPS too."""
     from tests.fortress import fortress
 
-    with fortress(tmp_path_factory.mktemp("fortress")) as running:
+    with fortress(tmp_path_factory.mktemp("fortress"), https=request.param == "https") as running:
         yield running

@@ -11,6 +11,7 @@ import re
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from typing import Any
 
 import httpx
 import pyotp
+from tests.certificates import certificates, showing
 from tests.plane import Client
 from tests.plane import request as request  # noqa: PLC0414  # whoever asks the fortress writes requests
 from tests.served import COLUMNS, rows, served, settings_for
@@ -41,6 +43,7 @@ from redan.service.identity.login.sealing import open_sealer
 from redan.service.identity.roles import roles_of
 from redan.service.identity.token_keys import signing_key
 from redan.service.identity.tokens import Claims, SigningKey, mint
+from redan.service.web.session_cookie import cookie_name
 
 ROLES = ("client", "monitor", "viewer", "operator", "responder", "auditor", "registrar", "administrator")
 MINE, OTHER = "cancer", "hidden"
@@ -61,6 +64,12 @@ _LEAKS = re.compile(
     rb"|object at 0x|/tmp/|/home/|/usr/|PRIVATE KEY|\$argon2|python/\d",
     re.IGNORECASE,
 )
+_HTTPS = """
+[serve.tls]
+certificate = "server.pem"
+key = "server.key"
+client_ca = "authority.pem"
+"""
 _SETTINGS = """
 [admission]
 keys = ["ci.key.pub"]
@@ -113,6 +122,7 @@ class Fortress:
         tokens: credentials by whose they are, as Authorization headers: every role, and those who may nothing.
         secrets: what must never be in an answer.
         authenticator: secret of the app of ``user:operator``.
+        tls: how to connect over HTTPS, with a client's certificate; None for HTTP.
     """
 
     folder: Path
@@ -123,11 +133,22 @@ class Fortress:
     tokens: dict[str, str] = field(default_factory=dict)
     secrets: list[bytes] = field(default_factory=list)
     authenticator: str = ""
+    tls: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def cookie(self) -> str:
+        """What its session cookie is called."""
+        return cookie_name(https=self.tls is not None)
+
+    def http(self, addr: str) -> httpx.Client:
+        """Return a client with a cookie jar, which comes from an address."""
+        transport = httpx.HTTPTransport(local_address=addr, verify=self.tls or True)
+        return httpx.Client(base_url=self.url, transport=transport, timeout=20)
 
     @property
     def signing(self) -> SigningKey:
@@ -139,7 +160,7 @@ class Fortress:
         mark = f"GET /{secrets.token_hex(8)}"
         reader = self._log()
         before = reader.size
-        with httpx.Client(base_url=self.url, transport=httpx.HTTPTransport(local_address=MARKER)) as client:
+        with self.http(MARKER) as client:
             client.get(mark[4:])
         ends_s = time.monotonic() + 20
         while time.monotonic() < ends_s:
@@ -196,7 +217,8 @@ class Fortress:
 
     async def connect(self, addr: str = "127.0.0.1") -> Client:
         """Open a connection from an address."""
-        return Client(*await asyncio.open_connection("127.0.0.1", self.port, local_addr=(addr, 0), limit=1 << 24))
+        how: dict[str, Any] = {"local_addr": (addr, 0), "limit": 1 << 24, "ssl": self.tls}
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port, **how))
 
     async def ask(self, data: bytes, addr: str = "127.0.0.1") -> tuple[int, dict[str, str], bytes]:
         """Send bytes on a connection of their own and read the first answer."""
@@ -225,7 +247,9 @@ class Fortress:
 
 
 @contextmanager
-def fortress(folder: Path, *, serve: str = "", guards: str = "", limits: str = "") -> Iterator[Fortress]:
+def fortress(
+    folder: Path, *, serve: str = "", guards: str = "", limits: str = "", https: bool = False
+) -> Iterator[Fortress]:
     """Start a gateway and stop it.
 
     Args:
@@ -233,15 +257,18 @@ def fortress(folder: Path, *, serve: str = "", guards: str = "", limits: str = "
         serve: further lines of ``[serve]``.
         guards: of ``[serve.guards]``; wide rates when left out.
         limits: of ``[serve.limits]``.
+        https: over HTTPS, for clients with a certificate alone.
     """
     folder = folder / f"{CANARY}-project"
     folder.mkdir()
+    if https:
+        certificates(folder)
     settings_for(folder, served(folder, "onnx", name=MINE), served(folder, "onnx", name=OTHER, seed=1))
     (folder / "redan.toml").write_text(
         _SETTINGS.format(
             mine=MINE,
             other=OTHER,
-            serve=serve,
+            serve=serve + _HTTPS if https else serve,
             guards=guards or "rate_per_s = 100000\nburst = 100000\nexplanations = true",
             limits=limits,
             canary=CANARY,
@@ -262,6 +289,7 @@ def fortress(folder: Path, *, serve: str = "", guards: str = "", limits: str = "
         )
     database = open_database(config.settings.serve.database, root=folder)
     gateway = Fortress(folder=folder, port=0, process=process, settings=config.settings, database=database)
+    gateway.tls = showing(folder) if https else None
     try:
         gateway.port = _port(gateway)
         _people(gateway)
@@ -319,7 +347,7 @@ def _people(gateway: Fortress) -> None:
     tokens["keyed"], tokens["revoked"] = narrow, revoked
     gateway.tokens = {name: f"Bearer {token}" for name, token in tokens.items()}
     told += [CANARY.encode(), PASSWORD.encode(), offer.secret.encode(), *(text.encode() for text in tokens.values())]
-    for name in ("token.key", "audit.key", "ci.key"):
+    for name in ("token.key", "audit.key", "ci.key", *(["server.key"] if gateway.tls else [])):
         told += [
             line for line in (gateway.folder / name).read_bytes().splitlines() if len(line) > 20 and b"-" not in line
         ]
@@ -362,6 +390,8 @@ class Line:
         """Send bytes and wait until an answer begins."""
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._gateway.port), 10, (self._addr, 0))
+            if self._gateway.tls:
+                self._socket = self._gateway.tls.wrap_socket(self._socket, server_hostname="127.0.0.1")
             self._left = b""
         with suppress(ConnectionError):  # it may have answered and gone before it read everything
             self._socket.sendall(data)

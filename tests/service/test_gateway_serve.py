@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import uvloop
 from tests import served as made
+from tests.certificates import certificates, showing
 from tests.gateway_process import TOML, WIDE, Gateway, gateway
 from tests.plane import Client, model, request
 from tests.served import rows, settings_for
-from tests.service.test_gateway_life import certificates
 
 PREDICT = "/v1/models/cancer/predict"
 PROXY, CLIENT, OTHER = "127.0.0.9", "203.0.113.7", "203.0.113.8"
@@ -46,10 +46,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 def by(running: Gateway, *, certificate: bool = True, addr: str = "127.0.0.1") -> dict[str, Any]:
     """Return how to connect."""
-    context = ssl.create_default_context(cafile=running.folder / "authority.pem")
-    if certificate:
-        context.load_cert_chain(running.folder / "client.pem", running.folder / "client.key")
-    return {"ssl": context, "local_addr": (addr, 0)}
+    trusting = ssl.create_default_context(cafile=running.folder / "authority.pem")
+    return {"ssl": showing(running.folder) if certificate else trusting, "local_addr": (addr, 0)}
 
 
 def body(n: int) -> bytes:

@@ -8,7 +8,6 @@ import os
 import random
 import time
 
-import httpx
 import numpy as np
 from tests.fortress import PASSWORD, PREDICT, Fortress, Line, address, request
 from tests.served import rows
@@ -48,7 +47,7 @@ def test_neither_words_nor_headers_tell_who_there_is(gateway: Fortress) -> None:
     assert next(iter(told))[0] == 401
     pages = set()
     for name in ("viewer", "operator", "nobody-at-all"):
-        with httpx.Client(base_url=gateway.url, transport=httpx.HTTPTransport(local_address=address())) as browser:
+        with gateway.http(address()) as browser:
             answer = browser.post("/login", data={"name": name, "password": "wrong"})
             pages.add((answer.status_code, answer.text.replace(name, "NAME")))
     assert len(pages) == 1

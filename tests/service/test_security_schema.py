@@ -94,6 +94,7 @@ def test_every_answer_is_one_that_the_document_tells_of(target: Fortress, mode: 
     with requests.Session() as session:
         asking = Asking(target, session)
         asking.every(mode)
+    print(f"{asking.seen.total()} requests: {dict(sorted(asking.seen.items()))}")
     assert not asking.failures, "\n".join(f"{label}: {words}" for label, words in asking.failures.items())
     assert set(asking.seen) >= ({200, 404} if mode is GenerationMode.POSITIVE else {400, 404}), asking.seen
     assert len(CHECKS.get_all_names()) >= 10

@@ -22,7 +22,7 @@ from tests.served import rows
 from redan.evidence.keys import generate
 from redan.service.identity.token_keys import signing_key
 from redan.service.identity.tokens import Claims, head, mint
-from redan.service.web.session_cookie import csrf_token
+from redan.service.web.session_cookie import cookie_name, csrf_token
 
 BODY = json.dumps({"x": rows()[0][:1].tolist()}).encode()
 
@@ -200,13 +200,13 @@ def test_another_scheme_two_headers_or_a_header_and_a_cookie_do_not_mix(gateway:
             assert await status(path, method, f"proxy-authorization: {good}") == nobody
             assert await status(f"{path}?access_token={bare}", method) == nobody
         # the header says who it is, whatever cookie comes along; one that is worth nothing is not helped by a cookie
-        cookie = f"cookie: redan={viewer}"
+        cookie = f"cookie: {gateway.cookie}={viewer}"
         assert await status("/v1/models", "GET", cookie) == 200
         assert await status("/v1/models", "GET", cookie, f"authorization: {good}") == 403
         assert await status("/v1/models", "GET", cookie, "authorization: Bearer x") == 401
         assert await status("/v1/models", "GET", cookie, "authorization:") == 401
         # sessions are for the console: they open no predictions
-        assert await status(PREDICT, "POST", f"cookie: redan={gateway.session('client')}") == 401
+        assert await status(PREDICT, "POST", f"cookie: {gateway.cookie}={gateway.session('client')}") == 401
 
     asyncio.run(main())
 
@@ -214,7 +214,7 @@ def test_another_scheme_two_headers_or_a_header_and_a_cookie_do_not_mix(gateway:
 @pytest.fixture
 def browser(gateway: Fortress) -> Iterator[httpx.Client]:
     """A browser that comes from an address of its own."""
-    with httpx.Client(base_url=gateway.url, transport=httpx.HTTPTransport(local_address=address())) as client:
+    with gateway.http(address()) as client:
         yield client
 
 
@@ -276,15 +276,16 @@ def test_a_session_that_was_planted_or_is_half_or_another_gateways_opens_nothing
     gateway: Fortress, browser: httpx.Client, tmp_path: Path
 ) -> None:
     planted = "A" * 43
-    browser.cookies.set("redan", planted, domain="127.0.0.1")
+    browser.cookies.set(gateway.cookie, planted, domain="127.0.0.1")
     answer = browser.post("/v1/login", json={"name": "viewer", "password": PASSWORD})
     assert judged_login(gateway, answer) == 200
-    secret = next(cookie.value for cookie in answer.cookies.jar if cookie.name == "redan")
+    secret = next(cookie.value for cookie in answer.cookies.jar if cookie.name == gateway.cookie)
     assert secret not in {planted, None}
     set_cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in set_cookie
     assert "samesite=strict" in set_cookie
-    with httpx.Client(base_url=gateway.url, transport=httpx.HTTPTransport(local_address=address())) as thief:
+    assert ("secure" in set_cookie) == (gateway.tls is not None)
+    with gateway.http(address()) as thief:
         for cookie in (
             planted,
             gateway.session("operator", state="half"),
@@ -294,28 +295,31 @@ def test_a_session_that_was_planted_or_is_half_or_another_gateways_opens_nothing
             "a" * 5000,
             "é",
         ):
-            status = judged(gateway, thief.get("/v1/models", headers={b"cookie": f"redan={cookie}".encode("latin-1")}))
+            headers = {b"cookie": f"{gateway.cookie}={cookie}".encode("latin-1")}
+            status = judged(gateway, thief.get("/v1/models", headers=headers))
             assert status == 401, cookie
-        # a cookie under the name that HTTPS uses is none over HTTP
-        assert thief.get("/v1/models", headers={"cookie": f"__Host-redan={secret}"}).status_code == 401
-        good = thief.get("/v1/models", headers={"cookie": f"redan={secret}"})
+        # a cookie under the name that HTTPS uses is none over HTTP, and the other way round
+        elsewhere = cookie_name(https=gateway.tls is None)
+        assert thief.get("/v1/models", headers={"cookie": f"{elsewhere}={secret}"}).status_code == 401
+        good = thief.get("/v1/models", headers={"cookie": f"{gateway.cookie}={secret}"})
         assert good.status_code == 200
         with fortress(tmp_path) as other:
             foreign = other.session("viewer")
-            assert thief.get("/v1/models", headers={"cookie": f"redan={foreign}"}).status_code == 401
+            assert thief.get("/v1/models", headers={"cookie": f"{gateway.cookie}={foreign}"}).status_code == 401
             token = other.tokens["client"]
             answer = thief.post(
                 PREDICT, content=BODY, headers={"authorization": token, "content-type": "application/json"}
             )
             assert judged(gateway, answer) == 401
             # the same name and even the same key of tokens do not make it the same gateway: nobody there is called so
-            assert judged(gateway, thief.get("/v1/identity/users", headers={"cookie": f"redan={foreign}"})) == 401
+            stolen = {"cookie": f"{gateway.cookie}={foreign}"}
+            assert judged(gateway, thief.get("/v1/identity/users", headers=stolen)) == 401
         # after logging out the cookie is worth nothing, whoever kept it
         left = browser.post(
-            "/v1/login/logout", headers={"x-csrf-token": csrf_token(secret), "cookie": f"redan={secret}"}
+            "/v1/login/logout", headers={"x-csrf-token": csrf_token(secret), "cookie": f"{gateway.cookie}={secret}"}
         )
         assert left.status_code == 200
-        assert thief.get("/v1/models", headers={"cookie": f"redan={secret}"}).status_code == 401
+        assert thief.get("/v1/models", headers={"cookie": f"{gateway.cookie}={secret}"}).status_code == 401
 
 
 def judged_login(gateway: Fortress, answer: httpx.Response) -> int:
@@ -328,16 +332,16 @@ def judged_login(gateway: Fortress, answer: httpx.Response) -> int:
 def test_a_new_factor_makes_a_new_cookie_and_the_old_one_ends(gateway: Fortress, browser: httpx.Client) -> None:
     half = browser.post("/v1/login", json={"name": "operator", "password": PASSWORD})
     assert half.json()["state"] == "half"
-    old = browser.cookies["redan"]
+    old = browser.cookies[gateway.cookie]
     assert browser.get("/v1/models").status_code == 401
     code = pyotp.TOTP(gateway.authenticator).now()
     full = browser.post("/v1/login/second", json={"code": code}, headers={"x-csrf-token": half.json()["csrf"]})
     assert full.json()["state"] == "full", full.text
-    assert browser.cookies["redan"] != old
+    assert browser.cookies[gateway.cookie] != old
     assert browser.get("/v1/models").status_code == 200
-    with httpx.Client(base_url=gateway.url, transport=httpx.HTTPTransport(local_address=address())) as thief:
+    with gateway.http(address()) as thief:
         for path in ("/v1/models", "/account"):
-            assert thief.get(path, headers={"cookie": f"redan={old}"}).status_code in {303, 401}
+            assert thief.get(path, headers={"cookie": f"{gateway.cookie}={old}"}).status_code in {303, 401}
         # and a code is good once
         again = thief.post("/v1/login", json={"name": "operator", "password": PASSWORD})
         replay = thief.post("/v1/login/second", json={"code": code}, headers={"x-csrf-token": again.json()["csrf"]})
@@ -359,7 +363,7 @@ FORMS = (
 def test_what_changes_something_in_a_session_needs_its_own_token(gateway: Fortress, browser: httpx.Client) -> None:
     """Missing, wrong, of another session, in another place; also beside a header that proves nothing."""
     secret, other = gateway.session("operator", mfa=True), gateway.session("operator", mfa=True)
-    cookie = {"cookie": f"redan={secret}"}
+    cookie = {"cookie": f"{gateway.cookie}={secret}"}
     began = gateway.recorded()
     for path in FORMS:
         tries: list[dict[str, Any]] = [
@@ -382,7 +386,7 @@ def test_what_changes_something_in_a_session_needs_its_own_token(gateway: Fortre
             status = judged(gateway, browser.post(path, headers=headers, **how))
             assert status in ({401, 403} if "authorization" in headers else {403}), (path, how, headers, status)
     assert browser.get("/v1/models", headers=cookie).status_code == 200
-    assert browser.get("/v1/models", headers={"cookie": f"redan={other}"}).status_code == 200
+    assert browser.get("/v1/models", headers={"cookie": f"{gateway.cookie}={other}"}).status_code == 200
     done = [act for act in gateway.acts(began) if act.ok and act.who == "user:operator"]
     assert not done
     right = browser.post("/v1/models/reload", headers={**cookie, "x-csrf-token": csrf_token(secret)})
@@ -433,7 +437,7 @@ def test_after_login_nobody_is_sent_to_another_site(gateway: Fortress, browser: 
     ):
         secret = gateway.session("viewer")
         fields = {"name": "viewer", "password": PASSWORD, "next": then}
-        answer = browser.post("/login", data=fields, headers={"cookie": f"redan={secret}"})
+        answer = browser.post("/login", data=fields, headers={"cookie": f"{gateway.cookie}={secret}"})
         location = answer.headers["location"]
         assert answer.status_code == 303
         assert location.startswith("/")
