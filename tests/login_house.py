@@ -26,9 +26,8 @@ from redan.service.findings import Findings
 from redan.service.gateway.refusal import Refusal
 from redan.service.identity import directory
 from redan.service.identity.authority import Authority, open_authority
-from redan.service.identity.lockout import PAIR, Lockout
 from redan.service.identity.lockout_shared import Lockouts
-from redan.service.identity.login import passwords, totp
+from redan.service.identity.login import passwords, tables, totp
 from redan.service.identity.login.desk import PART, Logins, open_logins
 from redan.service.identity.login.endpoints import ENDPOINTS
 from redan.service.parts import Parts
@@ -118,7 +117,8 @@ class House:
     def forget_failures(self) -> None:
         """Let this machine's address try again: in tests everybody comes from it."""
         self.authority.lockouts = Lockouts()
-        self.logins.seconds = Lockout(PAIR)
+        with self.logins.database.writing() as connection:
+            connection.execute(tables.attempts.delete())
 
     @contextmanager
     def browser(self) -> Iterator[Browser]:

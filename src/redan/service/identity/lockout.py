@@ -37,6 +37,10 @@ class Backoff:
         over = failures - self.free
         return 0.0 if over <= 0 else min(self.most_s, self.first_s * 2.0 ** min(over - 1, 40))
 
+    def counted(self, failures: int, *, since_s: float) -> int:
+        """Return the number of failures with one more, ``since_s`` seconds after the last."""
+        return 1 if since_s > self.forget_s else failures + 1
+
 
 ADDRESS = Backoff(free=20, first_s=1.0, most_s=300.0, forget_s=900.0)
 """An address may stand for many people behind one router: it is patient, and never closed for long."""
@@ -87,11 +91,9 @@ class Lockout:
         """Count a failure; return until when the name had to wait before, and must wait now."""
         with self._lock:
             count, last, before = self._names.pop(name, (0, now, 0.0))
-            if now - last > self._backoff.forget_s:
-                count = 0
             until = before
             if now >= before:
-                count += 1
+                count = self._backoff.counted(count, since_s=now - last)
                 until = now + self._backoff.wait_s(count)
             self._names[name] = (count, now, until)
             if len(self._names) > self._most:

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from redan.core.errors import ConfigError
 from redan.core.settings import age_s
-from redan.service.identity.lockout import PAIR, Lockout
 from redan.service.identity.login.passkeys import Site, site_of
 from redan.service.identity.login.passwords import Verifier
 from redan.service.identity.login.sealing import Sealer, open_sealer
@@ -42,7 +41,6 @@ class Logins:
         sealer: of factors and tickets.
         roles: every role there is.
         authority: signs confirmations, and counts with us who failed how often from which address.
-        seconds: who failed how often at a second factor, from wherever: whoever does knows the password.
         issuer: name of this gateway, as authenticator apps show it.
         site: where passkeys are good; None where ``identity.origin`` is no place for them.
         https: whether cookies are for HTTPS alone.
@@ -64,7 +62,6 @@ class Logins:
     step_up_s: float
     provider: Provider | None = None
     verifier: Verifier = field(default_factory=Verifier)
-    seconds: Lockout = field(default_factory=lambda: Lockout(PAIR))
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     async def start(self) -> None:

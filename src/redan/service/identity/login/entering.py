@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from redan.core.errors import SignatureRefused
 from redan.service.gateway.refusal import Refusal
 from redan.service.identity import directory
-from redan.service.identity.login import passkeys, passwords, recovery, sessions, totp
+from redan.service.identity.login import attempts, passkeys, passwords, recovery, sessions, totp
 from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
@@ -185,11 +185,19 @@ async def prove(logins: Logins, person: str, code: str, source: From) -> None:
     Raises:
         Refused: it does not fit, was shown before, or there were too many attempts.
     """
-    await _attempt(logins, person, source)
-    if not await logins.write(lambda connection: totp.take(connection, logins.sealer, person, code)):
+    wait(await logins.authority.lockouts.wait_s(source.addr))
+    wait(await logins.write(lambda connection: attempts.attempt(connection, person)))
+
+    def judge(connection: Connection) -> bool:
+        """Judge the code."""
+        fits = totp.take(connection, logins.sealer, person, code)
+        if fits:
+            attempts.succeeded(connection, person)
+        return fits
+
+    if not await logins.write(judge):
         await logins.authority.lockouts.failed(source.addr)
         raise Refused(WRONG_FACTOR)
-    logins.seconds.succeeded(person)
 
 
 def has_second(connection: Connection, person: str) -> bool:
@@ -199,33 +207,30 @@ def has_second(connection: Connection, person: str) -> bool:
 
 async def _second(logins: Logins, session: Session, source: From, judge: Callable[[Connection], str]) -> Entered:
     """Count the attempt first, in a transaction of its own, so that no failure un-counts it."""
-    await _attempt(logins, session.person, source)
-    if not await logins.write(lambda connection: sessions.count_try(connection, session)):
-        await logins.authority.lockouts.failed(source.addr)
-        raise Refused(WRONG_FACTOR)
+    wait(await logins.authority.lockouts.wait_s(source.addr))
+
+    def admit(connection: Connection) -> tuple[float, bool]:
+        """Count the attempt: the person's, then the session's."""
+        wait_s = attempts.attempt(connection, session.person)
+        return wait_s, wait_s == 0 and sessions.count_try(connection, session)
+
+    wait_s, admitted = await logins.write(admit)
+    wait(wait_s)
 
     def step(connection: Connection) -> Entered | None:
-        """Judge, and rotate the session."""
+        """Judge, and rotate the session; rows are locked in the order of `admit`."""
         how = judge(connection)
-        secret = sessions.rotate(connection, session, ttl_s=logins.ttl_s, mfa=True) if how else None
+        if not how:
+            return None
+        attempts.succeeded(connection, session.person)
+        secret = sessions.rotate(connection, session, ttl_s=logins.ttl_s, mfa=True)
         return Entered(person=session.person, secret=secret, state="full", how=how) if secret else None
 
-    entered = await logins.write(step)
+    entered = await logins.write(step) if admitted else None
     if entered is None:
         await logins.authority.lockouts.failed(source.addr)
         raise Refused(WRONG_FACTOR)
-    logins.seconds.succeeded(session.person)
     return entered
-
-
-async def _attempt(logins: Logins, person: str, source: From) -> None:
-    """Let an attempt at a second factor be judged; it counts from now on, so that many at once get no more guesses.
-
-    Raises:
-        Refused: the address or the person must wait.
-    """
-    wait(await logins.authority.lockouts.wait_s(source.addr))
-    wait(logins.seconds.attempt(person))
 
 
 def _known(connection: Connection, person: str) -> tuple[str | None, bool]:

@@ -41,6 +41,15 @@ totps = Table(
     Column("last_step", BigInteger, nullable=False),
 )
 
+attempts = Table(
+    "login_attempts",
+    metadata,
+    Column("person", Text, primary_key=True),
+    Column("failures", BigInteger, nullable=False),
+    Column("last_s", Float, nullable=False),
+    Column("until_s", Float, nullable=False),
+)
+
 recovery_codes = Table(
     "login_recovery_codes",
     metadata,
