@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
+from safetensors.torch import save as save_tensors
 from sklearn.datasets import load_digits
+from sklearn.naive_bayes import GaussianNB
 
 from redan.cli.calibrate import command
 from redan.cli.watch import command as watch
+from redan.core.errors import EvidenceError
 from redan.core.monitor import Event
+from redan.evidence.statements import describe
 from redan.kernels.detectors.log import to_line
+from redan.subjects.data import load_dataset
+from redan.subjects.detectors.opening import open_detector, save
+from redan.subjects.detectors.served import Asked, served
+from redan.subjects.open import open_subject
+from redan.threats.evasion.monitors.query_sequence import QuerySequence
 
 MODEL = """
 from sklearn.datasets import load_digits
@@ -70,3 +82,33 @@ def test_squeezing_without_bounds_is_refused_and_nothing_is_written(folder: Path
     assert ended.exception is not None
     assert "bounds" in str(ended.exception)
     assert not (folder / "made.npz").exists()
+
+
+def test_a_detector_names_the_model_as_its_statements_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _network(tmp_path / "net")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "rows.npz", x=rng.normal(size=(400, 5)).astype(np.float32), y=np.arange(400) % 2)
+    monkeypatch.chdir(tmp_path)
+    words = ["input-drift", "net/net.py:make", "--weights", "net/w.safetensors", "--data", "rows.npz", "--json"]
+    ended = CliRunner().invoke(command, words, standalone_mode=False)
+    assert ended.exception is None, ended.output
+    assert json.loads(ended.stdout)["model"] == describe(Path("net")).digest["dirHash"]
+
+
+def test_a_detector_made_when_models_were_named_by_their_parts_opens_under_the_new_name(folder: Path) -> None:
+    joblib.dump(GaussianNB().fit(*load_digits(return_X_y=True)), "m.joblib")
+    subject = open_subject("m.joblib")
+    now = served(subject)
+    assert now.digest == describe(Path("m.joblib")).digest["sha256"]
+    old = replace(now, digest=subject.ref.digest)
+    data = load_dataset("test.npz")
+    save(QuerySequence.fitted(data, old, Asked(rate=0.05)), Path("old.npz"))
+    assert open_detector(Path("old.npz"), now).made.model == now.digest
+    with pytest.raises(EvidenceError, match="calibrated for model"):
+        open_detector(Path("old.npz"), replace(now, parts="cd" * 32))
+
+
+def _network(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "net.py").write_text("import torch\ndef make():\n    return torch.nn.Linear(5, 2)\n")
+    (folder / "w.safetensors").write_bytes(save_tensors(torch.nn.Linear(5, 2).state_dict()))

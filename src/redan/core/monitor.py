@@ -30,7 +30,7 @@ class Event:
     Attributes:
         client: who asked, as authentication knows it; at most `LONGEST_CLIENT` characters.
         time_s: when, in seconds since the epoch.
-        model: digest of the model that was asked.
+        model: digest of the model that was asked, as its statements name it.
         x: the input, shape of one row, or cells by column name; None when it was not kept.
         scores: (k,) what the model answered, or None: not answered yet, or labels only.
         label: class that was answered, or None.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redan.core import catalogue
-from redan.core.errors import UsageError
+from redan.core.errors import Unreadable, UsageError
 from redan.core.plugins import load_allowed
-from redan.runner.opening import inputs_of, released, subject_of
+from redan.runner.opening import inputs_of, released, subject_of, target_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from redan.core.catalogue import Entry
     from redan.core.config import Config
+    from redan.core.subject import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,28 @@ def calibrate(config: Config, name: str, place: Path, *, rate: float, budget_us:
     inputs = inputs_of(config)
     subject = subject_of(config, inputs)
     with released(subject):
-        front = served(subject, inputs.role("test").x[:2])
+        front = served(subject, inputs.role("test").x[:2], digest=_digest(config, subject))
         ready = kind.prepared(front, inputs, Asked(rate=rate, budget_us=budget_us, seed=config.settings.run.seed))
         save(ready, place)
     return Calibrated(monitor=entry, path=place, subject=subject.ref.name, words=dict(ready.kept()[1]))
+
+
+def _digest(config: Config, subject: Subject) -> str:
+    """Return the digest that statements about the model name; empty where its parts are not all in one file or folder.
+
+    What a factory builds is sealed as the folder of its code and weights, which is not the folder of redan.toml.
+    """
+    from redan.evidence.statements.resource import describe
+
+    place = Path(target_file(config))
+    if place.suffix == ".py":
+        place = place.parent if config.settings.model.weights else config.root
+    if subject.ref.binding.kind == "endpoint" or place == config.root:
+        return ""
+    try:
+        about = describe(place)
+    except Unreadable:
+        return ""  # no statement can be about this folder either
+    files = set(about.files.values())
+    whole = all(part.sha256 in files for part in subject.ref.components)
+    return next(iter(about.digest.values())) if whole else ""

@@ -14,7 +14,7 @@ class Act(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, gc=Fals
         cred: identifier of the credential.
         act: name of the action (`redan.service.identity.actions`).
         model: ``name@version``, or what the act was about.
-        digest: SHA-256 of the model, hexadecimal.
+        digest: of the model, as its statements and detectors name it, hexadecimal.
         x: SHA-256 of the request's body, hexadecimal.
         y: SHA-256 of the answer's body, hexadecimal.
         ok: whether it was allowed.

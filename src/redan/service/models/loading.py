@@ -101,7 +101,9 @@ def load(settings: ServedModel, held: Held, extras: Extras, decision: Decision |
         classes=settings.classes or subject.classes,
         score_kind=getattr(subject, "score_kind", "") if "scores" in subject.capabilities else "",
         schema=extras.schema,
-        detected=detected(subject, rows if settings.detectors and extras.sample is not None else None),
+        detected=detected(
+            subject, rows if settings.detectors and extras.sample is not None else None, digest=held.digest
+        ),
     )
 
 

@@ -31,7 +31,8 @@ class Served:
 
     Attributes:
         settings: as the configuration names it.
-        digest: SHA-256 of what was admitted and loaded, hexadecimal: the same bytes, read once.
+        digest: of what was admitted and loaded, as its statements, the audit log, detectors and findings name it,
+            hexadecimal: SHA-256 of a file, ``dirHash`` of a folder; the same bytes, read once.
         decision: why it was admitted; None in a laboratory (``admission = "open"``).
         answer: maps rows (n, …) to answers; may block, may raise `redan.core.errors.SubjectError`.
         dtype: what rows are converted to.

@@ -85,12 +85,10 @@ class Version:
 
 
 def events_of(calls: Sequence[Call], time_s: float) -> list[Event]:
-    """Return every row of calls as an event, of the model as its detectors call it."""
+    """Return every row of calls as an event."""
     found = []
     for call in calls:
-        labels, scores, client, served = call.labels, call.scores, call.principal.id, call.served
-        # detectors know a model by more than its file: see `redan.core.subject.SubjectRef.digest`
-        digest = served.digest if served.detected is None else served.detected.digest
+        labels, scores, client, digest = call.labels, call.scores, call.principal.id, call.served.digest
         for i, row in enumerate(call.x):
             found.append(
                 Event(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redan.core.errors import CapabilityMissing
-from redan.core.subject import Subject
+from redan.core.subject import Subject, SubjectRef
 from redan.kernels.probabilities import probabilities_of
 
 Reads = Literal["inputs", "penultimate"]
@@ -23,10 +23,11 @@ class Served:
 
     Attributes:
         name: of the model.
-        digest: of the model; a detector stands in front of this one alone.
+        digest: of the model, as statements name it; a detector stands in front of this one alone.
         bounds: lowest and highest legal value of inputs, or None when unknown.
         probabilities: maps rows (n, …) to probabilities (n, k), or None.
         features: maps rows (n, …) to what enters the last layer, (n, d); None: distances are measured in the inputs.
+        parts: the digest over its parts (`redan.core.subject.SubjectRef.digest`), which names it where no file does.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Served:
     bounds: tuple[float, float] | None = None
     probabilities: Callable[[NDArray[Any]], NDArray[Any]] | None = None
     features: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+    parts: str = ""
 
     @property
     def reads(self) -> Reads:
@@ -70,20 +72,32 @@ class Asked:
     seed: int = 0
 
 
-def served(subject: Subject, sample: NDArray[Any] | None = None) -> Served:
+def served(subject: Subject, sample: NDArray[Any] | None = None, *, digest: str = "") -> Served:
     """Look at a subject; a torch net also gives what enters its last layer.
 
     Args:
         subject: the model.
         sample: (n, …) rows to find the last layer of a torch net with; None: distances are measured in the inputs.
+        digest: what statements about it name; when empty that of its one file, or else of its parts.
     """
     return Served(
         name=subject.ref.name,
-        digest=subject.ref.digest,
+        digest=digest or digest_of(subject.ref),
+        parts=subject.ref.digest,
         bounds=subject.bounds,
         probabilities=_probabilities(subject) if "scores" in subject.capabilities else None,
         features=None if sample is None or "gradients" not in subject.capabilities else _features(subject, sample),
     )
+
+
+def digest_of(ref: SubjectRef) -> str:
+    """Return the SHA-256 of the one file that a subject is, as statements name it; else the digest over its parts.
+
+    A network with preprocessing of its own is more than its file: its statements do not say how it answers with that.
+    """
+    if ref.binding.kind == "file" and len(ref.components) == 1:
+        return ref.components[0].sha256
+    return ref.digest
 
 
 def _probabilities(subject: Any) -> Callable[[NDArray[Any]], NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from redan.service.models.holding import hold
 from redan.service.models.loading import Extras, load
 from redan.service.models.served import Served
 from redan.service.models.source import Source
+from redan.subjects.detectors.served import served as detected
 from redan.subjects.open import open_subject
 
 
@@ -37,7 +39,8 @@ def test_each_library_answers_as_its_subject_does(tmp_path: Path, kind: made.Kin
     model = made.served(tmp_path, kind)
     x, y = made.rows()
     served = loaded(tmp_path, model, sample=x[:64])
-    subject: Any = open_subject(tmp_path / model.target, sample=x[:64].astype(served.dtype))
+    file = tmp_path / model.target
+    subject: Any = open_subject(file, sample=x[:64].astype(served.dtype))
     rows = x.astype(served.dtype)
     found = served.answer(rows)
     assert found.scores is not None
@@ -48,7 +51,9 @@ def test_each_library_answers_as_its_subject_does(tmp_path: Path, kind: made.Kin
     assert served.shape == (30,)
     assert (found.labels == y).mean() > 0.95
     assert served.detected is not None
-    assert served.detected.digest == subject.ref.digest
+    # statements, audit, detectors: one name of this model, also for who calibrates beside the gateway
+    assert served.digest == served.detected.digest == detected(subject).digest == sha256(file.read_bytes()).hexdigest()
+    assert served.detected.parts == subject.ref.digest
 
 
 @pytest.mark.parametrize("kind", ["sklearn", "onnx", "xgboost"])

@@ -194,12 +194,6 @@ def test_monitors_that_take_long_see_as_many_rows_of_each_client(tmp_path: Path)
     assert len(fairly(events)) == 60
 
 
-def test_events_name_the_model_as_its_detectors_do(tmp_path: Path) -> None:
-    model = served(detected=Detected(name="m", digest="cd" * 32))
-    (event,) = events_of([call(model, [[0, 0, 0, 1]], "client:eve", id="e")], T0)
-    assert event.model == "cd" * 32 != model.digest
-
-
 def test_a_storm_is_seen_a_little_later_and_bounded(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(600, 4)).astype(np.float32)

@@ -16,6 +16,7 @@ from redan.core.probe import Spec
 from redan.kernels.fairness.encoding import encode
 from redan.kernels.fairness.stream import log_evidence
 from redan.kernels.statistics import difference, wilson
+from redan.subjects.detectors.served import digest_of
 from redan.threats.bias.monitors.watched import RATES, Watched
 from redan.threats.bias.people import groups_of, sensitive_columns
 from redan.threats.bias.threat import THREAT
@@ -108,8 +109,8 @@ class GroupGaps:
         Raises:
             UsageError: no sensitive column was named, or a number that is no share.
         """
-        ref = subject.ref
-        return cls._watching(ref.name, ref.digest, data, inputs, favourable=favourable, allowed=allowed, level=level)
+        name, digest = subject.ref.name, digest_of(subject.ref)
+        return cls._watching(name, digest, data, inputs, favourable=favourable, allowed=allowed, level=level)
 
     @classmethod
     def _watching(
