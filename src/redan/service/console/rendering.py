@@ -19,7 +19,7 @@ from redan.core.settings import age_s
 from redan.evidence.store.clear import now_us
 from redan.service.console import words
 from redan.service.identity.actions import ACTIONS
-from redan.service.web.permission import fresh
+from redan.service.identity.freshness import fresh
 from redan.service.web.session_cookie import csrf_token, session_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,10 @@ class Viewer:
 def viewer_of(principal: Principal | None, parts: Parts) -> Viewer:
     """Return who looks, with what they may do now."""
     step_up_s = float(age_s(parts.settings.identity.step_up) or 0)
-    return Viewer(principal=principal, fresh=principal is not None and fresh(principal, time.time(), step_up_s))
+    shown = principal is not None and fresh(
+        principal.credential, principal.mfa_s, within_s=step_up_s, now_s=time.time()
+    )
+    return Viewer(principal=principal, fresh=shown)
 
 
 def render(asked: Asked, template: str, /, *, status: int = 200, **facts: Any) -> HTMLResponse:

@@ -12,6 +12,7 @@ from redan.core.settings import age_s
 from redan.service.gateway.refusal import FORBIDDEN, STEP_UP
 from redan.service.identity import directory, keys, scopes, token_keys, void, wire
 from redan.service.identity.answering import authority_of, done, json, read, who, write
+from redan.service.identity.freshness import fresh
 from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
@@ -171,7 +172,6 @@ def _found(own: list[ApiKey], id: str) -> ApiKey:
 
 
 def _require_fresh(asked: Asked) -> None:
-    mfa_s, most_s = who(asked).mfa_s, age_s(asked.parts.settings.identity.step_up) or 0
-    # a factor from the future is a clock that was set back: not fresh
-    if mfa_s is None or not -1 <= time.time() - mfa_s <= most_s:
+    principal, within_s = who(asked), float(age_s(asked.parts.settings.identity.step_up) or 0)
+    if not fresh(principal.credential, principal.mfa_s, within_s=within_s, now_s=time.time()):
         raise Refused(STEP_UP)

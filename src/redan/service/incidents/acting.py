@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from redan.core.errors import UsageError
 from redan.evidence.store.clear import now_us
+from redan.service.identity.freshness import fresh
 from redan.service.incidents import timeline
 from redan.service.incidents.playbook import TO_CLIENTS, UNDOABLE, Do, Playbook, Step, When
 
@@ -38,8 +39,8 @@ class Person:
     @classmethod
     def of(cls, principal: Principal, *, now_s: float, step_up_s: float) -> Person:
         """Judge a principal: programs and stale second factors approve nothing."""
-        fresh = principal.mfa_s is not None and -1 <= now_s - principal.mfa_s <= step_up_s
-        may = principal.kind == "person" and principal.may("incidents.contain") and fresh
+        shown = fresh(principal.credential, principal.mfa_s, within_s=step_up_s, now_s=now_s)
+        may = principal.kind == "person" and principal.may("incidents.contain") and shown
         return cls(id=principal.id, may_contain=may)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from redan.service.gateway.refusal import FORBIDDEN, STEP_UP, UNKNOWN, Refusal
 from redan.service.identity.actions import ACTIONS
+from redan.service.identity.freshness import fresh
 
 if TYPE_CHECKING:
     from redan.service.identity.principal import Principal
@@ -39,12 +40,7 @@ def denied(
         allowed = principal.may(action.name, model)
     if not allowed:
         return FORBIDDEN
-    if action.dangerous and not confirmed and not fresh(principal, now_s, step_up_s):
-        return STEP_UP
-    return None
-
-
-def fresh(principal: Principal, now_s: float, step_up_s: float) -> bool:
-    """Return whether a second factor was shown within ``step_up_s`` before ``now_s``."""
-    # a factor from the future is a clock that was set back: not fresh
-    return principal.mfa_s is not None and -1 <= now_s - principal.mfa_s <= step_up_s
+    if not action.dangerous or confirmed:
+        return None
+    shown = fresh(principal.credential, principal.mfa_s, within_s=step_up_s, now_s=now_s)
+    return None if shown else STEP_UP

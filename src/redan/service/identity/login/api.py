@@ -11,6 +11,7 @@ from starlette.responses import Response
 from redan.core.errors import SignatureRefused
 from redan.service.gateway.refusal import FORBIDDEN, MALFORMED, UNKNOWN
 from redan.service.identity.actions import ACTIONS
+from redan.service.identity.freshness import fresh
 from redan.service.identity.login import account, entering, factors, passkeys, sessions
 from redan.service.identity.login.bodies import Account, Codes, Confirmed, Done, LoggedIn, TotpOffer
 from redan.service.identity.login.desk import Logins, logins_of
@@ -259,7 +260,7 @@ async def _prove(asked: Asked, logins: Logins, principal: Principal, code: str) 
     """Judge whether a person may confirm: a code now, or a second factor that is fresh in the session."""
     if code:
         await entering.prove(logins, principal.id, code, source_of(asked.request))
-    elif principal.mfa_s is None or not -1 <= time.time() - principal.mfa_s <= logins.step_up_s:
+    elif not fresh(principal.credential, principal.mfa_s, within_s=logins.step_up_s, now_s=time.time()):
         raise Refused(entering.WRONG_FACTOR, "send a code of your authenticator app")
 
 

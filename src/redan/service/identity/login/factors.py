@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from redan.core.errors import UsageError
 from redan.service.gateway.refusal import STEP_UP
 from redan.service.identity import directory
+from redan.service.identity.freshness import fresh
 from redan.service.identity.login import passkeys, passwords, recovery, sessions, tables, totp
 from redan.service.identity.login.entering import has_second
 from redan.service.web.errors import Refused
@@ -109,10 +110,6 @@ def check_fresh(connection: Connection, session: Session, within_s: float) -> No
     Raises:
         Refused: it is not fresh.
     """
-    now_s = time.time()
-    if has_second(connection, session.person):
-        fresh = session.mfa_s is not None and -1 <= now_s - session.mfa_s <= within_s
-    else:
-        fresh = session.proved_within(within_s, now_s)
-    if not fresh:
+    proved_s = session.mfa_s if has_second(connection, session.person) else session.proved_s
+    if not fresh(session.id, proved_s, within_s=within_s, now_s=time.time()):
         raise Refused(STEP_UP)

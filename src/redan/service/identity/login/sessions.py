@@ -57,10 +57,6 @@ class Session:
     addr: str
     agent: str
 
-    def proved_within(self, seconds: float, now_s: float) -> bool:
-        """Return whether the owner proved who they are not longer ago than that; a time to come is none."""
-        return -1 <= now_s - self.proved_s <= seconds
-
 
 def begin(
     connection: Connection,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -11,7 +13,7 @@ import pytest
 from sqlalchemy import update
 from tests.login_house import PASSWORD, Browser, House, code
 
-from redan.service.identity import directory, keys
+from redan.service.identity import directory, freshness, keys
 from redan.service.identity.lockout import PAIR
 from redan.service.identity.login import sessions
 from redan.service.identity.login.tables import links, totps
@@ -114,6 +116,22 @@ def test_a_clock_that_was_set_back_is_no_fresh_proof(home: House, browser: Brows
     make_older(home, name, -3600)
     assert browser.json("/v1/login/recovery").json()["error"] == "step-up"
     assert browser.json("/v1/danger/fraud").json()["error"] == "step-up"
+
+
+def test_a_clock_that_is_set_back_makes_no_old_proof_fresh_again(
+    home: House, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = home.person(app=True)
+    browser.log_in(name)
+    browser.form("/login/second", code=code(home.secrets[name]))
+    assert browser.json("/v1/danger/fraud").status_code == 200
+    later_s = time.monotonic() + 301
+    # while the wall clock stands where it stood
+    monkeypatch.setattr(freshness, "time", SimpleNamespace(monotonic=lambda: later_s))
+    assert browser.json("/v1/danger/fraud").json()["error"] == "step-up"
+    assert browser.json("/v1/login/recovery").json()["error"] == "step-up"
+    stepped = browser.json("/v1/login/step-up", {"code": code(home.secrets[name], steps=1)})
+    assert browser.json("/v1/danger/fraud", csrf=stepped.json()["csrf"]).status_code == 200
 
 
 def test_removing_the_last_second_factor_removes_its_recovery_codes(home: House, browser: Browser) -> None:
