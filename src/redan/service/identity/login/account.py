@@ -50,7 +50,7 @@ async def offer_totp(logins: Logins, session: Session) -> Offer:
     Raises:
         Refused: the proof is not fresh.
     """
-    await logins.read(lambda connection: factors.check_fresh(connection, session, logins.step_up_s))
+    await logins.read(lambda connection: factors.check_fresh(connection, session, logins.step_up_s, enrolling=True))
     return totp.offer(logins.sealer, session.person, logins.issuer)
 
 
@@ -64,7 +64,7 @@ async def enrol_totp(logins: Logins, session: Session, ticket: str, code: str) -
 
     def enrol(connection: Connection) -> Enrolled:
         """Keep the factor, if the session is fresh."""
-        factors.check_fresh(connection, session, logins.step_up_s)
+        factors.check_fresh(connection, session, logins.step_up_s, enrolling=True)
         try:
             codes = factors.enrol_totp(connection, logins.sealer, session.person, ticket, code)
         except SignatureRefused as error:
@@ -85,7 +85,7 @@ async def ask_passkey(logins: Logins, session: Session) -> Challenge:
 
     def ask(connection: Connection) -> Challenge:
         """Ask for a passkey, if the session is fresh."""
-        factors.check_fresh(connection, session, logins.step_up_s)
+        factors.check_fresh(connection, session, logins.step_up_s, enrolling=True)
         return passkeys.ask_to_register(connection, logins.sealer, site, session.person, session.id)
 
     return await logins.read(ask)
@@ -102,7 +102,7 @@ async def add_passkey(logins: Logins, session: Session, ticket: str, answer: dic
 
     def add(connection: Connection) -> Enrolled:
         """Keep the passkey, if the session is fresh."""
-        factors.check_fresh(connection, session, logins.step_up_s)
+        factors.check_fresh(connection, session, logins.step_up_s, enrolling=True)
         try:
             made = passkeys.register(
                 connection, logins.sealer, site, session.person, session.id, ticket=ticket, answer=answer, title=title

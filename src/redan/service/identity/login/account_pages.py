@@ -15,7 +15,7 @@ from redan.service.identity import keys
 from redan.service.identity.login import account, factors, oidc_login
 from redan.service.identity.login.api import account_of, own, with_cookie
 from redan.service.identity.login.entering import has_second
-from redan.service.identity.login.pages import provider_title, with_ticket
+from redan.service.identity.login.pages import ACCOUNT, provider_title, with_ticket
 from redan.service.identity.login.passwords import SHORTEST
 from redan.service.identity.login.recording import source_of
 from redan.service.web.errors import Refused
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from redan.service.web.endpoint import Asked
 
 Answer = TypeVar("Answer")
-_HERE = "/account"
 
 
 class _Elsewhere(Exception):
@@ -93,14 +92,14 @@ async def remove(asked: Asked) -> Response:
     fields = await form(asked.request)
     kind = fields.get("kind", "")
     if kind not in ("totp", "passkey", "link"):
-        return RedirectResponse(_HERE, status_code=303)
+        return RedirectResponse(ACCOUNT, status_code=303)
     work = account.remove(logins, session, kind, fields.get("id", ""))  # type: ignore[arg-type]  # one of the three
     try:
         done = await _tried(asked, logins, session, work)
     except _Elsewhere as instead:
         return instead.response
     asked.note["did"] = f"{kind} removed" if done else "nothing to remove"
-    return RedirectResponse(_HERE, status_code=303)
+    return RedirectResponse(ACCOUNT, status_code=303)
 
 
 async def end_sessions(asked: Asked) -> Response:
@@ -108,7 +107,7 @@ async def end_sessions(asked: Asked) -> Response:
     logins, session = await own(asked)
     done = await account.end_sessions(logins, session, (await form(asked.request)).get("id", ""))
     asked.note["did"] = f"{done} sessions ended"
-    return RedirectResponse(_HERE, status_code=303)
+    return RedirectResponse(ACCOUNT, status_code=303)
 
 
 async def change_password(asked: Asked) -> Response:
@@ -133,7 +132,7 @@ async def link(asked: Asked) -> Response:
     async def go() -> oidc_login.Away:
         """Send the browser to the provider, if the session is fresh."""
         await logins.read(lambda connection: factors.check_fresh(connection, session, logins.step_up_s))
-        return await oidc_login.depart(logins, then=_HERE, link_session=session.id)
+        return await oidc_login.depart(logins, then=ACCOUNT, link_session=session.id)
 
     try:
         away = await _tried(asked, logins, session, go())
@@ -169,8 +168,8 @@ async def _tried(asked: Asked, logins: Logins, session: Session, work: Awaitable
 
 async def _prove_first(logins: Logins, session: Session) -> Response:
     second = await logins.read(lambda connection: has_second(connection, session.person))
-    where = "/login/second" if second else "/login"
-    return RedirectResponse(f"{where}?{urlencode({'next': _HERE})}", status_code=303)
+    where = "/login/second" if second and not session.recovered else "/login"
+    return RedirectResponse(f"{where}?{urlencode({'next': ACCOUNT})}", status_code=303)
 
 
 async def _page(
@@ -189,6 +188,7 @@ async def _page(
         shortest=SHORTEST,
         error=error,
         said=said,
+        recovered=session.recovered,
     )
 
 
@@ -196,7 +196,7 @@ def _enrolled(logins: Logins, made: Enrolled) -> Response:
     response: Response = (
         page("login_codes.html", site=logins.issuer, codes=made.codes)
         if made.codes
-        else RedirectResponse(_HERE, status_code=303)
+        else RedirectResponse(ACCOUNT, status_code=303)
     )
     return with_cookie(logins, response, made.secret)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WRONG = Refusal(401, "login", "name or password is wrong")
 WRONG_FACTOR = Refusal(401, "second-factor", "this second factor does not fit")
 LOCKED = Refusal(429, "lock-out", "too many attempts; wait and try again")
+RECOVERY = "recovery"
 _LONGEST_NAME = 128
 
 
@@ -110,9 +111,9 @@ async def with_code(logins: Logins, session: Session, code: str, source: From) -
         """Judge what was shown."""
         if totp.take(connection, logins.sealer, session.person, code):
             return "totp"
-        # what brings back who lost the factor does not confirm dangerous acts
+        # what brings back who lost the factor confirms nothing dangerous: the session may enrol a new factor
         if session.state == "half" and recovery.take_code(connection, session.person, code):
-            return "recovery"
+            return RECOVERY
         return ""
 
     return await _second(logins, session, source, judge)
@@ -223,7 +224,7 @@ async def _second(logins: Logins, session: Session, source: From, judge: Callabl
         if not how:
             return None
         attempts.succeeded(connection, session.person)
-        secret = sessions.rotate(connection, session, ttl_s=logins.ttl_s, mfa=True)
+        secret = sessions.rotate(connection, session, ttl_s=logins.ttl_s, mfa=how != RECOVERY)
         return Entered(person=session.person, secret=secret, state="full", how=how) if secret else None
 
     entered = await logins.write(step) if admitted else None

@@ -102,14 +102,16 @@ def reset_factors(connection: Connection, person: str) -> None:
     sessions.end_all(connection, person)
 
 
-def check_fresh(connection: Connection, session: Session, within_s: float) -> None:
+def check_fresh(connection: Connection, session: Session, within_s: float, *, enrolling: bool = False) -> None:
     """Judge whether a session may change factors: a fresh second factor, or where there is none a fresh login.
 
-    So whoever finds a browser open cannot make the account theirs.
+    So whoever finds a browser open cannot make the account theirs. Whoever came in by password and recovery code may
+    enrol a new factor, and nothing else (NIST SP 800-63B-4, section 4.2: recovery binds a new authenticator).
 
     Raises:
         Refused: it is not fresh.
     """
-    proved_s = session.mfa_s if has_second(connection, session.person) else session.proved_s
+    by_first = (enrolling and session.recovered) or not has_second(connection, session.person)
+    proved_s = session.proved_s if by_first else session.mfa_s
     if not fresh(session.id, proved_s, within_s=within_s, now_s=time.time()):
         raise Refused(STEP_UP)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from redan.service.identity.login.sessions import Session
     from redan.service.web.endpoint import Asked
 
-HOME = "/console"
+HOME, ACCOUNT = "/console", "/account"
 _LOCAL = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~?=&%:@+,-]{0,500}", flags=re.ASCII)
 
 
@@ -77,7 +77,8 @@ async def second(asked: Asked) -> Response:
     except Refused as error:
         await turned_away(asked, act, error.refusal, who=session.person)
         return _retry(await _second_page(asked, logins, session, then=then, refusal=error.refusal), error.refusal)
-    return await _came_in(asked, act, entered, then)
+    # whoever lost the factor enrols a new one first
+    return await _came_in(asked, act, entered, ACCOUNT if entered.how == entering.RECOVERY else then)
 
 
 async def leave_for_provider(asked: Asked) -> Response:
@@ -108,7 +109,7 @@ async def back_from_provider(asked: Asked) -> Response:
     else:
         if isinstance(found, str):
             await let_in(asked, "login.link", found, "oidc")
-            response = page("login_words.html", site=logins.issuer, heading="Linked", refresh=True, link="/account",
+            response = page("login_words.html", site=logins.issuer, heading="Linked", refresh=True, link=ACCOUNT,
                             link_words="Go on", words="Your account here and at the provider are linked.")  # fmt: skip
         else:
             await let_in(asked, "login", found.person, found.how)
@@ -133,7 +134,7 @@ async def logout(asked: Asked) -> Response:
     await logins.write(lambda connection: sessions.end(connection, session.person, session.id))
     await let_in(asked, "logout", session.person, "logout")
     link = "/login"
-    if session.method == "oidc" and logins.provider is not None:
+    if session.method.startswith("oidc") and logins.provider is not None:
         try:
             link = await logins.provider.farewell() or link
         except EvidenceError:
@@ -181,6 +182,7 @@ async def _second_page(
         next=then,
         csrf=_csrf(asked, logins),
         full=session.state == "full",
+        recovered=session.recovered,
         codes=mine.totp or (session.state == "half" and mine.recovery_left > 0),
         passkeys=bool(mine.passkeys) and logins.site is not None,
     )

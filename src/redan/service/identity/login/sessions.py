@@ -25,6 +25,8 @@ SEEN_EVERY_S = 60.0
 _LONGEST_COOKIE = 128
 _LONGEST_AGENT = 200
 State = Literal["half", "full"]
+RECOVERED = " and recovery code"
+"""Ends the method of a session that a recovery code completed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class Session:
         id: its name, which opens nothing.
         person: whose.
         state: half until the second factor was shown.
-        method: how it began: password, passkey, oidc.
+        method: how it began: password, passkey, oidc; and whether a recovery code completed it.
         proved_s: when its owner last proved who they are, seconds since the epoch.
         mfa_s: when a second factor was last shown, or None.
         created_s: when it began.
@@ -56,6 +58,11 @@ class Session:
     ends_s: float
     addr: str
     agent: str
+
+    @property
+    def recovered(self) -> bool:
+        """Whether a recovery code completed it, and no second factor was shown since."""
+        return self.mfa_s is None and self.method.endswith(RECOVERED)
 
 
 def begin(
@@ -142,7 +149,7 @@ def rotate(connection: Connection, session: Session, *, ttl_s: float, mfa: bool)
         connection: a transaction.
         session: half or full.
         ttl_s: how long it is good if it was half; a full one keeps its end.
-        mfa: whether a second factor was just shown; else the owner proved who they are by the first again.
+        mfa: whether a second factor was just shown; else a recovery code.
 
     Returns:
         The new secret, or None when the session ended meanwhile.
@@ -154,6 +161,7 @@ def rotate(connection: Connection, session: Session, *, ttl_s: float, mfa: bool)
         .values(
             sha256=_digest(secret),
             state="full",
+            method=session.method if mfa else session.method + RECOVERED,
             proved_s=now_s,
             mfa_s=now_s if mfa else session.mfa_s,
             seen_s=now_s,

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.login_house import PASSWORD, Browser, House, code, house
 
 from redan.service.identity import directory
@@ -144,6 +144,52 @@ def test_a_recovery_code_confirms_nothing_dangerous(home: House, browser: Browse
     browser.log_in(name)
     browser.form("/login/second", code=code(home.secrets[name]))
     assert browser.json("/v1/login/step-up", {"code": codes[0]}).status_code == 401
+
+
+def test_who_came_in_by_a_recovery_code_may_enrol_a_new_factor_and_nothing_dangerous_before(
+    home: House, browser: Browser
+) -> None:
+    name = home.person(app=True)
+    with home.logins.database.writing() as connection:
+        codes = recovery.new_codes(connection, f"user:{name}")
+    browser.log_in(name, then="/console")
+    assert browser.form("/login/second", code=codes[0], next="/console").headers["location"] == "/account"
+    assert "by a recovery code" in browser.get("/account").text
+    assert "Enrol a new second factor" in browser.get("/login/second").text
+    body = {"action": "models.promote", "resource": "/v1/danger/fraud"}
+    for path, asked in (
+        ("/v1/danger/fraud", None),
+        ("/v1/login/recovery", None),
+        ("/v1/login/remove", {"kind": "totp"}),
+        ("/v1/login/password", {"old": PASSWORD, "new": "five other unrelated words"}),
+    ):
+        refused = browser.json(path, asked)
+        assert (refused.status_code, refused.json()["error"]) == (403, "step-up"), path
+    assert browser.json("/v1/login/confirmations", body).status_code == 401
+    assert browser.form("/account/remove", kind="totp").headers["location"] == "/login?next=%2Faccount"
+    offer = browser.json("/v1/login/totp").json()
+    made = browser.json("/v1/login/totp/confirm", {"ticket": offer["ticket"], "code": code(offer["secret"])})
+    assert made.status_code == 200
+    assert browser.json("/v1/danger/fraud", csrf=made.json()["csrf"]).status_code == 200
+    with home.browser() as lost:
+        lost.log_in(name)
+        assert lost.form("/login/second", code=code(home.secrets[name], steps=1)).status_code == 401, "the lost app"
+
+
+def test_a_recovery_is_no_leave_to_enrol_for_ever_nor_for_other_sessions(home: House, browser: Browser) -> None:
+    name = home.person()
+    browser.log_in(name)  # a session from before there was a second factor
+    home.give_app(name)
+    assert browser.json("/v1/login/totp").json()["error"] == "step-up"
+    with home.logins.database.writing() as connection:
+        codes = recovery.new_codes(connection, f"user:{name}")
+    with home.browser() as late:
+        late.log_in(name)
+        late.form("/login/second", code=codes[0])
+        with home.logins.database.writing() as connection:
+            connection.execute(update(opened).values(proved_s=opened.c.proved_s - 301))
+        assert late.json("/v1/login/totp").json()["error"] == "step-up"
+        assert late.form("/account/totp").headers["location"] == "/login?next=%2Faccount"
 
 
 def test_five_failures_make_one_address_wait_and_the_words_stay_harmless(home: House) -> None:
