@@ -114,6 +114,19 @@ def test_backup_destruction_restore(project: Path, cli: Cli) -> None:
     assert cli("registry", "verify").code == 0
 
 
+def test_what_a_backup_is_too_old_for_is_named(project: Path, cli: Cli) -> None:
+    cli("registry", "push", "out/model.onnx", "fraud@1")
+    cli("registry", "backup", "registry.backup")
+    cli("seal", "--revoke", "poisoned", "--model", "out/model.onnx", "--key", "seal.key", "-o", "r.jsonl")
+    assert cli("registry", "attach", "r.jsonl", "--why", "poisoned").code == 0
+    shutil.rmtree(project / ".redan" / "registry")
+    assert cli("registry", "restore", "registry.backup").code == 0
+    verified = cli("registry", "verify")
+    assert verified.code == 1
+    assert verified.out.startswith("statement ")
+    assert "registry.attach" in verified.out
+
+
 @SANDBOX
 def test_the_pipeline_retrains_checks_seals_pushes_and_promotes(project: Path, cli: Cli) -> None:
     first = cli("registry", "update", "--why", "first")

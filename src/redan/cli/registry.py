@@ -207,19 +207,28 @@ def rollback(config: Config, name: str, why: str) -> int:
 @command.command("verify")
 @_configured
 def verify(config: Config) -> int:
-    """Check every chain of transitions, every signature and every byte."""
+    """Check every chain of transitions, every signature and every byte, and that nothing is missing.
+
+    Missing is what an audit log on this machine names and the registry lacks: rows were deleted, or an older backup was
+    restored.
+    """
     from redan.evidence.store.verifying import Tally, damages
+    from redan.service.audit.places import log_folders
+    from redan.service.registry.logged import missing
 
     tally = Tally()
+    logs = log_folders(config.settings, config.root)
     with _opened(config) as registry:
         histories = registry.histories()
         found = list(damages(registry.store, tally))
+        gone = missing(registry, logs)
     n = sum(len(each.transitions) for each in histories.values())
     sys.stderr.write(f"{len(histories)} models, {n} transitions: every signature and link holds\n")
     sys.stderr.write(f"{tally.n_opened} of {tally.n_blobs} objects read to their end\n")
-    for damage in found:
-        sys.stdout.write(f"{damage.what}: {damage.why}\n")
-    return 1 if found else 0
+    sys.stderr.write(f"held against {len(logs)} audit logs\n")
+    for line in [*(f"{damage.what}: {damage.why}" for damage in found), *gone]:
+        sys.stdout.write(f"{line}\n")
+    return 1 if found or gone else 0
 
 
 @command.command("prune")
@@ -253,12 +262,16 @@ def backup(config: Config, file: Path) -> int:
 @command.command("restore")
 @click.argument("file", type=PATH)
 @click.option("--sha256", "digest", help="What `redan registry backup` printed; anything else is refused.")
+@WHY
 @_configured
-def restore(config: Config, file: Path, digest: str | None) -> int:
-    """Make the registry of a backup again, where there is none, and verify every chain in it."""
+def restore(config: Config, file: Path, digest: str | None, why: str) -> int:
+    """Make the registry of a backup again, where there is none, and verify every chain in it.
+
+    What was done after the backup was written is not in it: `redan registry verify` names it.
+    """
     from redan.service.registry.restoring import restore as read
 
-    histories = read(config.settings.registry, config.root, file, digest, record=_recorder(config))
+    histories = read(config.settings.registry, config.root, file, digest, by=_person(why), record=_recorder(config))
     sys.stderr.write(f"restored {len(histories)} models; every signature and link holds\n")
     for name, found in sorted(histories.items()):
         live = found.live
@@ -268,8 +281,9 @@ def restore(config: Config, file: Path, digest: str | None) -> int:
 
 @command.command("attach")
 @click.argument("bundle", type=PATH)
+@WHY
 @_configured
-def attach(config: Config, bundle: Path) -> int:
+def attach(config: Config, bundle: Path, why: str) -> int:
     """Keep statements made later about versions that are here: an approval, a revocation, a newer measurement.
 
     \b
@@ -284,7 +298,7 @@ def attach(config: Config, bundle: Path) -> int:
     if not found.envelopes:
         raise Unreadable(f"{bundle.name!r} holds no statements", hint="name the bundle that redan seal wrote")
     with _opened(config) as registry:
-        n = keep(registry, found)
+        n = keep(registry, found, by=_person(why))
     sys.stderr.write(f"{n} of {len(found.envelopes)} statements are new\n")
     return 0
 

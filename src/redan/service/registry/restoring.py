@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,16 +12,23 @@ from redan.evidence.backup import require_digest
 from redan.evidence.backup import restore as restore_store
 from redan.evidence.places import place_of
 from redan.evidence.store.database import connect
+from redan.service.audit.act import Act
 from redan.service.registry.history import History
 from redan.service.registry.opening import database_url, open_registry
 
 if TYPE_CHECKING:
     from redan.core.settings_service import RegistrySettings
-    from redan.service.audit.act import Act
+    from redan.service.registry.pushing import Person
 
 
 def restore(
-    settings: RegistrySettings, root: Path, file: Path, digest: str | None, *, record: Callable[[Act], None]
+    settings: RegistrySettings,
+    root: Path,
+    file: Path,
+    digest: str | None,
+    *,
+    by: Person,
+    record: Callable[[Act], None],
 ) -> dict[str, History]:
     """Make the registry again.
 
@@ -29,6 +37,7 @@ def restore(
         root: folder that relative paths start from.
         file: what a backup wrote.
         digest: its SHA-256, where it was kept.
+        by: who restores it.
         record: as in `redan.service.registry.opening.Registry`.
 
     Raises:
@@ -44,4 +53,6 @@ def restore(
     with closing(database):
         restore_store(file, database, place_of(f"{settings.store}/blobs", root=root))
     with closing(open_registry(settings, root, record=record)) as registry:
-        return registry.histories()
+        histories = registry.histories()
+        record(Act(t_us=time.time_ns() // 1000, who=by.who, act="registry.restore", why=by.why, x=digest or ""))
+        return histories

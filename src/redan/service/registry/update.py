@@ -194,8 +194,13 @@ def _promote(pipeline: Pipeline, progress: Progress) -> Progress | None:
     """Promote, once the canary's time is over; None while it is not."""
     wanted = pipeline.config.settings.registry.update
     began = progress.when("canary")
-    is_canary = pipeline.registry.history(wanted.name).version(progress.version).state == "canary"
-    if is_canary and began is not None:
+    state = pipeline.registry.history(wanted.name).version(progress.version).state
+    if state == "standby":
+        raise Stopped(
+            f"{wanted.name}@{progress.version} is a canary no more: another version took its place",
+            hint="redan registry update starts anew",
+        )
+    if state == "canary" and began is not None:
         if datetime.now(UTC) < began + timedelta(seconds=age_s(wanted.canary) or 0):
             return None
         if wanted.agreement:

@@ -251,9 +251,9 @@ def test_a_destroyed_registry_is_restored(
     registry.close()
     shutil.rmtree(tmp_path / "registry")
     with pytest.raises(SignatureRefused):
-        restore(settings, tmp_path, tmp_path / "registry.backup", "0" * 64, record=told.append)
+        restore(settings, tmp_path, tmp_path / "registry.backup", "0" * 64, by=ADA, record=told.append)
     shutil.rmtree(tmp_path / "registry", ignore_errors=True)
-    histories = restore(settings, tmp_path, tmp_path / "registry.backup", made.sha256, record=told.append)
+    histories = restore(settings, tmp_path, tmp_path / "registry.backup", made.sha256, by=ADA, record=told.append)
     assert histories["fraud"] == before
     again = open_registry(settings, tmp_path, record=told.append)
     assert held(again, "fraud", "live").files == {"model.bin": b"two"}
