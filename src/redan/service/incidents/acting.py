@@ -10,6 +10,7 @@ from redan.core.errors import UsageError
 from redan.evidence.store.clear import now_us
 from redan.service.identity.freshness import fresh
 from redan.service.incidents import timeline
+from redan.service.incidents.incident import ITSELF
 from redan.service.incidents.playbook import TO_CLIENTS, UNDOABLE, Do, Playbook, Step, When
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from redan.service.identity.principal import Principal
     from redan.service.incidents.incident import Incident, StepState
 
-ITSELF = "redan"
 GONE = "-"
 """Stands for a step that no playbook holds any more."""
 
@@ -74,7 +74,7 @@ class Claimed:
     @property
     def targets(self) -> tuple[str, ...]:
         """Whom or what it is done to."""
-        return self.playbook.targets(self.incident, self.step)
+        return self.playbook.targets(self.incident, self.step, own=self.automatic)
 
 
 def order(
@@ -103,7 +103,7 @@ def _order(
         )
     if step.do == "close":
         raise UsageError("closing is no order", hint=f"redan incident close {number} --postmortem FILE")
-    targets = playbook.targets(incident, step)
+    targets = playbook.targets(incident, step, own=by is None)
     if step.do in TO_CLIENTS and not targets:
         raise UsageError(f"{name}: the findings of incident {number} name no client", hint="act on the model instead")
     before = incident.steps.get(name)
@@ -185,10 +185,10 @@ def order_automatic(
 ) -> Incident:
     """Order every automatic step of the playbooks that run by themselves and fit; nothing that stands is done twice."""
     for playbook in (playbooks[name] for name in automatic):
-        if not playbook.fitting(incident):
+        if not playbook.fitting(incident, own=True):
             continue
         for step in playbook.steps:
-            aimless = step.do in TO_CLIENTS and not playbook.targets(incident, step)
+            aimless = step.do in TO_CLIENTS and not playbook.targets(incident, step, own=True)
             before = incident.steps.get(f"{playbook.name}/{step.name}")
             # what failed or a person undid is a person's matter
             if step.mode == "manual" or aimless or (before is not None and before.status in ("failed", "undone")):

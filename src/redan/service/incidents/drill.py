@@ -23,9 +23,10 @@ from redan.evidence.store.clear import now_us
 from redan.service.audit import places
 from redan.service.database import open_database
 from redan.service.incidents import acting, tables, timeline
-from redan.service.incidents.acting import ITSELF, Person
+from redan.service.incidents.acting import Person
 from redan.service.incidents.desk import Desk
 from redan.service.incidents.doing import CONTAIN_WITHIN_S, REST_STEP_S
+from redan.service.incidents.incident import ITSELF
 from redan.service.incidents.playbook import Playbook, Step
 
 if TYPE_CHECKING:

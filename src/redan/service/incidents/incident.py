@@ -13,6 +13,8 @@ from redan.core.finding import Severity
 
 State = Literal["open", "contained", "closed"]
 Status = Literal["waiting", "ordered", "started", "observing", "done", "failed", "undo-ordered", "undone"]
+ITSELF = "redan"
+"""Who a gateway is in its own timelines; people and programs are ``user:NAME``, ``client:NAME`` or ``local:NAME``."""
 CONTAINING = frozenset({"throttle", "suspend", "quarantine", "rollback", "revoke"})
 """What steps do that stops somebody or something."""
 KINDS = ("opened", "finding", "note", "step", "approved", "contained", "breach", "drafted", "postmortem", "closed")
@@ -84,6 +86,7 @@ class Found:
         subject: name of the model or part.
         severity: how bad.
         client: whom it names, or empty.
+        own: whether a monitor of the gateway says so, and no person.
     """
 
     rule: str
@@ -91,6 +94,7 @@ class Found:
     subject: str
     severity: Severity
     client: str
+    own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +256,7 @@ def _found(incident: Incident, entries: list[Entry]) -> Incident:
             subject=str(entry.body["subject"]),
             severity=Severity.of(entry.body["severity"]),
             client=str(entry.body["client"]),
+            own=entry.who == ITSELF,
         )
         for entry in entries
     ]

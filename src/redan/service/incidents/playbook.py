@@ -103,24 +103,28 @@ class Playbook:
     when: When
     steps: tuple[Step, ...]
 
-    def fitting(self, incident: Incident) -> tuple[Found, ...]:
-        """Return the findings of an incident that it is for."""
+    def fitting(self, incident: Incident, *, own: bool = False) -> tuple[Found, ...]:
+        """Return the findings of an incident that it is for; ``own``: of those that the gateway's monitors made."""
         when = self.when
         return tuple(
             found
             for found in incident.findings
-            if (found.rule in when.rules or found.threat in when.threats) and found.severity >= when.severity
+            if (found.rule in when.rules or found.threat in when.threats)
+            and found.severity >= when.severity
+            and (found.own or not own)
         )
 
-    def targets(self, incident: Incident, step: Step) -> tuple[str, ...]:
+    def targets(self, incident: Incident, step: Step, *, own: bool = False) -> tuple[str, ...]:
         """Return the clients or the model that a step is done to: those of findings that the playbook is for.
 
-        Where none fits, and a person chose the playbook all the same, those of every finding.
+        Where none fits, and a person chose the playbook all the same, those of every finding. What is done without a
+        person's word is done to those alone whom the gateway's own monitors name (``own``): whoever may write a finding
+        down may not stop somebody by it.
         """
-        findings = self.fitting(incident) or incident.findings
+        findings = self.fitting(incident, own=own) or (() if own else incident.findings)
         if step.do in TO_CLIENTS:
             return tuple(dict.fromkeys(found.client for found in findings if found.client))
-        return (step.model or findings[-1].subject,) if step.contains else ()
+        return (step.model or findings[-1].subject,) if step.contains and findings else ()
 
     def step(self, name: str) -> Step:
         """Return a step by its name.

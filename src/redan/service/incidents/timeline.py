@@ -20,7 +20,7 @@ from redan.evidence.store.clear import now_us, searchable
 from redan.evidence.store.database import insert_new
 from redan.service.audit.act import Act
 from redan.service.incidents import tables
-from redan.service.incidents.incident import CONTAINING, Entry, Incident, chained, folded
+from redan.service.incidents.incident import CONTAINING, ITSELF, Entry, Incident, chained, folded
 
 if TYPE_CHECKING:
     from redan.core.finding import Finding
@@ -58,7 +58,7 @@ def client_of(finding: Finding) -> str:
 
 
 def take(
-    connection: Connection, finding: Finding, *, who: str = "redan", known: dict[int, Incident] | None = None
+    connection: Connection, finding: Finding, *, who: str = ITSELF, known: dict[int, Incident] | None = None
 ) -> Taken:
     """Open an incident for a finding, or add it to the open one of the same rule and subject or the same client.
 

@@ -17,6 +17,7 @@ from redan.service.findings import Findings
 from redan.service.incidents import acting, timeline
 from redan.service.incidents.acting import Person
 from redan.service.incidents.doing import CONTAIN_STEP_S, CONTAIN_WITHIN_S
+from redan.service.incidents.endpoints import by_hand
 from redan.service.incidents.incident import Incident
 from redan.service.incidents.playbook import Playbook, Step, built_in
 
@@ -205,6 +206,35 @@ def test_a_principal_is_a_person_with_a_fresh_factor_or_approves_nothing() -> No
     assert not of_kind("person", 2000.0).may_contain
     assert not of_kind("person", None).may_contain
     assert not of_kind("person", 900.0, "incidents.read").may_contain
+
+
+def test_whom_a_person_names_no_playbook_stops_by_itself(bench: Make) -> None:
+    made = bench("model-theft")
+
+    def written(title: str, client: str, threat: str) -> None:
+        named = by_hand(title, severity="critical", threat=threat, subject="credit", client=client)
+        with made.database.writing() as connection:
+            timeline.take(connection, named, who="user:mallory")
+
+    async def live() -> None:
+        written("so that she is shut out", "client:victim", "theft")
+        await made.desk.start()
+        # another monitor says something harmless about the same client, which joins the incident
+        made.desk.notice(finding("client:victim", rule="RDN-EVA-201", threat="evasion"))
+        await made.until(lambda: len(read(made.database).findings) == 2)
+        # and one incident of a client and a victim, both named by hand, in which the gateway then sees the client steal
+        written("they work together", "client:eve", "theft")
+        written("they work together", "client:friend", "theft")
+        made.desk.notice(finding("client:eve"))
+        await made.until(settled(made, "model-theft/slow", "done", number=2))
+        assert read(made.database, 2).clients == ("client:eve", "client:friend")
+        made.desk.hurry()
+        await made.until(lambda: len(made.acts) >= len(read(made.database).entries))
+        await made.desk.stop()
+
+    asyncio.run(live())
+    assert made.hands.rates == {"client:eve": 0.01}
+    assert read(made.database).steps == {}
 
 
 def test_what_was_done_is_undone_and_other_steps_go_on_holding(bench: Make) -> None:

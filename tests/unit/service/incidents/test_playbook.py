@@ -61,12 +61,17 @@ def test_a_playbook_is_read_and_fits_by_rule_or_threat_and_severity() -> None:
     assert [(s.name, s.persons, s.lasting_s) for s in playbook.steps] == [("slow", 0, 3600), ("away", 2, 86_400)]
 
     def incident(threat: str, severity: Severity) -> Incident:
-        found = Found(rule="R", threat=threat, subject="credit", severity=severity, client="client:a")
+        found = Found(rule="R", threat=threat, subject="credit", severity=severity, client="client:a", own=False)
         return Incident(number=1, title="", rule="R", threat="", subject="", opened_us=0, findings=(found,))
 
     assert playbook.fitting(incident("theft", Severity.MEDIUM))
     assert not playbook.fitting(incident("theft", Severity.LOW))
     assert not playbook.fitting(incident("evasion", Severity.HIGH))
+    # without a person's word nothing is done about what a person wrote down
+    written = incident("theft", Severity.HIGH)
+    assert not playbook.fitting(written, own=True)
+    assert playbook.targets(written, playbook.steps[0]) == ("client:a",)
+    assert playbook.targets(written, playbook.steps[0], own=True) == ()
 
 
 @pytest.mark.parametrize(
