@@ -16,10 +16,11 @@ import httpx
 import pyotp
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.fortress import MINE, PASSWORD, PREDICT, Fortress, address, fortress, request
+from tests.fortress import MINE, OTHER, PASSWORD, PREDICT, Fortress, address, fortress, request
 from tests.served import rows
 
 from redan.evidence.keys import generate
+from redan.service.identity.authority import bound
 from redan.service.identity.token_keys import signing_key
 from redan.service.identity.tokens import Claims, head, mint
 from redan.service.web.session_cookie import cookie_name, csrf_token
@@ -226,10 +227,11 @@ def judged(gateway: Fortress, answer: httpx.Response) -> int:
 def test_a_confirmation_is_good_for_one_act_of_one_person_at_one_place_once(gateway: Fortress) -> None:
     path = f"/v1/models/{MINE}/rollback"
     now_s = int(time.time())
-    good = {"kind": "confirm+jwt", "act": "models.rollback", "res": path}
+    place = bound(path, sha256(b"").hexdigest())
+    good = {"kind": "confirm+jwt", "act": "models.rollback", "res": place}
 
-    async def status(confirmation: str, who: str = "operator", path: str = path) -> tuple[int, str]:
-        sent = request(path, token=gateway.tokens[who], redan_confirmation=confirmation)
+    async def status(confirmation: str, who: str = "operator", body: bytes = b"") -> tuple[int, str]:
+        sent = request(path, body, token=gateway.tokens[who], redan_confirmation=confirmation)
         answer = await gateway.ask(sent, address())
         gateway.judge(*answer)
         return answer[0], json.loads(answer[2]).get("error", "")
@@ -239,7 +241,8 @@ def test_a_confirmation_is_good_for_one_act_of_one_person_at_one_place_once(gate
         wrong = {
             "another's": gateway.token("client:responder", **good),
             "another act": gateway.token("client:operator", **good | {"act": "models.promote"}),
-            "another place": gateway.token("client:operator", **good | {"res": "/v1/models/hidden/rollback"}),
+            "another place": gateway.token("client:operator", **good | {"res": place.replace(MINE, OTHER)}),
+            "a path alone": gateway.token("client:operator", **good | {"res": path}),
             "expired": gateway.token("client:operator", **good, iat=now_s - 900, exp=now_s - 1),
             "an access token": gateway.token("client:operator"),
             "a stranger's": mint(
@@ -251,7 +254,7 @@ def test_a_confirmation_is_good_for_one_act_of_one_person_at_one_place_once(gate
                     exp=now_s + 60,
                     jti="a",
                     act="models.rollback",
-                    res=path,
+                    res=place,
                 ),
                 "confirm+jwt",
                 signing_key(generate("ed25519")),
@@ -261,6 +264,7 @@ def test_a_confirmation_is_good_for_one_act_of_one_person_at_one_place_once(gate
         }
         for name, token in wrong.items():
             assert await status(token) == (403, "step-up"), name
+        assert await status(gateway.token("client:operator", **good), body=b"{}") == (403, "step-up"), "another body"
         # for who may not, it changes nothing
         assert await status(gateway.token("client:viewer", **good), "viewer") == (403, "forbidden")
         once = gateway.token("client:operator", **good)

@@ -35,7 +35,7 @@ class Authority(Protocol):
         """Judge a console's session cookie."""
 
     async def confirmed(self, token: str, principal: Principal, action: str, resource: str) -> bool:
-        """Use up a one-time confirmation (header ``Redan-Confirmation``) of a dangerous action on one resource."""
+        """Use up a one-time confirmation (header ``Redan-Confirmation``) of one dangerous request."""
 
 
 class Limiter(Protocol):

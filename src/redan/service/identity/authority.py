@@ -104,7 +104,10 @@ class Authority:
         with suppress(EvidenceError):
             await self._in_thread(self._write, self._take_used())
         await self.lockouts.stop()
-        self._threads.shutdown(wait=False)
+        # what still reads gives its connection back before whoever opened the database closes it
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                await asyncio.to_thread(self._threads.shutdown)
 
     def authenticate(self, header: bytes) -> Principal | None:
         """Judge an Authorization header in memory; None: it was not seen before, or is good no more."""
@@ -160,7 +163,7 @@ class Authority:
         Args:
             principal: whose act.
             action: which (`redan.service.identity.actions`).
-            resource: on what: the path of the request that it will come with.
+            resource: on what: `bound` of the request that it will come with.
         """
         ring, ttl_s = self.recognition.ring, self._confirm_ttl_s
         return issued(
@@ -302,6 +305,11 @@ class Authority:
 
     async def _in_thread(self, function: Callable[..., Result], *words: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *words)
+
+
+def bound(path: str, body_sha256: str) -> str:
+    """Return the resource of a confirmation: the path of one request, and the digest of the body that goes there."""
+    return f"{path} {body_sha256}"
 
 
 def account_of(header: bytes) -> str:

@@ -48,7 +48,7 @@ class Claims(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
         key: identifier of the API key that it was exchanged for, with which it ends.
         mfa: when a second factor was shown, seconds since the epoch; 0: never.
         act: the one action that a confirmation confirms.
-        res: the one resource that a confirmation is for.
+        res: the one request that a confirmation is for (`redan.service.identity.authority.bound`).
     """
 
     iss: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -31,7 +32,7 @@ from redan.service.gateway.refusal import (
     WRONG_METHOD,
     Refusal,
 )
-from redan.service.identity.authority import account_of
+from redan.service.identity.authority import account_of, bound
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import Refused, refusal_of, response_of
 from redan.service.web.forms import form
@@ -162,8 +163,8 @@ class _Guarded:
             confirmed=False,
         )
         if refusal is STEP_UP and principal is not None and (token := request.headers.get("redan-confirmation")):
-            action = row.action or ""
-            if await self._parts.authority.confirmed(token, principal, action, request.url.path):
+            resource = bound(request.url.path, sha256(await read(request)).hexdigest())
+            if await self._parts.authority.confirmed(token, principal, row.action or "", resource):
                 refusal = None
         if refusal is None and principal is not None:
             refusal = self._parts.limiter.take(principal.id, 0)

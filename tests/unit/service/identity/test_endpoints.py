@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from redan.evidence.store.database import Database
 from redan.service.audit.act import Act
 from redan.service.findings import Findings
 from redan.service.identity import directory, keys
-from redan.service.identity.authority import Authority, open_authority
+from redan.service.identity.authority import Authority, bound, open_authority
 from redan.service.identity.endpoints import ENDPOINTS
 from redan.service.parts import Parts
 from redan.service.web.app import web_app
@@ -56,11 +57,13 @@ class Gateway:
     ) -> httpx.Response:
         """Ask a route; ``confirm`` is (who, action) of a one-time confirmation that comes along."""
         headers = {"Authorization": f"Bearer {credential}"} if credential else {}
+        request = self.http.build_request(method, path, headers=headers, json=body)
         if confirm is not None:
             who = await self.authority.recognise(f"Bearer {credential}".encode(), "127.0.0.1")
             assert who is not None
-            headers["Redan-Confirmation"] = self.authority.confirmation(who, confirm[1], path)
-        return await self.http.request(method, path, headers=headers, json=body)
+            resource = bound(path, sha256(request.content).hexdigest())
+            request.headers["Redan-Confirmation"] = self.authority.confirmation(who, confirm[1], resource)
+        return await self.http.send(request)
 
     async def write(self, path: str, credential: str, body: Any = None) -> httpx.Response:
         return await self.ask("POST", path, credential, body, confirm=("", "identity.write"))

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from redan.core.errors import SignatureRefused
 from redan.service.gateway.refusal import FORBIDDEN, MALFORMED, UNKNOWN
 from redan.service.identity.actions import ACTIONS
+from redan.service.identity.authority import bound
 from redan.service.identity.freshness import fresh
 from redan.service.identity.login import account, entering, factors, passkeys, sessions
 from redan.service.identity.login.bodies import Account, Codes, Confirmed, Done, LoggedIn, TotpOffer
@@ -102,7 +103,7 @@ async def confirm(asked: Asked) -> Response:
     if user != principal.id and not principal.may(body.action):
         raise Refused(FORBIDDEN)
     await _prove(asked, logins, principal, body.code)
-    asked.note.update(confirmed=body.action, resource=body.resource, user=user)
+    asked.note.update(confirmed=body.action, resource=body.resource, body=body.digest, user=user)
     other = Principal(
         id=user,
         kind="person" if user.startswith("user:") else "program",
@@ -111,7 +112,7 @@ async def confirm(asked: Asked) -> Response:
         credential="",
         expires_s=0,
     )
-    token = logins.authority.confirmation(other, body.action, body.resource)
+    token = logins.authority.confirmation(other, body.action, bound(body.resource, body.digest))
     return _json(Confirmed(confirmation=token, seconds=int(logins.step_up_s)))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from hashlib import sha256
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from redan.service.identity.login.passkeys import Passkey
 from redan.service.identity.login.sessions import Session
+
+NO_BODY = sha256(b"").hexdigest()
 
 
 class _Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -34,10 +37,14 @@ class Shown(_Body):
 
 
 class Confirm(_Body):
-    """What somebody confirms: an action on a path, for themselves or for a program; with a second factor."""
+    """What somebody confirms: an action on a path, for themselves or for a program; with a second factor.
+
+    ``digest`` is the SHA-256 of the body that will be sent there, hexadecimal; left out, none will be.
+    """
 
     action: str
     resource: str
+    digest: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] = NO_BODY
     user: str = ""
     code: str = ""
 

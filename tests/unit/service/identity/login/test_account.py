@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
@@ -252,6 +253,30 @@ def test_a_key_does_not_manage_an_account_and_confirms_with_a_code_alone(home: H
     assert post("/v1/danger/other", headers=confirmed).status_code == 403, "bound to its resource"
     assert post("/v1/danger/fraud", headers=confirmed).status_code == 200
     assert post("/v1/danger/fraud", headers=confirmed).status_code == 403, "good once"
+
+
+def test_what_is_confirmed_for_one_body_is_good_for_no_other(home: House, browser: Browser) -> None:
+    name = home.person(app=True)
+    with home.logins.database.writing() as connection:
+        _, text = keys.make(connection, f"user:{name}", by="test")
+    header = {"authorization": f"Bearer {text}"}
+    three, four = b'{"version": "3"}', b'{"version": "4"}'
+    asked = {
+        "action": "models.promote",
+        "resource": "/v1/danger/fraud",
+        "digest": sha256(three).hexdigest(),
+        "code": code(home.secrets[name]),
+    }
+    post = browser.client.post
+    assert post("/v1/login/confirmations", json={**asked, "digest": "3"}, headers=header).status_code == 400
+    given = post("/v1/login/confirmations", json=asked, headers=header).json()["confirmation"]
+    assert home.last("identity.self").more["body"] == asked["digest"]
+    confirmed = {**header, "redan-confirmation": given}
+    for body in (four, b"", three + b" "):
+        refused = post("/v1/danger/fraud", content=body, headers=confirmed)
+        assert (refused.status_code, refused.json()["error"]) == (403, "step-up"), body
+    assert post("/v1/danger/fraud", content=b" " * (2 << 20), headers=confirmed).status_code == 413
+    assert post("/v1/danger/fraud", content=three, headers=confirmed).status_code == 200
 
 
 def test_codes_that_are_guessed_at_once_are_judged_one_after_the_other(home: House, browser: Browser) -> None:
