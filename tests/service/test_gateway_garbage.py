@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from pathlib import Path
 
 import httpx
@@ -20,7 +21,7 @@ def _calls() -> int:
     return sum(type(each) is Call for each in gc.get_objects())
 
 
-def test_an_answered_call_is_gone_without_the_collector(tmp_path: Path) -> None:
+def test_an_answered_call_or_stream_is_gone_without_the_collector(tmp_path: Path) -> None:
     async def work() -> None:
         guards = Guards(authentication=False)
         settings = settings_for(tmp_path, served(tmp_path, "onnx", name="m"), serve={"guards": guards})
@@ -30,6 +31,11 @@ def test_an_answered_call_is_gone_without_the_collector(tmp_path: Path) -> None:
             for _ in range(20):
                 answer = await http.post("/v1/models/m/predict", json={"x": rows()[0][:1].tolist()})
                 assert answer.status_code == 200
+            lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows()[0][:200].tolist())
+            answer = await http.post(
+                "/v1/models/m/predict", content=lines, headers={"content-type": "application/x-ndjson"}
+            )
+            assert b'"rows":200' in answer.content
             async with asyncio.timeout(10):
                 # watchers look at them a little later
                 while _calls():

@@ -89,7 +89,7 @@ class _Lines:
 
     def __init__(self, receive: Any, most_bytes: int) -> None:
         self._receive, self._most_bytes = receive, most_bytes
-        self._left = b""
+        self._left = bytearray()
         self._more = True
         self.gone = False
 
@@ -100,9 +100,14 @@ class _Lines:
             if message["type"] != "http.request":
                 self.gone, self._more = True, False
                 return []
-            self._more = message["more_body"]
-            lines = (self._left + message["body"]).split(b"\n")
-            self._left = lines.pop() if self._more else b""
+            body, self._more = message["body"], message["more_body"]
+            if b"\n" in body or not self._more:
+                lines = b"".join((self._left, body)).split(b"\n")
+                self._left = bytearray(lines.pop() if self._more else b"")
+            else:
+                # grown in place: a line that comes in a thousand pieces is not copied a thousand times
+                lines = []
+                self._left += body
             if len(self._left) > self._most_bytes:
                 raise Refused(TOO_LARGE)
             found = [line for line in lines if line.strip()]
