@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -45,15 +44,16 @@ async def turned_away(asked: Asked, act: str, refusal: Refusal, *, who: str = ""
         act: what they tried.
         refusal: why not.
         who: the person, when the first factor was right.
-        tried: the name that was typed; recorded as a digest, since people type passwords into the wrong field.
+        tried: the name that was typed; recorded under a pseudonym, since people type passwords into the wrong field.
 
     Raises:
         EvidenceError: it cannot be recorded.
     """
-    cred = f"name:{sha256(tried.encode()).hexdigest()[:16]}" if tried else ""
+    logins = logins_of(asked.parts)
+    cred = f"name:{logins.sealer.pseudonym(tried)}" if tried else ""
     made = _act(asked, act, who=who or "-", why=refusal.why)
     made = msgspec.structs.replace(made, ok=False, status=refusal.status, cred=cred)
-    logins_of(asked.parts).outcomes[act, refusal.why] += 1
+    logins.outcomes[act, refusal.why] += 1
     asked.parts.recorder.refused(asked.request.url.path, refusal)
     asked.parts.watching.denied(made)
     await _commit(asked, made)

@@ -7,6 +7,7 @@ whose associated data name the purpose: what was sealed for one use opens for no
 
 from __future__ import annotations
 
+import hmac
 import os
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -20,9 +21,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, delete, select
 
-from redan.core.errors import SignatureRefused
+from redan.core.errors import EvidenceError, SignatureRefused, Unreadable
 from redan.evidence.encryption.sources import key_from, make_key
-from redan.evidence.encryption.wrapping import holder
 from redan.evidence.store.database import insert_new
 from redan.service.identity.login.tables import data_keys, spent
 
@@ -31,14 +31,17 @@ if TYPE_CHECKING:
 
 _NAME = "factors"
 _NONCE_BYTES = 12
+_PSEUDONYM_BYTES = 8
 LONGEST_TICKET = 4096
+_SHARED = "[identity] factor_key must be the same at every replica: copy it from the first one, or from its backup"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sealer:
-    """Seals and opens under the service's data key."""
+    """Seals, opens and gives pseudonyms under the service's data key."""
 
     _cipher: AESGCM = field(repr=False)
+    _naming_key: bytes = field(repr=False)
 
     def seal(self, data: bytes, purpose: str) -> str:
         """Return data encrypted and authenticated, as text."""
@@ -59,6 +62,10 @@ class Sealer:
             return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], purpose.encode())
         except (InvalidTag, ValueError):
             raise SignatureRefused("something sealed was changed, or is of another key or purpose") from None
+
+    def pseudonym(self, text: str) -> str:
+        """Return what stands for a text in records: always the same here, and nobody without the key can try texts."""
+        return hmac.digest(self._naming_key, text.encode(), sha256)[:_PSEUDONYM_BYTES].hex()
 
     def ticket(self, content: dict[str, Any], purpose: str, *, ttl_s: float) -> str:
         """Return facts that a browser may carry but neither read nor change, good for some seconds."""
@@ -98,13 +105,28 @@ def open_sealer(source: str, database: Database, *, root: Path) -> Sealer:
         if source.startswith("file:"):
             (root / source.removeprefix("file:")).parent.mkdir(parents=True, exist_ok=True)
         make_key(source, root=root)
-    wrapping = key_from(source, root=root)
+    try:
+        wrapping = key_from(source, root=root)
+    except Unreadable as err:
+        if known is None or err.hint:
+            raise
+        raise Unreadable(f"{err.message}; it seals the second factors in the database", hint=_SHARED) from err
     with database.writing() as connection:
         fresh = wrapping.wrap(AESGCM.generate_key(256), _NAME)
         # two replicas may start at once: one row stays, and both read it
         insert_new(connection, data_keys, [{"name": _NAME, "key_id": wrapping.key_id, "wrapped": fresh}])
         row = connection.execute(select(data_keys).where(data_keys.c.name == _NAME)).one()
-    return Sealer(AESGCM(holder([wrapping], row.key_id).unwrap(row.wrapped, _NAME)))
+    if not wrapping.knows(row.key_id):
+        said = (
+            f"the second factors in the database are sealed under key {row.key_id}, and {source} is {wrapping.key_id}"
+        )
+        raise EvidenceError(said, hint=_SHARED)
+    return sealer_of(wrapping.unwrap(row.wrapped, _NAME))
+
+
+def sealer_of(key: bytes) -> Sealer:
+    """Return what seals under a data key of 256 bits."""
+    return Sealer(AESGCM(key), hmac.digest(key, b"redan pseudonyms", sha256))
 
 
 def _text(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -75,10 +76,16 @@ def test_unknown_wrong_disabled_and_without_password_look_the_same(home: House, 
 
 
 def test_what_was_typed_as_a_name_is_not_recorded(home: House, browser: Browser) -> None:
-    browser.log_in("my secret typed into the wrong field", "x")
-    act = home.last("login")
-    assert act.cred.startswith("name:")
-    assert "my secret" not in repr(act)
+    typed = "my secret typed into the wrong field"
+    creds = []
+    for name in (typed, typed, typed + "!"):
+        browser.log_in(name, "x")
+        act = home.last("login")
+        assert re.fullmatch("name:[0-9a-f]{16}", act.cred)
+        assert "my secret" not in repr(act)
+        creds.append(act.cred)
+    assert creds[0] == creds[1] != creds[2], "who counts guesses tells names apart"
+    assert sha256(typed.encode()).hexdigest()[:16] not in creds[0], "and nobody tries passwords against them"
 
 
 def test_with_an_app_the_password_alone_opens_nothing(home: House, browser: Browser) -> None:

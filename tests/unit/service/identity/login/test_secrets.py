@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from redan.evidence.encryption.sources import make_key
 from redan.evidence.store.database import Database
 from redan.service.identity import directory
 from redan.service.identity.login import factors, recovery, totp
-from redan.service.identity.login.sealing import Sealer, open_sealer, spend
+from redan.service.identity.login.sealing import Sealer, open_sealer, sealer_of, spend
 from redan.service.identity.login.tables import data_keys, recovery_codes, spent
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -34,12 +36,14 @@ def test_replicas_share_one_data_key_that_the_database_alone_does_not_tell(
     again = open_sealer("file:keys/factors.key", database, root=tmp_path)
     assert again.open(sealer.seal(b"x", "p"), "p") == b"x"
     assert (tmp_path / "keys/factors.key").stat().st_mode & 0o077 == 0
-    with pytest.raises(Unreadable):
+    with pytest.raises(Unreadable, match="seals the second factors") as lost:
         open_sealer("file:lost.key", database, root=tmp_path)
+    assert "factor_key must be the same at every replica" in lost.value.hint
     assert not (tmp_path / "lost.key").exists(), "a new key would open nothing"
     make_key("file:other.key", root=tmp_path)
-    with pytest.raises(EvidenceError):
+    with pytest.raises(EvidenceError, match="second factors in the database are sealed under key") as other:
         open_sealer("file:other.key", database, root=tmp_path)
+    assert "factor_key" in other.value.hint
     with database.reading() as connection:
         assert len(connection.execute(data_keys.select()).all()) == 1
 
@@ -74,13 +78,24 @@ def test_a_ticket_has_one_spelling_so_that_it_is_spent_once(sealer: Sealer) -> N
 
 @given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
 def test_no_changed_bit_is_accepted(at: int, bit: int) -> None:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    sealer = Sealer(AESGCM(b"k" * 32))
+    sealer = sealer_of(b"k" * 32)
     sealed = bytearray(sealer.seal(b"twenty bytes of secret", "p").encode())
     sealed[at % len(sealed)] ^= 1 << bit
     with pytest.raises(SignatureRefused):
         sealer.open(sealed.decode("latin-1"), "p")
+
+
+def test_a_pseudonym_is_one_of_this_gateway_and_cannot_be_tried_without_its_key(
+    database: Database, tmp_path: Path
+) -> None:
+    sealer, again = (open_sealer("file:factors.key", database, root=tmp_path) for _ in range(2))
+    typed = "correct horse battery"
+    assert sealer.pseudonym(typed) == again.pseudonym(typed) != sealer.pseudonym("correct horse batterz")
+    assert sealer_of(b"k" * 32).pseudonym(typed) != sealer_of(b"l" * 32).pseudonym(typed)
+    plain = (sha256(typed.encode()).hexdigest(), hmac.digest(b"", typed.encode(), sha256).hex())
+    assert not any(text.startswith(sealer.pseudonym(typed)) for text in plain)
+    # not even who has what it seals: the key of names is not that of the cipher
+    assert hmac.digest(b"k" * 32, typed.encode(), sha256).hex()[:16] != sealer_of(b"k" * 32).pseudonym(typed)
 
 
 def test_two_at_once_spend_once(new_service: Callable[[str], Database], kind: str) -> None:
