@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -63,6 +64,7 @@ detectors = {detectors}
 {limits}
 [audit]
 mode = "async"
+keep = "{keep}"
 [incidents]
 level = "medium"
 automatic = {automatic}
@@ -171,6 +173,16 @@ class Siege:
         config = configuration.load(file=self.folder / "redan.toml", root=self.folder, environ={})
         return [decode(entry) for entry in LogReader(log_folder(config.settings, self.folder, "r1")).entries()]
 
+    def runs(self, line: str) -> dict[str, Any]:
+        """Run a line that calls redan, in the project's folder, and return its report."""
+        command = [sys.executable, "-m", "redan.cli", *shlex.split(line)[1:], "--format", "json"]
+        done = subprocess.run(
+            command, cwd=self.folder, env={**os.environ, **CALM}, capture_output=True, text=True, check=False
+        )
+        assert done.stdout, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
     def incidents(self) -> list[Incident]:
         """Return the incidents, with their timelines."""
         config = configuration.load(file=self.folder / "redan.toml", root=self.folder, environ={})
@@ -259,7 +271,7 @@ def leaked(acts: Sequence[Act], who: str, stopped: Contained | None) -> Leaked:
 @contextmanager
 def besieged(
     folder: Path, *clients: str, guarded: bool = True, detectors: Sequence[str] = DETECTORS, guards: str = "",
-    limits: str = "", most_clients: int = 20,
+    limits: str = "", most_clients: int = 20, keep: str = "digests",
 ) -> Iterator[Siege]:  # fmt: skip
     """Write a project, run its gateway, and give it with its clients.
 
@@ -271,6 +283,7 @@ def besieged(
         guards: further lines of [serve.guards].
         limits: lines of [serve.limits].
         most_clients: how many are held back without a person's word.
+        keep: what the audit log holds of a request.
     """
     import joblib
 
@@ -290,6 +303,7 @@ def besieged(
         guards=guards + ("" if guarded else "\nmonitors = false"),
         limits=limits,
         most_clients=most_clients,
+        keep=keep,
     )
     (folder / "redan.toml").write_text(text, encoding="utf-8")
     flags = {"model.target": "model.joblib"}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace as replace_act
 from tests.cli.conftest import Cli
 from tests.unit.service.guards.standing import DIGEST, answered, call, served
 
+from redan.core import config as configuration
 from redan.core.codec import encode
+from redan.core.inputs import Dataset
 from redan.core.monitor import Event
 from redan.core.settings import Settings
 from redan.core.settings_service import Guards, Serve, ServedModel
@@ -18,12 +22,19 @@ from redan.evidence.keys import generate
 from redan.evidence.log import create_log, open_log
 from redan.kernels.detectors.log import to_line
 from redan.runner.watch import watch
+from redan.service.audit import places
 from redan.service.audit.act import Act
 from redan.service.audit.act import encode as encode_act
+from redan.service.audit.keeping import Kept
 from redan.service.findings import Findings
+from redan.service.gateway.acts import acts_of
+from redan.service.guards.detectors import Screen
 from redan.service.watching.watcher import LiveWatching
 from redan.subjects.detectors.opening import save
+from redan.subjects.detectors.served import Asked
 from redan.subjects.detectors.served import Served as Detected
+from redan.threats.evasion.monitors.feature_distance import FeatureDistance
+from redan.threats.evasion.monitors.query_sequence import QuerySequence
 from redan.threats.operation.monitors.answer_drift import AnswerDrift
 from redan.threats.operation.monitors.input_drift import InputDrift
 
@@ -162,6 +173,63 @@ def test_truths_in_an_event_log_tell_a_fall_of_accuracy(cli: Cli, tmp_path: Path
     assert ended.code == 1
     (found,) = json.loads(ended.out)["findings"]
     assert found["rule"] == "RDN-OPE-203"
+
+
+def test_inputs_that_a_gateway_keeps_are_judged_beside_its_audit_log(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    benign = Dataset(x=rng.random((600, 4)), y=np.zeros(600, int), name="", sha256="", indices=np.arange(600))
+    seen = Detected(name="m", digest=DIGEST)
+    save(QuerySequence.fitted(benign, seen, Asked(rate=0.02)), tmp_path / "sequence.npz")
+    (tmp_path / "redan.toml").write_text('[audit]\nkey = "audit.key"\nkeep = "inputs"\n')
+    config = configuration.load(file=tmp_path / "redan.toml", root=tmp_path, environ={})
+    kept = Kept(places.kept_folder(config.settings, tmp_path), places.secret(config.settings, tmp_path))
+    acts = []
+    for i in range(160):
+        who = "client:out" if i < 70 else ("client:ann", "client:eve")[i % 2]
+        x = rng.random((1, 4)) if who == "client:ann" else 0.5 + 1e-4 * rng.random((1, 4))
+        body = json.dumps({"x": x.tolist()}).encode()
+        digest = sha256(body).hexdigest()
+        kept.put(who, "input", digest, body)
+        acts.append(
+            Act(
+                t_us=int(T0 * 1e6) + i, who=who, act="predict", digest=DIGEST, x=digest, rows=1, labels=[1], model="m@1"
+            )
+        )
+    kept.erase("client:out")
+    log = audit_log(tmp_path / ".redan/service/audit/r1", acts)
+    for folder in (log, log.parent):
+        ended = cli("watch", folder, "--detector", "sequence.npz", "--format", "json")
+        report = json.loads(ended.out)
+        assert ended.code == 1
+        assert [each["locations"][0]["address"] for each in report["findings"]] == ["client:eve"]
+        # what nobody can judge any more is no clean bill
+        assert "of 70 answered requests no input is kept that can be opened and read" in report["notes"]
+    # away from the project nothing opens what was kept, and nothing is clean
+    (tmp_path / "redan.toml").unlink()
+    ended = cli("watch", log, "--detector", "sequence.npz")
+    assert ended.code == 3
+    assert "without theirs" in " ".join(ended.out.split())
+
+
+def test_what_guards_measured_and_the_log_kept_is_judged_without_the_model(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows, seen = rng.normal(size=(700, 4)).astype(np.float32), Detected(name="m", digest=DIGEST, features=lambda x: x)
+    data = [
+        Dataset(x=x, y=np.arange(350) % 2, name="", sha256="", indices=np.arange(350)) for x in (rows[:350], rows[350:])
+    ]
+    detector = FeatureDistance.fitted(*data, seen, Asked(rate=0.05))
+    save(detector, tmp_path / "distance.npz")
+    acts = []
+    for i in range(120):
+        model = served(detected=seen)
+        batch = answered(model, call(model, 9 + rng.normal(size=(4, 4))))
+        Screen(detector, denies=False).before(batch)
+        (one,) = batch.calls
+        one.labels = batch.labels
+        acts += [replace_act(act, t_us=int((T0 + i) * 1e6)) for act in acts_of([one], "r1", "answers")]
+    ended = cli("watch", audit_log(tmp_path / "audit", acts), "--detector", "distance.npz", "--format", "json")
+    assert ended.code == 1, ended
+    assert [each["rule"] for each in json.loads(ended.out)["findings"]] == ["RDN-EVA-202"]
 
 
 def test_what_cannot_be_judged_is_never_clean(cli: Cli, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from redan.subjects.http import HttpSubject
 
 BENIGN = tuple(f"shop{number}" for number in range(8))
 ASKED_EACH = 50
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "watching.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,9 @@ class Fought:
 @pytest.fixture(scope="module")
 def fought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fought]:
     detectors = ("query-sequence", "extraction-stream")
-    with besieged(tmp_path_factory.mktemp("siege"), "eve", "mallory", *BENIGN, detectors=detectors) as siege:
+    with besieged(
+        tmp_path_factory.mktemp("siege"), "eve", "mallory", *BENIGN, detectors=detectors, keep="inputs"
+    ) as siege:
         with Crowd(siege, BENIGN, rows_each=ASKED_EACH) as crowd:
             search = ("--probe", "hopskipjump", "--norm", "l2", "--limit", "5")
             theft = ("--probe", "knockoff", "--limit", "60", "--param", "queries=300", "--param", "sampling=random")
@@ -84,3 +88,22 @@ def test_nobody_else_was_disturbed(fought: Fought) -> None:
     assert fought.crowd.answered == dict.fromkeys(BENIGN, ASKED_EACH)
     named = {client for incident in fought.siege.incidents() for client in incident.clients}
     assert named == {"client:eve", "client:mallory"}
+
+
+def test_its_log_says_offline_what_the_monitors_said_live(fought: Fought) -> None:
+    live = {
+        (entry.body["rule"], entry.body["client"])
+        for incident in fought.siege.incidents()
+        for entry in incident.entries
+        if entry.body.get("rule") and entry.body.get("client")
+    }
+    (line,) = re.findall(r"^redan watch .*extraction-stream.npz$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    report = fought.siege.runs(line)
+    assert [each["outcome"] for each in report["probes"]] == ["ran", "ran"]
+    assert live == {
+        (finding["rule"], place["address"])
+        for finding in report["findings"]
+        for place in finding["locations"]
+        if place["uri"] == "client"
+    }
+    assert {client for _, client in live} == {"client:eve", "client:mallory"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -26,11 +28,13 @@ from redan.cli.output import format_options, publish
     multiple=True,
     help="What the gateway watches beside detectors; may be repeated.",
 )
+@click.option("--config", type=click.Path(path_type=Path), help="A redan.toml other than the nearest.")
 @format_options
 def command(
     log: Path,
     detectors: tuple[Path, ...],
     what: tuple[Literal["drift", "performance", "access"], ...],
+    config: Path | None,
     form: str | None,
     output: Path | None,
     quiet: bool,
@@ -38,8 +42,8 @@ def command(
     """Run monitors over LOG, as the gateway runs them over live traffic.
 
     LOG holds JSON lines of requests, or is the folder of a gateway's audit log, which is watched for abnormal access
-    when nothing else is named. References of drift and accuracy come
-    from detectors' files, or are learnt from the first rows.
+    when nothing else is named. Its inputs are opened where the gateway of this project keeps them ([audit] keep =
+    "inputs"). References of drift and accuracy come from detectors' files, or are learnt from the first rows.
 
     Exit code 0 if nothing was found, 1 for a finding at the gate (high), 3 if no request could be judged.
 
@@ -47,9 +51,23 @@ def command(
     redan watch requests.jsonl --detector sequence.npz
     redan watch requests.jsonl --watch drift --watch performance
     redan watch .redan/service/audit
+    redan watch .redan/service/audit --detector sequence.npz
     """
     from redan.runner.watch import watch
 
     if not (detectors or what) and log.is_dir():
         what = ("access",)  # all that an audit log always tells
-    return publish(watch(log, detectors, what=what), form, output)
+    rows_of = _kept(config, log) if log.is_dir() and (detectors or "drift" in what) else None
+    return publish(watch(log, detectors, what=what, rows_of=rows_of), form, output)
+
+
+def _kept(file: Path | None, log: Path) -> Callable[[Mapping[str, Any]], Any] | None:
+    """Return what opens the inputs beside an audit log, where the project's gateway keeps them."""
+    from redan.core import config as configuration
+
+    found = file or configuration.find(Path.cwd())
+    if found is None:
+        return None
+    from redan.service.watching.kept import kept_rows
+
+    return kept_rows(configuration.load(file=found, root=Path.cwd(), environ=os.environ), log)

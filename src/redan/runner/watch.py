@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,14 +17,18 @@ from redan.runner.plan import Plan
 from redan.runner.run import Session, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from redan.core.finding import Finding
     from redan.core.report import Report
-    from redan.runner.watch_acts import Recorded
+    from redan.runner.watch_acts import Recorded, RowsOf
 
 BATCH = 256
+EVENTS_AT_ONCE = 64
+"""As many as the gateway shows to a detector at once, so that what a client does later hides nothing."""
 What = Literal["drift", "performance", "access"]
 
 
@@ -39,7 +44,14 @@ class _Watcher(Protocol):
         """Return what became of each monitor."""
 
 
-def watch(log: Path, detectors: Sequence[Path], *, what: Sequence[What] = (), policy: Policy | None = None) -> Report:
+def watch(
+    log: Path,
+    detectors: Sequence[Path],
+    *,
+    what: Sequence[What] = (),
+    policy: Policy | None = None,
+    rows_of: RowsOf | None = None,
+) -> Report:
     """Run monitors over a log and report what they find at its end, or last found.
 
     Detectors are opened without their model: those that read inputs judge them, the others take what the gateway's
@@ -50,6 +62,7 @@ def watch(log: Path, detectors: Sequence[Path], *, what: Sequence[What] = (), po
         detectors: files of calibrated detectors, all of one model.
         what: watchers beside them, as ``[serve] watch``; what no detector's file brings is learnt from the first rows.
         policy: what decides; gate ``high`` by default.
+        rows_of: what is kept of the inputs beside an audit log; None: nothing.
 
     Raises:
         UsageError: there is nothing to watch with, or a log of events says nothing about access.
@@ -66,9 +79,9 @@ def watch(log: Path, detectors: Sequence[Path], *, what: Sequence[What] = (), po
         watchers.append(_Operation([each for each in opened if _is_operation(each, what)], what))
     if "access" in what:
         watchers.append(_Access())
-    n_odd, n_all = 0, 0
-    for recorded in recorded_in(log, BATCH):
-        n_all, n_odd = n_all + recorded.n, n_odd + recorded.n_odd
+    n_odd, n_all, n_blind = 0, 0, 0
+    for recorded in recorded_in(log, BATCH, rows_of=_shaped(rows_of, opened)):
+        n_all, n_odd, n_blind = n_all + recorded.n, n_odd + recorded.n_odd, n_blind + recorded.n_blind
         for watcher in watchers:
             watcher.observe(recorded)
     if n_odd == n_all:
@@ -76,6 +89,8 @@ def watch(log: Path, detectors: Sequence[Path], *, what: Sequence[What] = (), po
     notes: tuple[str, ...] = (f"{n_odd} of {n_all} lines are no events and were passed over",) if n_odd else ()
     if pruned := pruned_in(log):
         notes += (f"the first {pruned} decisions were pruned and could not be watched",)
+    if n_blind and rows_of is not None:
+        notes += (f"of {n_blind} answered requests no input is kept that can be opened and read",)
     named = [word for path in detectors for word in ("--detector", str(path))]
     named += [word for name in what for word in ("--watch", name)]
     session = Session(
@@ -98,6 +113,21 @@ def _check(log: Path, detectors: Sequence[Path], what: Sequence[What]) -> None:
         )
 
 
+def _shaped(rows_of: RowsOf | None, opened: Sequence[Any]) -> RowsOf | None:
+    """Return rows in the shape that the detectors' model takes; clients may send them flat."""
+    shapes = (getattr(each, "shape", getattr(each.made, "shape", None)) for each in opened)
+    shape = next((each for each in shapes if each), None)
+    if rows_of is None or shape is None:
+        return rows_of
+
+    def shaped(act: Mapping[str, Any]) -> NDArray[Any] | None:
+        rows = rows_of(act)
+        fits = rows is not None and rows[0].size == math.prod(shape)
+        return rows.reshape(len(rows), *shape) if rows is not None and fits else rows
+
+    return shaped
+
+
 def _is_operation(monitor: Any, what: Sequence[What]) -> bool:
     from redan.threats.operation.watching import KINDS
 
@@ -113,18 +143,18 @@ class _Calibrated:
         self.n_seen, self.failed = 0, ""
 
     def observe(self, recorded: Recorded) -> None:
-        """Show it events, unless it has failed."""
-        if self.failed:
-            return
-        self.n_seen += sum(event.model == self.monitor.made.model for event in recorded.events)
-        try:
-            _keep(self.findings, self.monitor.observe(recorded.events))
-        except RedanError as err:
-            self.failed = err.message
+        """Show it events; after some that it cannot judge it goes on, and has failed all the same."""
+        events = recorded.events
+        self.n_seen += sum(event.model == self.monitor.made.model for event in events)
+        for i in range(0, len(events), EVENTS_AT_ONCE):
+            try:
+                _keep(self.findings, self.monitor.observe(events[i : i + EVENTS_AT_ONCE]))
+            except RedanError as err:
+                self.failed = self.failed or err.message
 
     def ran(self) -> tuple[Ran, ...]:
         """Return what became of it."""
-        why = self.failed or ("" if self.n_seen else f"no event of model {self.monitor.made.model[:16]}")
+        why = self.failed or ("" if self.n_seen else _unseen(self.monitor.made.model))
         return (_ran(self.monitor.spec, why, len(self.findings)),)
 
 
@@ -199,6 +229,13 @@ class _Access:
     def ran(self) -> tuple[Ran, ...]:
         """Return what became of it."""
         return (_ran(self._monitor.spec, "" if self.n_seen else "no decision in the log", len(self.findings)),)
+
+
+def _unseen(model: str) -> str:
+    return (
+        f"no event of model {model[:16]}; calibrate again if this detector is of an earlier release, and see that the "
+        "log says what was answered: [audit] keep labels or more"
+    )
 
 
 def _keep(kept: dict[str, Finding], found: Iterable[Finding]) -> None:

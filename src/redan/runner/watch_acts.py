@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from redan.threats.operation.monitors.access import Use
 
 
+RowsOf = Callable[[Mapping[str, Any]], "NDArray[Any] | None"]
+"""Rows of a recorded request, (n, d), whatever their shape was; None where they are not kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """Some lines of a log.
@@ -33,6 +37,7 @@ class Recorded:
         events: answers, one for each row.
         uses: decisions, from an audit log.
         names: of models, by digest.
+        n_blind: answered requests of an audit log whose inputs are not known.
     """
 
     n: int
@@ -40,6 +45,7 @@ class Recorded:
     events: list[Event]
     uses: list[Use] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    n_blind: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,12 +71,13 @@ class Slice:
     n_truths: int
 
 
-def recorded_in(log: Path, size: int) -> Iterator[Recorded]:
+def recorded_in(log: Path, size: int, *, rows_of: RowsOf | None = None) -> Iterator[Recorded]:
     """Read a log in parts of at most ``size`` lines.
 
     Args:
         log: JSON lines of events, or the folder of an audit log, or of several replicas' logs, which are read by time.
         size: lines at once.
+        rows_of: what is kept of the inputs beside an audit log; None: nothing.
 
     Raises:
         Unreadable: it cannot be read.
@@ -87,7 +94,7 @@ def recorded_in(log: Path, size: int) -> Iterator[Recorded]:
     readers = _readers(log)
     acts = merge(*(map(_act, reader.entries(reader.pruned)) for reader in readers), key=_time_us)
     while some := list(islice(acts, size)):
-        yield _of_acts(some)
+        yield _of_acts(some, rows_of)
 
 
 def _readers(folder: Path) -> list[LogReader]:
@@ -155,15 +162,17 @@ def _act(line: bytes) -> Mapping[str, Any] | None:
     return document if known and isinstance(document.get("who"), str) else None
 
 
-def _of_acts(acts: Sequence[Mapping[str, Any] | None]) -> Recorded:
+def _of_acts(acts: Sequence[Mapping[str, Any] | None], rows_of: RowsOf | None) -> Recorded:
     known = [act for act in acts if act is not None]
     answered = [act for act in known if act.get("ok", True) and act.get("labels") and act.get("digest")]
+    rows = [None if rows_of is None else rows_of(act) for act in answered]
     return Recorded(
         n=len(acts),
         n_odd=len(acts) - len(known),
-        events=[event for act in answered for event in _events(act)],
+        events=[event for act, x in zip(answered, rows, strict=True) for event in _events(act, x)],
         uses=[_use(act) for act in known],
         names={str(act["digest"]): str(act.get("model", "")).partition("@")[0] for act in answered},
+        n_blind=sum(x is None for x in rows),
     )
 
 
@@ -181,11 +190,36 @@ def _use(act: Mapping[str, Any]) -> Use:
     )
 
 
-def _events(act: Mapping[str, Any]) -> list[Event]:
+def _events(act: Mapping[str, Any], rows: NDArray[Any] | None) -> list[Event]:
     labels, digest = act["labels"], str(act["digest"])
     if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels):
         return []
+    x = [None] * len(labels) if rows is None or len(rows) != len(labels) else rows
+    measured = _measured(act, len(labels))
     try:
-        return [Event(client=act["who"], time_s=act["t_us"] / 1e6, model=digest, label=label) for label in labels]
+        return [
+            Event(
+                client=act["who"],
+                time_s=act["t_us"] / 1e6,
+                model=digest,
+                x=x[i],
+                label=label,
+                suspicion={rule: found[i] for rule, found in measured.items()},
+            )
+            for i, label in enumerate(labels)
+        ]
     except ShapeMismatch:
         return []
+
+
+def _measured(act: Mapping[str, Any], n: int) -> dict[str, list[float]]:
+    """Return what guards measured of n rows, by rule."""
+    more = act.get("more")
+    told = more.get("suspicion") if isinstance(more, dict) else None
+    if not isinstance(told, dict):
+        return {}
+    return {
+        str(rule): [math.nan if each is None else float(each) for each in found]
+        for rule, found in told.items()
+        if isinstance(found, list) and len(found) == n and all(isinstance(each, int | float | None) for each in found)
+    }

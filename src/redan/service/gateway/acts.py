@@ -91,6 +91,8 @@ def _more(call: Call, keep: Keep) -> dict[str, object]:
     more: dict[str, object] = dict(call.note or {})
     if keep in {"answers", "inputs"} and call.reply:
         more["answer"] = b64encode(call.reply).decode()
+    if call.suspicion:
+        more["suspicion"] = {rule: found.tolist() for rule, found in call.suspicion.items()}
     if keep == "inputs":
         more["input"] = b64encode(call.body).decode()
     return more

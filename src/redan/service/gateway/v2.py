@@ -118,7 +118,7 @@ def question(body: bytes, json_bytes: int | None, served: Served, most_rows: int
     if not 1 <= len(asked.inputs) <= MOST_TENSORS or len(asked.id) > MOST_ID:
         raise Refused(INVALID, f"a request has 1 to {MOST_TENSORS} inputs and an id of at most {MOST_ID} characters")
     tail = memoryview(body)[len(body) if json_bytes is None else json_bytes :]
-    arrays = _arrays(asked.inputs, tail)
+    arrays = arrays_of(asked.inputs, tail)
     values = arrays[0] if len(arrays) == 1 else _columns(asked.inputs, arrays, served.columns)
     shown = _shown(asked, has_scores=bool(served.score_kind))
     return Question(x=fitted(values, served, most_rows), id=asked.id, shown=shown)
@@ -185,7 +185,12 @@ def _outputs(call: Call) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _arrays(inputs: list[InputTensor], tail: memoryview) -> list[NDArray[Any]]:
+def arrays_of(inputs: list[InputTensor], tail: memoryview) -> list[NDArray[Any]]:
+    """Read the tensors of a request, in order; ``tail`` is what stands behind its JSON.
+
+    Raises:
+        Refused: data and sizes do not fit together.
+    """
     arrays = []
     for tensor in inputs:
         size = tensor.parameters.binary_data_size if tensor.parameters is not None else None
