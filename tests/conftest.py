@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -80,6 +81,22 @@ def postgres() -> Iterator[str]:
             yield f"postgresql://redan@/postgres?host={folder}"
         finally:
             run(pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """The URL of a Redis server of our own."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no Redis here: apt-get install redis-server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    yield f"redis://127.0.0.1:{port}"
+    server.kill()
+    server.wait()
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ class Gateway:
 
     def acts(self) -> list[Act]:
         """Read the audit log from its files."""
-        folder = log_folder(self.config.settings, self.folder, "r1")
+        folder = log_folder(self.config.settings, self.folder, self.config.settings.serve.name)
         return [decode(entry) for entry in LogReader(folder).entries()]
 
     def errors(self) -> str:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
-import pytest
 from tests.served import rows, served, settings_for
 
 from redan.core.config import Config
@@ -33,21 +29,6 @@ NAME = "fraud"
 SLACK_S = 2.0
 """This machine may be busy with other things."""
 RATE_PER_S, BURST = 10, 20
-
-
-@pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("no Redis here: apt-get install redis-server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    yield f"redis://127.0.0.1:{port}"
-    server.kill()
-    server.wait()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
