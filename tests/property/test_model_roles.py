@@ -37,7 +37,7 @@ def done(kept: Standing, decided: Decided, models: list[ServedModel], act: str, 
     live, configured = live_of(models, "m", decided), configured_live(models, "m")
     try:
         if act == "promote":
-            return kept.make_live("m", version, configured=configured, before=live)
+            return kept.make_live("m", version, configured=configured, before=live, known=decided.quarantined)
         if act == "rollback":
             return kept.go_back("m", configured=configured, live=live)
     except UsageError:

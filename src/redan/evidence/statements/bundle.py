@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,17 +71,25 @@ def append(path: Path, envelope: Envelope) -> None:
         raise EvidenceError(f"cannot write {path.name!r}: {err.strerror}", hint="is the folder writable?") from err
 
 
-def read(path: Path) -> Bundle:
+def read(path: Path, *, pipes: bool = True) -> Bundle:
     """Read a bundle; a file that does not exist is an empty one.
 
     Lines that are no envelopes are named and left out, as the specification asks: they prove nothing, so they cannot
     make a model better.
 
+    Args:
+        path: of the file.
+        pipes: whether it may be something that is waited for; a server waits for nobody.
+
     Raises:
-        Unreadable: not permitted, or larger than `LARGEST_BUNDLE_BYTES` or `MOST_LINES`.
+        Unreadable: not permitted, no regular file where it must be one, or larger than `LARGEST_BUNDLE_BYTES` or
+            `MOST_LINES`.
     """
     try:
-        with path.open("rb") as file:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if pipes else os.O_NONBLOCK))
+        with open(handle, "rb") as file:  # noqa: PTH123 - of a handle, so that one file is looked at
+            if not pipes and not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise Unreadable(f"the statements {path.name!r} are no regular file")
             data = file.read(LARGEST_BUNDLE_BYTES + 1)
     except FileNotFoundError:
         return Bundle()

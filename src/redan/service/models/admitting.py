@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from redan.core.errors import SignatureRefused, UsageError
+from redan.core.errors import SignatureRefused, Unreadable, UsageError
 from redan.evidence.statements.admission import ModelSignature, admission
 from redan.kernels.digests.reading import hasher
 from redan.runner.verify import model_signature
@@ -100,11 +100,17 @@ def decide(
         bundles: its statements.
         policy: ``[admission]`` with its keys read.
         at: time to judge by.
+
+    Raises:
+        Unreadable: the signature cannot be read.
     """
     envelopes = [envelope for bundle in bundles for envelope in bundle.envelopes]
     notes = [line for bundle in bundles for line in bundle.ignored]
     signature = ModelSignature()
     if source.signature is not None and not about.held.encrypted:
+        if source.signature.exists() and not source.signature.is_file():
+            # a pipe in its place would be waited for
+            raise Unreadable(f"the signature {source.signature.name!r} is no regular file")
         memory_for: MemoryFor = about.memory_for
         signature = model_signature(source.path, source.signature, policy, memory_for, at)
     return admission(about.held.model, envelopes, policy, at=at, signature=signature, notes=notes)

@@ -79,7 +79,7 @@ def _files(source: Source) -> list[Path]:
             found.append(beside(source.path))
         if source.signature is not None:
             found.append(source.signature)
-    except RedanError:
+    except (RedanError, OSError, ValueError):
         return found  # a target that names nothing is refused by whoever judges it
     return found
 

@@ -91,8 +91,7 @@ class Pool:
         self._tasks: list[asyncio.Task[None]] = []
         self._mark = ""
         self._looking = Looking.of(settings, root)
-        self.lost_polls = 0
-        self.comparing = Comparing(self)
+        self.lost_polls, self.comparing = 0, Comparing(self)
 
     async def start(self) -> None:
         """Bring every version in, and follow what is decided from then on.
@@ -158,17 +157,18 @@ class Pool:
         Raises:
             UnknownName: there is no such version.
             NotAdmitted: its statements do not suffice.
-            UsageError: another one was made live meanwhile.
+            UsageError: another one was made live, or this one quarantined, meanwhile.
             EvidenceError: database or audit log do not answer; nothing changed.
         """
         async with self._lock:
-            chosen, given_back = self.version(name, version), self._unwritten & {(name, version)}
+            chosen, known = self.version(name, version), self._decided.quarantined
+            given_back = self._unwritten & {(name, version)}
             await self._admitted("models.promote", chosen)
             before = live_of(self._models, name, self._decided)
             configured = configured_live(self._models, name)
             await self._note(noted.act("models.promote", chosen, why="promoted", more={"before": before}))
             decided = await asyncio.to_thread(
-                lambda: self._standing.make_live(name, version, configured=configured, before=before)
+                lambda: self._standing.make_live(name, version, configured=configured, before=before, known=known)
             )
             self._unwritten -= given_back
             self._decided = self._merged(decided)

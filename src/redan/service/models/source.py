@@ -128,7 +128,7 @@ class Source:
         if self.is_registered:
             registry, name, version = self._registered()
             return (registry.statements(name, version, about.digest if isinstance(about, Held) else ""),)
-        return (read(beside(about.path if isinstance(about, Held) else about)),)
+        return (read(beside(about.path if isinstance(about, Held) else about), pipes=False),)
 
     @property
     def path(self) -> Path:
@@ -169,4 +169,4 @@ def sources(settings: Settings, root: Path, registry: Registry | None = None) ->
 def _named(path: Path) -> Bundle:
     if not path.exists():
         raise EvidenceError(f"there are no statements at {path.name!r}", hint="name the bundle that redan seal wrote")
-    return read(path)
+    return read(path, pipes=False)

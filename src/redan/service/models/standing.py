@@ -93,7 +93,9 @@ class Standing:
         with self._database.reading() as connection:
             return _read(connection)
 
-    def make_live(self, name: str, version: str, *, configured: str, before: str) -> Decided:
+    def make_live(
+        self, name: str, version: str, *, configured: str, before: str, known: Collection[tuple[str, str]]
+    ) -> Decided:
         """Make a version live and lift its quarantine.
 
         Args:
@@ -101,9 +103,10 @@ class Standing:
             version: to become live.
             configured: version that redan.toml calls live.
             before: version that is live now, for going back; empty for none.
+            known: quarantines of when this was decided; one that somebody put meanwhile is not lifted.
 
         Raises:
-            UsageError: another one was made live meanwhile.
+            UsageError: another one was made live meanwhile, or this one was quarantined.
             EvidenceError: the database does not answer.
         """
 
@@ -119,7 +122,7 @@ class Standing:
                 turn=old.turn + 1 if old else 1,
             )
 
-        return self._turned(name, changed, lifted=version)
+        return self._turned(name, changed, made=version, lifts=(name, version) in known)
 
     def go_back(self, name: str, *, configured: str, live: str) -> Decided:
         """Make the version live that was so before.
@@ -142,7 +145,7 @@ class Standing:
             waiting = _without(dict.fromkeys((*old.standby, live)), versions[-1])
             return Turn(configured=configured, versions=versions, standby=waiting, turn=old.turn + 1)
 
-        return self._turned(name, changed, lifted="")
+        return self._turned(name, changed)
 
     def quarantine(self, pairs: Collection[tuple[str, str]]) -> Decided:
         """Take versions out of service, each a model's name and a version.
@@ -156,12 +159,19 @@ class Standing:
             insert_new(connection, tables.quarantined, rows)
             return _read(connection)
 
-    def _turned(self, name: str, changed: Callable[[Turn | None], Turn], *, lifted: str) -> Decided:
+    def _turned(
+        self, name: str, changed: Callable[[Turn | None], Turn], *, made: str = "", lifts: bool = False
+    ) -> Decided:
         with self._database.writing() as connection:
             if not self._database.is_sqlite:
                 # two replicas at once: the second sees what the first decided
                 connection.exec_driver_sql("LOCK TABLE model_turns IN EXCLUSIVE MODE")
-            new = changed(_read(connection).turns.get(name))
+            stands = _read(connection)
+            if made and not lifts and (name, made) in stands.quarantined:
+                raise UsageError(
+                    f"{name}@{made} was taken out of service meanwhile", hint="look why, then decide again"
+                )
+            new = changed(stands.turns.get(name))
             values = {
                 "configured": new.configured,
                 "versions": json.dumps(new.versions),
@@ -173,8 +183,8 @@ class Standing:
                 connection.execute(insert(tables.turns).values(name=name, **values))
             else:
                 connection.execute(update(tables.turns).where(tables.turns.c.name == name).values(**values))
-            if lifted:
-                of_version = (tables.quarantined.c.name == name) & (tables.quarantined.c.version == lifted)
+            if lifts:
+                of_version = (tables.quarantined.c.name == name) & (tables.quarantined.c.version == made)
                 connection.execute(delete(tables.quarantined).where(of_version))
             return _read(connection)
 

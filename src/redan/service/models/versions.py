@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from redan.service.models.admitting import About, decide, why_not
 from redan.service.models.holding import Held, facts_at
 from redan.service.models.loading import extras_of, load, refusal
 from redan.service.models.source import Vacant
+from redan.service.web.telling import Telling
 
 if TYPE_CHECKING:
     from redan.core.settings import Settings
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from redan.service.models.source import Source
 
 Mode = Literal["required", "open"]
+_telling = Telling()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -127,6 +130,9 @@ def bring_in(version: Version, judge: Judge) -> None:
     except RedanError as err:
         _refused(version, judge, None, refusal(err))
         return
+    except Exception:  # noqa: BLE001  # a mistake of ours in one version must neither admit it nor keep others from being judged
+        _refused(version, judge, None, _broken(version))
+        return
     version.served, version.decision, version.why, version.newer = served, decision, "", ""
     version.about = about if judge.keeps_bytes else _without_bytes(about)
 
@@ -139,6 +145,9 @@ def judge_again(version: Version, judge: Judge) -> None:
         version.decision = judge.decision(version.source, version.about)
     except RedanError as err:
         version.why = refusal(err)
+        return
+    except Exception:  # noqa: BLE001  # as above
+        version.why = _broken(version)
         return
     version.why = "" if version.decision is None else why_not(version.decision)
 
@@ -175,6 +184,12 @@ def _refused(version: Version, judge: Judge, about: About | None, why: str) -> N
         return
     version.newer = why
     judge_again(version, judge)
+
+
+def _broken(version: Version) -> str:
+    """Return why something that nobody thought of leaves a version out, and show the rest on standard error."""
+    _telling.tell(traceback.format_exc())
+    return f"{version.label} could not be judged or loaded – the server's log says what went wrong"
 
 
 def _without_bytes(about: About) -> About:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,9 +17,12 @@ from tests.unit.service.models.conftest import Noted, pool_of, with_pool
 
 from redan.core.errors import EvidenceError, UnknownName, UsageError
 from redan.core.settings import Settings
+from redan.evidence.statements.decision import Decision
 from redan.service.audit.act import Act
-from redan.service.models.admitting import NotAdmitted
+from redan.service.models import versions
+from redan.service.models.admitting import About, NotAdmitted
 from redan.service.models.pool import Pool
+from redan.service.models.source import Source
 from redan.service.models.standing import Decided, Standing
 
 
@@ -331,6 +335,91 @@ def test_a_quarantine_waits_for_nothing_that_is_being_loaded(tmp_path: Path, mon
         assert set(roles(pool).values()) == {"quarantined"}
         await pool.follow()
         assert set(roles(pool).values()) == {"quarantined"}
+
+    with_pool(two_versions(tmp_path), tmp_path, work)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_promotion_lifts_no_quarantine_that_another_replica_put_meanwhile(
+    tmp_path: Path, kind: str, new_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, url = two_versions(tmp_path), new_url(kind)
+    real, begun, go_on = Standing.make_live, threading.Event(), threading.Event()
+
+    def slow(standing: Standing, *args: Any, **words: Any) -> Decided:
+        begun.set()
+        assert go_on.wait(20)
+        return real(standing, *args, **words)
+
+    async def main() -> None:
+        async with pool_of(settings, tmp_path, url=url) as one, pool_of(settings, tmp_path, url=url) as two:
+            monkeypatch.setattr(Standing, "make_live", slow)
+            promotion = asyncio.create_task(one.promote("sklearn", "2"))
+            await asyncio.to_thread(begun.wait, 20)
+            await two.quarantine("sklearn", "2")
+            go_on.set()
+            with pytest.raises(UsageError, match="sklearn@2 was taken out of service meanwhile"):
+                await promotion
+            await one.follow()
+            assert roles(one) == roles(two) == {"1": "live", "2": "quarantined"}
+            # whoever knows of it lifts it
+            await one.promote("sklearn", "2")
+            assert roles(one) == {"1": "standby", "2": "live"}
+
+    asyncio.run(main())
+
+
+def test_what_nobody_thought_of_admits_nothing_and_keeps_no_other_from_being_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = versions.decide
+
+    def broken(about: About, source: Source, *args: Any, **words: Any) -> Decision:
+        if source.settings.version == "1":
+            raise ValueError("something that nobody thought of")
+        return real(about, source, *args, **words)
+
+    async def work(pool: Pool) -> None:
+        assert answering(pool) == "1"
+        monkeypatch.setattr(versions, "decide", broken)
+        seal_scan(tmp_path / "sklearn-2.joblib", revoke="poisoned")
+        await pool.recheck()
+        told = {version: why for _, version, why in pool.refused()}
+        assert "could not be judged" in told["1"]
+        assert "nobody thought of" not in told["1"]
+        assert "poisoned" in told["2"]
+        assert pool.all() == ()
+        # nor does it end the gateway at its start
+        await pool.reload()
+        assert pool.all() == ()
+
+    with_pool(two_versions(tmp_path), tmp_path, work)
+    assert "ValueError: something that nobody thought of" in capsys.readouterr().err
+
+
+def test_a_target_that_no_file_can_have_leaves_the_others(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    odd = replace(settings.serve.models[0], version="2", role="standby", target="a" * 5000)
+    settings = replace(settings, serve=replace(settings.serve, models=(*settings.serve.models, odd)))
+
+    async def work(pool: Pool) -> None:
+        assert answering(pool) == "1"
+        assert [version for _, version, _ in pool.refused()] == ["2"]
+
+    with_pool(settings, tmp_path, work)
+
+
+@pytest.mark.parametrize("name", ["sklearn-1.joblib.intoto.jsonl", "sklearn-1.joblib.sig"])
+def test_a_pipe_in_the_place_of_statements_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    async def work(pool: Pool) -> None:
+        (tmp_path / name).unlink(missing_ok=True)
+        os.mkfifo(tmp_path / name)
+        seal_scan(tmp_path / "sklearn-2.joblib", revoke="poisoned")
+        async with asyncio.timeout(20):
+            await pool.recheck()
+        told = {version: why for _, version, why in pool.refused()}
+        assert "no regular file" in told["1"]
+        assert "poisoned" in told["2"]
 
     with_pool(two_versions(tmp_path), tmp_path, work)
 
