@@ -28,7 +28,7 @@ class Authority(Protocol):
         """Judge a header that `authenticate` does not know yet: may ask the database; counts failures and locks out.
 
         Raises:
-            EvidenceError: the database cannot be asked now: answer 503, since nobody can be judged.
+            Unjudged: the database cannot be asked now: answer `UNJUDGED`.
         """
 
     async def from_session(self, cookie: str, addr: str) -> Principal | None:

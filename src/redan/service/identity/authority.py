@@ -23,6 +23,7 @@ from redan.core.errors import ConfigError, EvidenceError
 from redan.core.settings import age_s
 from redan.service.identity import changes, tables, void
 from redan.service.identity.lockout_shared import Lockouts
+from redan.service.identity.principal import Unjudged
 from redan.service.identity.recognition import Judged, Recognition
 from redan.service.identity.roles import roles_of
 from redan.service.identity.seen import Entry, Seen
@@ -84,7 +85,7 @@ class Authority:
         self._ended: dict[bytes, tuple[float, Judged]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="identity")
         self._poller: asyncio.Task[None] | None = None
-        self._outcomes = dict.fromkeys(("known", "unknown", "ended", "waits"), 0)
+        self._outcomes = dict.fromkeys(("known", "unknown", "ended", "waits", "unjudged"), 0)
 
     async def start(self) -> None:
         """Begin to follow what other replicas change.
@@ -132,13 +133,17 @@ class Authority:
         An unknown credential, a wrong one, one that has ended and one that must wait look the same: None.
 
         Raises:
-            EvidenceError: the database does not answer, or too many wait for it: nobody can be recognised now.
+            Unjudged: the database does not answer, or too many wait for it: no failure is counted.
         """
         account = account_of(header)
         if await self.lockouts.wait_s(addr, account) > 0:
             self._outcomes["waits"] += 1
             return None
-        judged = await self._judged(header)
+        try:
+            judged = await self._judged(header)
+        except EvidenceError as error:
+            self._outcomes["unjudged"] += 1
+            raise Unjudged(error.message, hint=error.hint) from error
         self._outcomes["known" if judged.principal is not None else "unknown" if judged.guess else "ended"] += 1
         if judged.principal is not None:
             if account:
@@ -154,8 +159,15 @@ class Authority:
         yield ("redan_lockouts", (), self.lockouts.n_waits)
 
     async def from_session(self, cookie: str, addr: str) -> Principal | None:
-        """Judge a console's session cookie."""
-        return None if self.sessions is None else await self.sessions.from_session(cookie, addr)
+        """Judge a console's session cookie.
+
+        Raises:
+            Unjudged: the database does not answer.
+        """
+        try:
+            return None if self.sessions is None else await self.sessions.from_session(cookie, addr)
+        except EvidenceError as error:
+            raise Unjudged(error.message, hint=error.hint) from error
 
     def confirmation(self, principal: Principal, action: str, resource: str) -> str:
         """Return a token that confirms one dangerous act of somebody, once, soon: call it after a second factor.

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from redan.core.errors import EvidenceError
+
 EVERY_MODEL = "*"
+
+
+class Unjudged(EvidenceError):
+    """Who asks cannot be told now, since the database of identities does not answer: neither right nor wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ _ALL = (
     ),
     Family(
         name="redan_recognitions", kind="counter",
-        help="Credentials that were looked up, by what became of them: known, unknown, ended, waits.",
+        help="Credentials that were looked up, by what became of them: known, unknown, ended, waits, unjudged.",
         labels=("outcome",),
     ),
     Family(
@@ -78,7 +78,10 @@ _ALL = (
     Family(name="redan_clients_suspended", kind="gauge", help="Clients that are suspended now."),
     Family(name="redan_clients_near_budget", kind="gauge", help="Clients that used 80 % of their budget of rows."),
     Family(name="redan_drift", kind="gauge", help="Measured drift.", labels=(*_VERSION, "what", "statistic")),
-    Family(name="redan_watch_dropped", kind="counter", help="Batches that watchers did not see, for want of time."),
+    Family(
+        name="redan_watch_unseen", kind="counter",
+        help="Answered rows, or denials, that a watcher did not see, for want of time.", labels=("what",),
+    ),
     Family(
         name="redan_findings", kind="counter", help="Findings of monitors, each time one is published.",
         labels=("rule", "severity"),

@@ -10,7 +10,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from redan.core.errors import EvidenceError, RedanError, UnknownName, UsageError
-from redan.service.gateway.refusal import FAILED, MALFORMED, NOT_FOUND, Refusal
+from redan.service.gateway.refusal import FAILED, MALFORMED, NOT_FOUND, UNJUDGED, Refusal
+from redan.service.identity.principal import Unjudged
 from redan.service.web.telling import Telling
 
 UNFIT = Refusal(409, "conflict", "this cannot be done now")
@@ -47,6 +48,8 @@ def refusal_of(error: Exception) -> Refusal:
         return replace(UNFIT, say=" – ".join(filter(None, (error.message, error.hint))))
     if isinstance(error, EvidenceError):
         _telling.tell(error.diagnostics())
+        if isinstance(error, Unjudged):
+            return UNJUDGED
         return replace(FAILED, say="the service cannot reach what it needs; ask again")
     if isinstance(error, msgspec.ValidationError):
         return replace(MALFORMED, say=f"the body does not fit: {error}"[:_MOST_SAID])

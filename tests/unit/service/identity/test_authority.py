@@ -20,7 +20,7 @@ from redan.service.identity import authority as module
 from redan.service.identity import directory, keys, scopes, token_keys, void
 from redan.service.identity.authority import Authority, open_authority
 from redan.service.identity.lockout import PAIR
-from redan.service.identity.principal import Principal
+from redan.service.identity.principal import Principal, Unjudged
 
 ADDR = "192.0.2.1"
 
@@ -197,7 +197,7 @@ def test_what_is_known_is_believed_for_the_staleness_bound_and_no_longer(
                 raise EvidenceError("the database does not answer")
 
             monkeypatch.setattr(type(authority.recognition.database), "reading", down)
-            with pytest.raises(EvidenceError):
+            with pytest.raises(Unjudged):
                 await authority.recognise(bearer(other), ADDR)
             assert authority.authenticate(bearer(text)) is not None
             now_s = time.monotonic()
@@ -247,6 +247,7 @@ def test_unknown_wrong_expired_and_locked_out_look_the_same(ask: Ask, database: 
             ("redan_recognitions", "unknown"): 2 + PAIR.free + 1,
             ("redan_recognitions", "ended"): 1,
             ("redan_recognitions", "waits"): 1,
+            ("redan_recognitions", "unjudged"): 0,
             ("redan_lockouts",): 1,
         }
 
@@ -394,12 +395,12 @@ def test_known_credentials_last_while_a_real_database_is_away_and_it_comes_back(
         async with running(settings, database, tmp_path) as authority:
             assert await authority.recognise(bearer(text), ADDR) is not None
             admit("false")
-            with pytest.raises(EvidenceError):
+            with pytest.raises(Unjudged):
                 await authority.recognise(bearer(other), ADDR)
             assert authority.authenticate(bearer(text)) is not None
             # one that cannot be judged is nobody's guess
             for _ in range(30):
-                with pytest.raises(EvidenceError):
+                with pytest.raises(Unjudged):
                     await authority.recognise(bearer(other), ADDR)
             authority._fresh_until_s = time.monotonic()
             assert authority.authenticate(bearer(text)) is None
@@ -422,7 +423,7 @@ def test_a_database_that_hangs_is_given_up(ask: Ask, database: Database, monkeyp
     async def work(authority: Authority) -> None:
         monkeypatch.setattr(module, "ANSWER_S", 0.05)
         monkeypatch.setattr(authority.recognition, "judge", lambda header: free.wait(10))
-        with pytest.raises(EvidenceError, match="does not answer"):
+        with pytest.raises(Unjudged, match="does not answer"):
             await authority.recognise(bearer(text), ADDR)
         free.set()
 

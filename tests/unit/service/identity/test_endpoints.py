@@ -13,6 +13,7 @@ import httpx
 import pytest
 from tests.unit.service.identity.conftest import ROLES
 
+from redan.core.errors import EvidenceError
 from redan.core.settings import Settings
 from redan.evidence.store.database import Database
 from redan.service.audit.act import Act
@@ -20,6 +21,7 @@ from redan.service.findings import Findings
 from redan.service.identity import directory, keys
 from redan.service.identity.authority import Authority, bound, open_authority
 from redan.service.identity.endpoints import ENDPOINTS
+from redan.service.identity.lockout import PAIR
 from redan.service.parts import Parts
 from redan.service.web.app import web_app
 
@@ -240,5 +242,27 @@ def test_public_keys_are_public_and_hold_nothing_private(run: Run) -> None:
     async def work(gateway: Gateway) -> None:
         (key,) = (await gateway.ask("GET", "/v1/tokens/keys")).json()["keys"]
         assert set(key) == {"kty", "crv", "alg", "use", "kid", "x"}
+
+    run(work)
+
+
+def test_who_cannot_be_judged_is_told_so_and_has_guessed_nothing(
+    run: Callable[[Callable[[Gateway], Awaitable[None]]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: object) -> None:
+        raise EvidenceError("the database does not answer")
+
+    async def work(gateway: Gateway) -> None:
+        text = gateway.key("client:shop")
+        with monkeypatch.context() as broken:
+            broken.setattr(Database, "reading", down)
+            for _ in range(2 * PAIR.free):
+                answer = await gateway.ask("GET", "/v1/identity/self", text)
+                assert (answer.status_code, answer.json()["error"]) == (503, "identity")
+                assert int(answer.headers["retry-after"]) > 0
+        act = gateway.acts[-1]
+        assert (act.who, act.why, act.cred) == ("-", "identity", text.split("_")[1])
+        assert (await gateway.ask("GET", "/v1/identity/self", text)).status_code == 403
+        assert gateway.acts[-1].who == "client:shop", "recognised at once: nothing was counted"
 
     run(work)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from redan.core.finding import Severity
 from redan.testing.monitors import check_monitor
 from redan.threats.operation.monitors.access import MOST_KEYS, AbnormalAccess, Use, network_of
@@ -53,6 +55,13 @@ def test_one_name_tried_from_many_networks_is_guessing() -> None:
         for i in range(40)
     ]
     assert signs(attack) == {("guessing", "name:root")}
+
+
+@pytest.mark.parametrize("why", ["identity", "draining", "overload", "failed"])
+def test_who_could_not_be_judged_guessed_nothing(why: str) -> None:
+    again = [Use(time_s=T0 + i, who="-", addr=f"198.{i}.2.3", ok=False, why=why, tried="payments") for i in range(40)]
+    many = [Use(time_s=T0 + i, who="-", addr="203.0.113.1", ok=False, why=why, tried=f"key{i}") for i in range(60)]
+    assert signs(ordinary(0) + again + many) == set()
 
 
 def test_a_storm_of_denials_is_told_of_its_client() -> None:

@@ -37,6 +37,8 @@ SUBJECT = "service"
 NOBODY = ("", "-")
 FAILED = frozenset({"unauthenticated"})
 """Words of the audit log for somebody who could not show who it is; whatever nobody known is denied counts too."""
+UNJUDGED = frozenset({"identity", "draining", "overload", "audit", "failed"})
+"""Words for what a gateway refuses for reasons of its own: no credential was found wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +202,8 @@ class AbnormalAccess:
 
     def _count(self, use: Use) -> None:
         minute = self._state.minutes.setdefault(math.floor(use.time_s / MINUTE_S), {})
-        network, failed = network_of(use.addr), not use.ok and (use.who in NOBODY or use.why in FAILED)
+        nobody = use.who in NOBODY or use.why in FAILED
+        network, failed = network_of(use.addr), nobody and not use.ok and use.why not in UNJUDGED
         if network:
             self._add(minute, ("net", network), use.n, use.n * failed, use.tried if failed else "")
         if failed and use.tried:
