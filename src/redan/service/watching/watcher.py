@@ -51,6 +51,7 @@ UNSEEN_RATE = 0.01
 LEAST_ROWS = 100
 MINUTE_S = 60.0
 _UNWATCHED = "RDN-OPE-205"
+_ROWS, _DENIALS = _WATCHED = ("rows", "denials")
 
 
 class LiveWatching:
@@ -83,11 +84,11 @@ class LiveWatching:
         self._wake, self._stopping = threading.Event(), False
         self._thread: threading.Thread | None = None
         self._spent_s, self._looked_s, self._worked_s, self._minute_s = 0.0, 0.0, time.monotonic(), time.monotonic()
-        self._minute = [0, 0]
+        self._minute = {what: [0, 0] for what in _WATCHED}
         self.n_seen = 0
         """Rows that were taken from the queue."""
-        self.n_unseen = 0
-        """Rows and denials that the queue could not hold, or that a monitor had no time for."""
+        self.n_unseen = dict.fromkeys(_WATCHED, 0)
+        """Answered rows, and denials, that the queue could not hold or that a monitor had no time for."""
         self.cpu_s = 0.0
         """CPU that the thread has used."""
 
@@ -110,7 +111,8 @@ class LiveWatching:
         """Take an answered batch; never blocks."""
         n = len(batch.x)
         if self._rows + n > MOST_ROWS:
-            self._unseen(n)
+            self._minute[_ROWS][0] += n
+            self._unseen(_ROWS, n)
             return
         self._rows += n
         self._batches.append((self._clock(), batch))
@@ -119,8 +121,9 @@ class LiveWatching:
         """Take a denial; never blocks."""
         if self._access is None:
             return
+        self._minute[_DENIALS][0] += 1
         if len(self._denials) >= MOST_DENIALS:
-            self._unseen(1)
+            self._unseen(_DENIALS, 1)
         else:
             self._denials.append(act)
 
@@ -181,7 +184,8 @@ class LiveWatching:
 
     def readings(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
         """Return numbers for `redan.service.monitoring`: family, labels, value."""
-        yield ("redan_watch_dropped", (), self.n_unseen)
+        for what, n in self.n_unseen.items():
+            yield ("redan_watch_unseen", (what,), n)
         for version in list(self._versions.values()):
             labels = (version.served.settings.name, version.served.settings.version)
             for what, index in version.operation.index.items():
@@ -234,7 +238,7 @@ class LiveWatching:
         scores = np.concatenate(known) if len(known) == len(whole) else None
         calls = [call for batch in whole for call in batch.calls if call.refusal is None]
         self.n_seen += len(x)
-        self._minute[0] += len(x)
+        self._minute[_ROWS][0] += len(x)
         version.last_s = time_s
         self._publish(version.see(x, labels, scores, calls, time_s), served.digest)
         if self._remembers:
@@ -242,7 +246,7 @@ class LiveWatching:
         if version.is_dear:
             version.waiting = fairly([*version.waiting, *events_of(calls, time_s)])
             most = min(MOST_WAITING, MOST_WAITING_BYTES // max(1, x[0].nbytes))
-            self._unseen(len(version.waiting) - most)
+            self._unseen(_ROWS, len(version.waiting) - most)
             del version.waiting[most:]
 
     def _see_waiting(self) -> None:
@@ -261,7 +265,7 @@ class LiveWatching:
                     version.waiting = [each for each in version.waiting if not self.suspects.holds(digest, each.client)]
                 self._spent_s += time.thread_time() - began_s
             if self._stopping:
-                self._unseen(len(version.waiting))
+                self._unseen(_ROWS, len(version.waiting))
 
     def _version(self, served: Served) -> Version | None:
         digest = served.digest
@@ -303,18 +307,19 @@ class LiveWatching:
             self._findings.publish(finding)
         return named
 
-    def _unseen(self, n: int) -> None:
+    def _unseen(self, what: str, n: int) -> None:
         n = max(0, n)
-        self.n_unseen += n
-        self._minute[1] += n
+        self.n_unseen[what] += n
+        self._minute[what][1] += n
 
     def _tell_unseen(self, now_s: float) -> None:
         if now_s - self._minute_s < MINUTE_S and not self._stopping:
             return
-        seen, unseen = self._minute
-        self._minute, self._minute_s = [0, 0], now_s
-        if unseen >= LEAST_ROWS and unseen > UNSEEN_RATE * (seen + unseen):
-            self._publish([_unwatched("service", "they came faster than monitors may work", unseen, seen + unseen)], "")
+        minute, self._minute, self._minute_s = self._minute, {what: [0, 0] for what in _WATCHED}, now_s
+        for what, (n, unseen) in minute.items():
+            if unseen >= LEAST_ROWS and unseen > UNSEEN_RATE * n:
+                why = "they came faster than monitors may work"
+                self._publish([_unwatched("service", why, unseen, max(unseen, n), what=what)], "")
 
 
 def fairly(events: Sequence[Event]) -> list[Event]:
@@ -349,7 +354,7 @@ def _taken(queue: deque[Any]) -> list[Any]:
     return [queue.popleft() for _ in range(len(queue))]
 
 
-def _unwatched(subject: str, why: str, unseen: int, n: int) -> Finding:
+def _unwatched(subject: str, why: str, unseen: int, n: int, *, what: str = _ROWS) -> Finding:
     low, high = wilson(unseen, n)
     rate = Quantity(
         name="unseen_rate", value=unseen / n if n else 1.0, unit="fraction", n=n, low=low, high=high, better="lower"
@@ -358,11 +363,11 @@ def _unwatched(subject: str, why: str, unseen: int, n: int) -> Finding:
         rule=_UNWATCHED,
         threat="operation",
         subject=subject,
-        title=f"{unseen} of {n} answered rows were not watched: {why}" if n else f"{subject} is not watched: {why}",
+        title=f"{unseen} of {n} {what} were not watched: {why}" if n else f"{subject} is not watched: {why}",
         severity=Severity.MEDIUM,
         detail="What was not seen is unknown, not clean.",
         quantities=(rate,),
-        locations=(Location(uri="stream"),),
+        locations=(Location(uri="stream" if what == _ROWS else what),),
         remedies=("lower the rates, calibrate cheaper detectors, or add a replica",),
         references=("cwe:778",),
     )

@@ -22,7 +22,7 @@ from redan.service.gateway.refusal import FORBIDDEN
 from redan.service.identity.principal import Principal
 from redan.service.watching.endpoints import Counted, Truth, Truths, post_feedback
 from redan.service.watching.version import events_of
-from redan.service.watching.watcher import MOST_ROWS, MOST_WAITING, LiveWatching, fairly
+from redan.service.watching.watcher import MOST_DENIALS, MOST_ROWS, MOST_WAITING, LiveWatching, fairly
 from redan.service.web.endpoint import Asked as Request
 from redan.service.web.errors import Refused
 from redan.subjects.detectors.opening import save
@@ -64,7 +64,7 @@ def test_drift_is_learnt_from_the_first_rows_and_told_when_inputs_move(tmp_path:
             live.answered(answered(model, call(model, rng.normal(size=(64, 4)) + np.array([shift, 0, 0, 0]))))
             live.drain()
         assert looked(live) == rules
-    assert live.n_unseen == 0
+    assert set(live.n_unseen.values()) == {0}
     assert live.n_seen == 3 * 40 * 64
     measured = {labels: value for _, labels, value in live.readings()}
     assert measured["m", "1", "inputs", "stability_index"] > 0.1
@@ -178,11 +178,34 @@ def test_what_is_too_much_is_dropped_counted_and_told(tmp_path: Path) -> None:
     for _ in range(40):
         live.answered(batch)
     assert live._rows <= MOST_ROWS
-    assert live.n_unseen == 40 * 1024 - MOST_ROWS
+    assert live.n_unseen == {"rows": 40 * 1024 - MOST_ROWS, "denials": 0}
     live._minute_s -= 61
     assert looked(live) == ["RDN-OPE-205"]
     (found,) = live._findings.recent()
     assert found.quantities[0].n == 40 * 1024
+
+
+def test_denials_that_nobody_saw_are_no_rows(tmp_path: Path) -> None:
+    live = watching(tmp_path, "access")
+    for i in range(MOST_DENIALS + 500):
+        live.denied(Act(t_us=int(T0 * 1e6) + i, who="-", act="predict", ok=False, why="unauthenticated"))
+    live._minute_s -= 61
+    assert "RDN-OPE-205" in looked(live)
+    told = [each.title for each in live._findings.recent() if each.rule == "RDN-OPE-205"]
+    assert told == [f"500 of {MOST_DENIALS + 500} denials were not watched: they came faster than monitors may work"]
+    readings = {labels: n for family, labels, n in live.readings() if family == "redan_watch_unseen"}
+    assert readings == {("rows",): 0, ("denials",): 500}
+
+
+def test_rows_that_one_monitor_saw_and_another_did_not_are_a_share_of_what_came(tmp_path: Path) -> None:
+    live, model = watching(tmp_path, "drift"), served()
+    live.answered(answered(model, call(model, np.zeros((1000, 4)))))
+    live.drain()
+    live._unseen("rows", 1000)  # as a dear monitor whose time is used up
+    live._minute_s -= 61
+    assert looked(live) == ["RDN-OPE-205"]
+    (found,) = live._findings.recent()
+    assert (found.quantities[0].value, found.quantities[0].n) == (1.0, 1000)
 
 
 def test_monitors_that_take_long_see_as_many_rows_of_each_client(tmp_path: Path) -> None:
@@ -207,7 +230,7 @@ def test_a_storm_is_seen_a_little_later_and_bounded(tmp_path: Path) -> None:
     live.drain()
     (version,) = live._versions.values()
     assert len(version.waiting) == MOST_WAITING
-    assert live.n_unseen == len(search) - MOST_WAITING
+    assert live.n_unseen["rows"] == len(search) - MOST_WAITING
     live._spent_s = 0.0
     live.drain()
     assert "RDN-EVA-205" in looked(live)
