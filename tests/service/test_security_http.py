@@ -21,6 +21,8 @@ from tests.plane import Client
 from tests.served import rows
 from tests.service.test_gateway_http import AMBIGUOUS
 
+from redan.service.gateway.protocol import MOST_LINGERING
+
 _marks = count(1)
 HEAD = b"POST /v1/models/cancer/predict HTTP/1.1\r\nhost: a\r\n"
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
@@ -240,7 +242,7 @@ def test_bodies_that_are_packed_or_that_never_end_are_refused_early(gateway: For
             head = request(path, token=token, content_type=kind)
             await client.send(head.replace(b"content-length: 0", b"transfer-encoding: chunked"))
             said = await endless(client, b"10000\r\n" + filling * 65536 + b"\r\n")
-            assert not said or said.startswith(b"HTTP/1.1 4"), said[:200]
+            assert said.startswith(b"HTTP/1.1 4"), said[:200]
             client.writer.transport.abort()
         assert gateway.rss_bytes() - before_bytes < 128 << 20
         await gateway.serves()
@@ -351,9 +353,9 @@ def test_slow_clients_are_let_go_and_the_others_are_served(impatient: Fortress) 
         held_s = time.monotonic() - began_s
         stop.set()
         took_s = sorted(await meanwhile)
-        # who went on writing after the end was reset, and may have lost the words
+        # more than may linger were let go at once; who of them went on writing was reset and may have lost the words
         assert {answer[:13] for answer in answers} <= {b"HTTP/1.1 408 ", b""}
-        assert sum(answer != b"" for answer in answers) > n
+        assert sum(answer != b"" for answer in answers) >= MOST_LINGERING
         assert held_s < 15
         assert len(took_s) >= 5
         assert took_s[len(took_s) // 2] < 1.0, took_s

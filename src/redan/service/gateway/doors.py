@@ -23,18 +23,20 @@ class Doors:
 
     Args:
         limits: what a connection may take.
-        refused: is told of every refusal before a request was understood, with the network address.
+        refused: is told of every refusal before a request was understood, with the network address; returns its identifier.
         proxies: in front of the server; None where there are none.
 
     Attributes:
         held_bytes: bodies in memory that are not answered yet, of all connections.
+        lingering: connections that were answered for good and may still be read from.
     """
 
-    def __init__(self, limits: Limits, refused: Callable[[Refusal, str], None], proxies: Proxies | None = None) -> None:
+    def __init__(self, limits: Limits, refused: Callable[[Refusal, str], str], proxies: Proxies | None = None) -> None:
         self.limits, self.refused, self.proxies = limits, refused, proxies
         self.addresses: dict[str, int] = {}
         self.connections: set[GuardedProtocol] = set()
         self.held_bytes = 0
+        self.lingering = 0
         self._sweeping: asyncio.TimerHandle | None = None
         self._every_s = min(max(min(limits.header_s, limits.body_s, limits.idle_s) / _SWEEPS_PER_LIMIT, 0.02), 1.0)
 

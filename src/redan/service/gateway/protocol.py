@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 MOST_HEADERS = 100
 MOST_PIPELINED = 64
+MOST_LINGERING = 256
+LINGER_S = 2.0
+"""So long somebody who was refused while still sending may read why (RFC 9112, section 9.6)."""
 BEGAN = "redan.began_s"
 LINK = "redan.link"
 PROXIED = "redan.proxied"
@@ -76,6 +79,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refusal: Refusal | None = None
         self._hosts = 0
         self._type = b""
+        self._lingers: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Let a client in, or tell it that there are too many."""
@@ -93,6 +97,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.link.lost = True
         self.ends_s = inf
         self.doors.leave(self, self._address)
+        if self._lingers is not None:
+            self._lingers.cancel()
+            self.doors.lingering -= 1
         self._let_go()
         super().connection_lost(exc)
 
@@ -206,8 +213,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.ends_s = self.loop.time() + (self.limits.header_s if self._in_head else self.limits.idle_s)
         elif self._streamed or self.expect_100_continue:
             # nobody can tell whether the rest of the body or another request comes next
-            self._deaf = True
-            self.transport.close()
+            self._leave()
 
     def pause_writing(self) -> None:
         """Begin to count how long the client does not read what it asked for."""
@@ -306,10 +312,28 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _end(self, refusal: Refusal) -> None:
         self._deaf = True
-        self.doors.refused(refusal, self._address)
+        id = self.doors.refused(refusal, self._address)
         if not self.transport.is_closing():
+            self.transport.write(refusal_bytes(refusal, id))
+            self._leave()
+
+    def _leave(self) -> None:
+        """End the connection: we say no more, and what still comes is read and dropped for a moment.
+
+        Closed at once, the client would be reset by what it still sends and might never read the answer.
+        """
+        self._deaf = True
+        self._let_go()
+        if self.cycle is not None:
+            self.cycle.body = bytearray()
+        if self.doors.lingering < MOST_LINGERING and self.transport.can_write_eof():
+            self.ends_s = inf
+            self.doors.lingering += 1
+            self._lingers = self.loop.call_later(LINGER_S, self.transport.abort)
+            self.flow.resume_reading()
+            self.transport.write_eof()
+        else:
             self.ends_s = self.loop.time() + self.limits.header_s
-            self.transport.write(refusal_bytes(refusal))
             self.transport.close()
 
 
