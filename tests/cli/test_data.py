@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.cli.conftest import Cli
 
@@ -114,6 +115,15 @@ def test_croissant_says_what_is_lacking(cli: Cli, data: Path) -> None:
     assert json.loads(full.out)["rai:dataBiases"] == "few"
 
 
+def test_the_schema_of_a_models_inputs_has_no_label(cli: Cli, data: Path) -> None:
+    np.savez(data / "both.npz", x=np.arange(20.0).reshape(10, 2), y=np.arange(10))
+    for file, label, names in (("people.csv", "city", ["age"]), ("both.npz", "y", ["x[0]", "x[1]"])):
+        ended = cli("data", "schema", f"train/{file}", "--label", label)
+        found = json.loads(ended.out)
+        assert [rule["name"] for rule in found["rules"]] == names
+        assert label not in [each["name"] for each in found["arrays"]]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -121,6 +131,7 @@ def test_croissant_says_what_is_lacking(cli: Cli, data: Path) -> None:
         (["data", "verify", "nowhere.manifest.json"], 3),
         (["data", "manifest", "train", "--rai", "no equals sign"], 2),
         (["data", "schema", "train/people.csv", "--words", "nowhere"], 2),
+        (["data", "schema", "train/people.csv", "--label", "nowhere"], 2),
         (["data", "check", "train/people.csv", "--schema", "train/notes.txt"], 3),
         (["data", "drift", "nowhere.csv", "train/people.csv"], 3),
         (["data", "drift", "train/people.csv", "train/people.csv", "--label", "nowhere"], 3),

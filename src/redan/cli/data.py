@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -189,19 +190,23 @@ def _told(found: Read, changes: tuple[Change, ...], signer: str, form: str) -> b
     metavar="PERCENT",
     help="How much wider than what was seen ranges are, as a share of their width.",
 )
+@click.option("--label", default="", metavar="COLUMN", help="Column with the classes: a model's inputs have none.")
 @click.option("--words", multiple=True, metavar="COLUMN", help="Column of a text table that holds text; repeat.")
-def schema(data: Path, output: Path | None, margin_percent: float, words: tuple[str, ...]) -> int:
+def schema(data: Path, output: Path | None, margin_percent: float, label: str, words: tuple[str, ...]) -> int:
     """Infer from DATA what rows must look like: kinds, ranges, categories, missing cells, one-hot groups, arrays."""
     from redan.cli.output import emit
     from redan.evidence.datasets import schema as schemas
     from redan.evidence.datasets.reading import read_table
 
     table = read_table(data, words=frozenset(words))
-    if unknown := next((name for name in words if table.column(name) is None), None):
+    named = [*words, label] if label else words
+    if unknown := next((name for name in named if table.column(name) is None), None):
         from redan.core.errors import UnknownName
 
         raise UnknownName.among(f"column in {data.name}", unknown, [c.name for c in table.columns])
-    found = schemas.infer(table, margin_fraction=margin_percent / 100)
+    inputs = tuple(column for column in table.columns if column.name != label)
+    arrays = tuple(array for array in table.arrays if array.name != label)
+    found = schemas.infer(replace(table, columns=inputs, arrays=arrays), margin_fraction=margin_percent / 100)
     emit(schemas.to_json(found), output)
     sys.stderr.write(f"{len(found.rules)} columns from {found.rows:,} rows, ranges {margin_percent:g} % wider\n")
     return 0

@@ -89,7 +89,7 @@ def _for_columns(schema: Schema, served: Served) -> Schema:
         what = f"lacks column {lacking[0]!r}" if lacking else f"has {len(names)} columns, and it takes {served.shape}"
         raise ConfigError(
             f"the schema of model {served.settings.name!r} {what}",
-            hint="make it from the model's training data: redan data schema TRAIN -o FILE",
+            hint="make it from the model's inputs in its training data: redan data schema TRAIN --label COLUMN -o FILE",
         )
     known = set(names)
     groups = tuple(group for group in schema.one_hot if known.issuperset(group))
