@@ -72,6 +72,8 @@ def test_a_message_that_can_be_read_in_two_ways_ends_the_connection_and_nothing_
         await client.close()
         return answer
 
+    ids: list[str] = []
+
     async def main() -> None:
         async with running(tmp_path) as gateway:
             for name, message in AMBIGUOUS.items():
@@ -80,10 +82,12 @@ def test_a_message_that_can_be_read_in_two_ways_ends_the_connection_and_nothing_
                 assert answer.count(b"HTTP/1.1") == 1, (name, answer)
                 assert b"connection: close" in answer, name
                 assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"] == "malformed", name
+                ids.append(answer.partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode())
             assert (await asked(gateway, PREDICT, body_of()))[0] == 200
         refused = [act for act in gateway.acts() if act.why == "malformed"]
         assert len(refused) == len(AMBIGUOUS)
         assert {act.addr for act in refused} == {"127.0.0.1"}
+        assert sorted(act.id for act in refused) == sorted(ids), "an answer and its record have one identifier"
 
     uvloop.run(main())
 

@@ -31,10 +31,21 @@ def refusal_headers(refusal: Refusal) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(headers)
 
 
+def refusal_bytes(refusal: Refusal, id: str) -> bytes:
+    """Write a whole HTTP/1.1 response that ends the connection, for where no request could be understood.
+
+    Args:
+        refusal: what is told.
+        id: identifier of the record, for the header ``x-request-id``.
+    """
+    head, body = _written(refusal)
+    return b"%s\r\nx-request-id: %s\r\n\r\n%s" % (head, id.encode(), body)
+
+
 @lru_cache(maxsize=256)
-def refusal_bytes(refusal: Refusal) -> bytes:
-    """Write a whole HTTP/1.1 response that ends the connection, for where no request could be understood."""
+def _written(refusal: Refusal) -> tuple[bytes, bytes]:
+    """Return a response's head without its end, and its body."""
     phrase = HTTPStatus(refusal.status).phrase.encode()
     lines = [b"HTTP/1.1 %d %s" % (refusal.status, phrase)]
     lines += [name + b": " + value for name, value in (*refusal_headers(refusal), CLOSE)]
-    return b"\r\n".join([*lines, b"", refusal_body(refusal)])
+    return b"\r\n".join(lines), refusal_body(refusal)

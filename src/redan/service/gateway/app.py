@@ -88,7 +88,8 @@ class DataPlane:
         self.batcher = Batcher(
             parts, chain, compute or Inline(serve.batching.rows), self.prices, shadow, serve.workers if compute else 0
         )
-        self.chunk_rows = serve.batching.rows
+        guards, rows = serve.guards, serve.batching.rows
+        self.chunk_rows = min(rows, max(1, guards.rows_burst)) if guards.rows_per_s else rows
         self.limits = serve.limits
         self._fallback = fallback
         self._known = serve.guards.authentication
@@ -124,20 +125,21 @@ class DataPlane:
         """Return what metrics show of the queue."""
         yield "redan_queue_requests", (), self.batcher.waiting
 
-    def refused_at_door(self, refusal: Refusal, addr: str) -> None:
-        """Count and record a connection that was ended before its request was understood."""
+    def refused_at_door(self, refusal: Refusal, addr: str) -> str:
+        """Count and record a connection that is ended before its request was understood; return the record's id."""
         self.parts.recorder.refused("http", refusal)
         asked = _stranger(self._id(), addr)
         task = asyncio.ensure_future(self._record(asked, refusal, b""))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return asked.id
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         raw_path = scope["raw_path"]
         where = self._addresses.get(raw_path) or self._address(raw_path)
         if where is None and not self.draining and self._fallback is not None and not is_odd(raw_path):
-            await self._fallback(scope, receive, send)
+            await self._fallback(*_identified(self._id(), scope, receive, send))
             return
         asked = Asked(scope, where or _NOWHERE, self._id(), perf_counter())
         try:
@@ -210,11 +212,11 @@ class DataPlane:
 
     async def _answer(self, asked: Asked, where: Address, receive: Any, send: Any) -> None:
         if where.what in {"server", "server-live", "server-ready"}:
-            await self._server(where, send)
+            await self._server(asked, send)
             return
         principal = await self.let_in(asked)
         if where.method == "GET":
-            await self._about(asked, where, send)
+            await self._about(asked, send)
             return
         wrong = asked.wrong_form()
         if wrong is not None:
@@ -305,24 +307,25 @@ class DataPlane:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _server(self, where: Address, send: Any) -> None:
-        if where.what == "server":
-            await self._json(v2.server_metadata(__version__), send)
-        elif where.what == "server-live" or self.is_ready():
-            await self._json(b"{}", send)
+    async def _server(self, asked: Asked, send: Any) -> None:
+        what = asked.address.what
+        if what == "server":
+            await self._json(asked, v2.server_metadata(__version__), send)
+        elif what == "server-live" or self.is_ready():
+            await self._json(asked, b"{}", send)
         else:
-            await self._json(b"{}", send, 503)
+            await self._json(asked, b"{}", send, 503)
 
-    async def _about(self, asked: Asked, where: Address, send: Any) -> None:
-        served = self.chosen(asked)
+    async def _about(self, asked: Asked, send: Any) -> None:
+        served, where = self.chosen(asked), asked.address
         if where.what == "ready":
-            await self._json(v2.model_ready(served), send)
+            await self._json(asked, v2.model_ready(served), send)
             return
         versions = [one.settings.version for one, _ in self.parts.models.all() if one.settings.name == where.name]
-        await self._json(v2.model_metadata(served, versions), send)
+        await self._json(asked, v2.model_metadata(served, versions), send)
 
-    async def _json(self, body: bytes, send: Any, status: int = 200) -> None:
-        headers = [JSON, (b"content-length", b"%d" % len(body))]
+    async def _json(self, asked: Asked, body: bytes, send: Any, status: int = 200) -> None:
+        headers = [JSON, (b"content-length", b"%d" % len(body)), (b"x-request-id", asked.id.encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -365,3 +368,14 @@ class DataPlane:
 def _stranger(id: str, addr: str) -> Asked:
     scope = {"client": (addr, 0), "headers": ()}
     return Asked(scope, _NOWHERE, id, perf_counter())
+
+
+def _identified(id: str, scope: Any, receive: Any, send: Any) -> tuple[Any, Any, Any]:
+    """Let another application know a request by our identifier (its ``request.state.id``), and its answer bear it."""
+
+    async def sent(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"x-request-id", id.encode())]
+        await send(message)
+
+    return {**scope, "state": {**scope.get("state", {}), "id": id}}, receive, sent

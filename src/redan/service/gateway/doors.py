@@ -23,7 +23,8 @@ class Doors:
 
     Args:
         limits: what a connection may take.
-        refused: is told of every refusal before a request was understood, with the network address; returns its identifier.
+        refused: is told of every refusal before a request was understood, with the network address; returns an
+            identifier for the answer.
         proxies: in front of the server; None where there are none.
 
     Attributes:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -92,7 +93,7 @@ class GatewayServer(uvicorn.Server):
         app: the ASGI application.
         serve: the settings.
         root: folder that relative paths start from.
-        refused: is told of refusals before a request was understood.
+        refused: is told of refusals before a request was understood, and returns an identifier for the answer.
         draining: is called once when the server begins to stop; from then on new requests are to be refused.
     """
 
@@ -102,7 +103,7 @@ class GatewayServer(uvicorn.Server):
         serve: Serve,
         *,
         root: Path,
-        refused: Callable[[Refusal, str], None] = lambda refusal, address: None,
+        refused: Callable[[Refusal, str], str] = lambda refusal, address: token_hex(8),
         draining: Callable[[], None] = lambda: None,
     ) -> None:
         proxies = Proxies(serve.proxies, serve.proxy_header) if serve.proxies else None
