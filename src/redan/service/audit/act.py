@@ -51,5 +51,16 @@ class Act(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, gc=Fals
 
 encode = msgspec.json.Encoder().encode
 """Writes an act as one JSON object, so that ``redan log show`` reads it too."""
-decode = msgspec.json.Decoder(Act).decode
-"""Reads what `encode` wrote; raises ``msgspec.DecodeError``."""
+_decode = msgspec.json.Decoder(Act).decode
+
+
+def decode(entry: bytes) -> Act:
+    """Read what `encode` wrote.
+
+    Raises:
+        msgspec.DecodeError: it is no act.
+    """
+    try:
+        return _decode(entry)
+    except UnicodeDecodeError as err:
+        raise msgspec.DecodeError(str(err)) from None

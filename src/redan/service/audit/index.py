@@ -172,7 +172,7 @@ def act_of(entry: bytes) -> Act:
     """Read an entry; one that is no act reads as a denied act of nobody, named unreadable."""
     try:
         act = decode(entry)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except msgspec.DecodeError:
         return Act(t_us=0, who="-", act=_UNREAD, ok=False, why=_UNREAD)
     fits = -(1 << 63) <= act.t_us < 1 << 63 and -(1 << 31) <= act.status < 1 << 31
     return act if fits else Act(t_us=0, who="-", act=_UNREAD, ok=False, why=_UNREAD)

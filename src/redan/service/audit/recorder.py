@@ -9,6 +9,7 @@ import asyncio
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -258,7 +259,7 @@ class LogAuditor:
                 if time.monotonic() >= next_s:
                     next_s = time.monotonic() + PRUNE_EVERY_S
                     self._prune(clock)
-            except (RedanError, OSError) as err:
+            except Exception as err:  # noqa: BLE001  # without this thread nothing would ever be recorded again after a failure
                 # told once for each kind of trouble by `_tell`; the next look tries again
                 self._tell(err)
                 self._stopping.wait(LOOK_EVERY_S)
@@ -279,8 +280,11 @@ class LogAuditor:
 
     _told = ""
 
-    def _tell(self, err: RedanError | OSError) -> None:
-        words = err.diagnostics() if isinstance(err, RedanError) else str(err)
+    def _tell(self, err: Exception) -> None:
+        if isinstance(err, RedanError):
+            words = err.diagnostics()
+        else:
+            words = str(err) if isinstance(err, OSError) else "".join(traceback.format_exception(err)).rstrip()
         if words != self._told:
             sys.stderr.write(f"audit: {words}\n")
             self._told = words

@@ -1,12 +1,16 @@
 """What a record leaves out or stores under a pseudonym, as ``[audit] keep`` and ``redact`` say.
 
+Names and addresses are found in the facts of a record too: in the path that was asked, in what an incident's line says.
+
 A pseudonym is an HMAC under a secret that lies beside the log's key: records of one client still belong together, and
 whoever has the secret finds a known client's records; from the log alone nobody learns who it was.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import re
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -24,6 +28,15 @@ FIELDS = ("client", "address")
 MOST_REMEMBERED = 65_536
 NOBODY: Final = "-"
 _SIGN = "~"
+_NAME = re.compile(r"\b(?:user|client|local):[A-Za-z0-9](?:[A-Za-z0-9._@+-]{0,126}[A-Za-z0-9_@+])?", re.ASCII)
+_CREDENTIAL = re.compile(r"(?<=/)(key|token)(s/)([A-Za-z0-9_-]{8,})(?![^/\s])", re.ASCII)
+_CREDENTIALS = {"key": "key:", "new": "key:", "token": "token:"}
+"""Facts that hold an identifier without saying of what."""
+_ADDRESS = re.compile(
+    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f.]*){2,8})(?:/\d{1,3})?(?!\w)", re.ASCII
+)
+_VERSIONS = frozenset({"version", "before"})
+"""Facts whose dots separate no bytes of an address."""
 assert LARGEST_ENTRY_BYTES < GROUP_BYTES
 
 
@@ -67,7 +80,36 @@ class Redaction:
             change["cred"] = self.pseudonym("credential", act.cred)
         if "address" in self._hidden:
             change["addr"] = self.pseudonym("address", act.addr)
+        if self._hidden and (act.more or act.why):
+            change["why"] = self._cleaned(act.why)
+            change["more"] = self._cleaned(act.more)
         return msgspec.structs.replace(act, **change)
+
+    def _cleaned(self, value: Any, fact: str = "") -> Any:
+        """Return a fact with every name and address in it under its pseudonym."""
+        if isinstance(value, dict):
+            return {key: self._cleaned(each, str(key)) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._cleaned(each, fact) for each in value]
+        if not isinstance(value, str):
+            return value
+        if "client" in self._hidden:
+            if fact in _CREDENTIALS:
+                return self.pseudonym("credential", _CREDENTIALS[fact] + value)
+            value = _NAME.sub(lambda found: self.pseudonym("client", found[0]), value)
+            value = _CREDENTIAL.sub(self._credential, value)
+        hides = "address" in self._hidden and fact not in _VERSIONS
+        return _ADDRESS.sub(self._address, value) if hides else value
+
+    def _credential(self, found: re.Match[str]) -> str:
+        return found[1] + found[2] + self.pseudonym("credential", f"{found[1]}:{found[3]}")
+
+    def _address(self, found: re.Match[str]) -> str:
+        try:
+            ip_network(found[0], strict=False)
+        except ValueError:
+            return found[0]
+        return self.pseudonym("address", found[0])
 
     def pseudonym(self, field: str, value: str) -> str:
         """Return what a value is stored as; nobody stays nobody, and a pseudonym stays itself."""

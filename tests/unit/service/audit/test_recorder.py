@@ -149,6 +149,35 @@ async def test_clients_and_addresses_are_stored_under_pseudonyms(settings: Make,
     assert first.who in auditor.redaction.names("client", "client:c0")
 
 
+async def test_names_and_addresses_in_facts_are_stored_under_the_same_pseudonyms(
+    settings: Make, tmp_path: Path
+) -> None:
+    given = settings(redact=("client", "address"))
+    auditor = open_auditor(given, tmp_path, REPLICA)
+    await auditor.start()
+    facts: list[dict[str, object]] = [
+        {"path": "POST /v1/identity/subjects/user:bob/disable", "did": "disabled", "subject": "user:bob"},
+        {"path": "POST /v1/identity/keys/k1k1k1k1k1k1/revoke", "key": "k1k1k1k1k1k1"},
+        {"position": 3, "text": "client:eve, used from 10.9.8.0/24 and 2001:db8::7, asks too much of client:eve."},
+        {"path": "GET /v1/models/fraud", "confirmed": "models.promote", "user": "user:bob", "version": "1.2.3.4"},
+    ]
+    wait = auditor.commit([some_act(i, cred="key:k1k1k1k1k1k1", more=more) for i, more in enumerate(facts)])
+    assert wait is not None
+    await wait
+    await asyncio.to_thread(auditor.record, some_act(9, why="user:bob asked for it"))
+    await auditor.stop()
+    acts = recorded(given, tmp_path)
+    folder = places.log_folder(given, tmp_path, REPLICA)
+    raw = b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+    assert not any(text in raw for text in (b"bob", b"eve", b"10.9.8", b"2001:db8", b"k1k1"))
+    assert auditor.redaction is not None
+    bob = auditor.redaction.pseudonym("client", "user:bob")
+    assert acts[0].more == {"path": f"POST /v1/identity/subjects/{bob}/disable", "did": "disabled", "subject": bob}
+    assert acts[1].more == {"path": f"POST /v1/identity/keys/{acts[1].cred}/revoke", "key": acts[1].cred}
+    assert acts[3].more == facts[3] | {"user": bob}
+    assert acts[4].why == f"{bob} asked for it"
+
+
 async def test_labels_are_kept_only_where_the_policy_says_so(settings: Make, tmp_path: Path) -> None:
     for keep, labels in (("digests", None), ("labels", [1, 2])):
         auditor = open_auditor(settings(keep=keep), tmp_path / keep, REPLICA)
@@ -411,13 +440,14 @@ async def test_verbs_record_alone_and_hand_over_while_a_server_writes(settings: 
     folder = places.spool_folder(given, tmp_path)
     await until(lambda: not spool.waiting(folder))
     (folder / "0-bad.act").write_bytes(b"{no act")
+    (folder / "0-coded.act").write_bytes(b'{"t_us":1,"who":"\xff","act":"a"}')
     os.mkfifo(folder / "1-pipe.act")
     await until(lambda: not spool.waiting(folder))
     await auditor.stop()
     acts = recorded(given, tmp_path)
-    assert [a.who for a in acts] == ["user:first", "user:second", "-", "-"]
+    assert [a.who for a in acts] == ["user:first", "user:second", "-", "-", "-"]
     assert acts[1].id, "so that it is known again if it is ever recorded twice"
-    assert [a.why for a in acts[2:]] == ["unreadable"] * 2
+    assert [a.why for a in acts[2:]] == ["unreadable"] * 3
 
 
 def test_what_waits_is_taken_by_the_next_verb(settings: Make, tmp_path: Path) -> None:
