@@ -269,7 +269,8 @@ def fortress(
             mine=MINE,
             other=OTHER,
             serve=serve + _HTTPS if https else serve,
-            guards=guards or "rate_per_s = 100000\nburst = 100000\nexplanations = true",
+            guards=guards
+            or "rate_per_s = 100000\nburst = 100000\nrows_per_s = 1e6\nrows_burst = 1000000\nexplanations = true",
             limits=limits,
             canary=CANARY,
         )

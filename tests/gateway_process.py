@@ -46,7 +46,7 @@ address = "127.0.0.1:0"
 name = "r1"
 """
 """What `tests.served.settings_for` wrote keys for; the table of ``[serve]`` is still open."""
-WIDE = "[serve.guards]\nrate_per_s = 100000\nburst = 100000\n"
+WIDE = "[serve.guards]\nrate_per_s = 100000\nburst = 100000\nrows_per_s = 1e6\nrows_burst = 1000000\n"
 
 
 @dataclass(kw_only=True)

@@ -59,7 +59,8 @@ def project(
     mode: str = "async",
     guards: bool = True,
     clients: int = 1000,
-    guard_lines: str = "rate_per_s = 100000\nburst = 100000\nrows_per_day = 100000000\nround_digits = 6",
+    guard_lines: str = "rate_per_s = 100000\nburst = 100000\nrows_per_s = 1e6\nrows_burst = 1000000\n"
+    "rows_per_day = 100000000\nround_digits = 6",
     more: str = "",
     limits: str = "",
     model_lines: str = "",
@@ -90,7 +91,7 @@ def project(
     (folder / "rows.schema.json").write_bytes(
         to_json(infer(Table(name="train", columns=tuple(columns), n_rows=len(x))))
     )
-    off = "authentication = false\nvalidation = false\nmonitors = false\nrate_per_s = 0"
+    off = "authentication = false\nvalidation = false\nmonitors = false\nrate_per_s = 0\nrows_per_s = 0"
     text = SETTINGS.format(
         port=port,
         model=model.name,

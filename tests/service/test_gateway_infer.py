@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import struct
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -505,6 +506,32 @@ def test_a_stream_is_answered_line_by_line_while_it_is_sent(tmp_path: Path) -> N
         acts = gateway.acts()
         assert sum(act.rows for act in acts) == 60
         assert len(acts) >= 3
+
+    uvloop.run(main())
+
+
+def test_a_stream_pays_for_its_rows_as_it_goes_and_waits_where_a_request_is_refused(tmp_path: Path) -> None:
+    async def main() -> None:
+        guards = Guards(rate_per_s=0.001, burst=9, rows_per_s=200, rows_burst=20)
+        async with running(tmp_path, settings_of(tmp_path, guards=guards)) as gateway:
+            x, how = rows()[0], {"content_type": "application/x-ndjson"}
+            # three pieces of singles, a line as large as may be at once, and one more: 85 rows, 20 of them at once
+            sent = stream_of([*x[:45].tolist(), x[:20].tolist(), x[:20].tolist()])
+            began_s = time.monotonic()
+            status, _, body = await asked(gateway, PREDICT, sent, **how)
+            took_s = time.monotonic() - began_s
+            assert (status, json.loads(body.splitlines()[-1])["rows"]) == (200, 85)
+            assert took_s > 65 / 200 - 0.01
+            status, headers, _ = await asked(gateway, PREDICT, native(20))
+            assert (status, headers["retry-after"]) == (429, "1")
+            status, _, body = await asked(gateway, PREDICT, native(21))
+            assert (status, json.loads(body)["error"]) == (413, "size")
+            status, _, body = await asked(gateway, PREDICT, stream_of([x[:21].tolist()]), **how)
+            assert (status, json.loads(body)["error"]) == (413, "size")
+            # five pieces and no refusal cost a request each
+            await asyncio.sleep(0.1)
+            found = [(await asked(gateway, PREDICT, native(1)))[0] for _ in range(5)]
+            assert found == [200, 200, 200, 200, 429]
 
     uvloop.run(main())
 

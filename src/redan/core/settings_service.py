@@ -82,6 +82,10 @@ class Guards:
     authentication: bool = field(default=True, metadata=_help("Whether clients must say who they are."))
     rate_per_s: float = field(default=100.0, metadata=_help("Requests a second for each client; 0 without limit."))
     burst: int = field(default=200, metadata=_help("Requests that a client may send at once."))
+    rows_per_s: float = field(
+        default=1000.0, metadata=_help("Rows a second for each client, of batches and streams; 0 without limit.")
+    )
+    rows_burst: int = field(default=4096, metadata=_help("Rows that a client may ask at once; 413 beyond."))
     rows_per_day: int = field(default=0, metadata=_help("Rows that a client may ask in 24 hours; 0 without limit."))
     validation: bool = field(default=True, metadata=_help("Whether rows are held against the model's data schema."))
     monitors: bool = field(default=True, metadata=_help("Whether the model's detectors watch and may deny."))

@@ -49,10 +49,9 @@ class _Chunk:
         self.sizes: list[int] = []
         self.rows = 0
 
-    def add(self, text: bytes, served: Served, most_rows: int) -> None:
-        """Decode one more line."""
-        values, single = native.line(text, served)
-        self._arrays.append(fitted(values, served, most_rows))
+    def add(self, text: bytes, values: NDArray[Any], *, single: bool) -> None:
+        """Take one more line, decoded."""
+        self._arrays.append(values)
         self._texts.append(text)
         self.sizes.append(0 if single else len(values))
         self.rows += len(values)
@@ -123,7 +122,11 @@ async def stream(plane: DataPlane, asked: Asked, served: Served, receive: Any, s
     try:
         while found := await lines.some():
             for text in found:
-                answering.chunk.add(text, served, plane.limits.rows)
+                values, single = native.line(text, served)
+                values = fitted(values, served, plane.limits.rows)
+                if answering.chunk.rows + len(values) > plane.chunk_rows:
+                    await answering.flush()  # a large line is asked by itself, as a request of so many rows
+                answering.chunk.add(text, values, single=single)
                 if answering.chunk.rows >= plane.chunk_rows:
                     await answering.flush()
         if lines.gone:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from redan.core.errors import RedanError
-from redan.service.gateway.refusal import BUDGET, RATE, SUSPENDED, Refusal
+from redan.service.gateway.refusal import BUDGET, RATE, SUSPENDED, TOO_LARGE, Refusal
 from redan.service.guards.budgets import HOUR_S, RowBudgets
 from redan.service.guards.rates import Rates
 from redan.service.guards.shared_rates import SharedRates
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 KEPT_EVERY_S = 1.0
 """A crash loses the rows of this long, at most; other replicas see them this late."""
 MOST_THROTTLED = 10_000
+ROWS = replace(RATE, say="too many rows; slow down")
 _telling = Telling()
 
 
@@ -34,6 +35,7 @@ class ClientLimiter:
 
     Args:
         rates: requests a second, or None without limit.
+        rows: rows a second, or None without limit.
         budgets: rows a day, or None without limit.
         keeping: where budgets and throttles outlive a restart, or None.
         clock: monotonic seconds; the wall clock is read once, and its jumps change nothing.
@@ -42,12 +44,14 @@ class ClientLimiter:
     def __init__(
         self,
         rates: Rates | SharedRates | None,
+        rows: Rates | SharedRates | None,
         budgets: RowBudgets | None,
         *,
         keeping: Keeping | None,
         clock: Callable[[], float],
     ) -> None:
-        self._rates, self._budgets, self._keeping, self._clock = rates, budgets, keeping, clock
+        self._rates, self._rows, self._budgets = rates, rows, budgets
+        self._keeping, self._clock = keeping, clock
         self._epoch_s = time.time() - clock()
         self._slow: dict[str, tuple[float, float, Rates]] = {}
         self._unwritten: dict[str, tuple[float | None, float]] = {}
@@ -64,8 +68,8 @@ class ClientLimiter:
                 self._budgets.restore(own)
             await self._exchange()
             self._task = asyncio.create_task(self._forever(), name="redan-limiter")
-        if isinstance(self._rates, SharedRates):
-            await self._rates.start()
+        for shared in self._shared():
+            await shared.start()
 
     async def stop(self) -> None:
         """Keep what was counted."""
@@ -76,27 +80,32 @@ class ClientLimiter:
         if self._keeping is not None:
             with suppress(RedanError):
                 await self._exchange()
-        if isinstance(self._rates, SharedRates):
-            await self._rates.stop()
+        for shared in self._shared():
+            await shared.stop()
 
     def take(self, client: str, rows: int) -> Refusal | None:
         """Take one request and its rows from a client's allowance, or say why not; never blocks."""
         now_s = self._clock()
-        if self._slow and client in self._slow and (refusal := self._slowed(client, now_s)) is not None:
+        if self._slow and client in self._slow and (refusal := self._slowed(client, rows, now_s)) is not None:
             return refusal
         rates = self._rates
         if rates is not None and not rates.take(client, now_s):
-            wait_s = rates.retry_s(client, now_s)
-            return RATE if wait_s == RATE.retry_s else replace(RATE, retry_s=wait_s)
+            return _again(RATE, rates.retry_s(client, now_s))
+        by_row = self._rows
+        if by_row is not None and rows and not by_row.take(client, now_s, rows):
+            if rates is not None:
+                rates.put_back(client)
+            return _beyond(by_row.burst) if rows > by_row.burst else _again(ROWS, by_row.retry_s(client, now_s, rows))
         budgets = self._budgets
         if budgets is not None and not budgets.take(client, rows, int((now_s + self._epoch_s) // HOUR_S)):
             return BUDGET
         return None
 
     async def throttle(self, client: str, *, rate_per_s: float | None, until_s: float) -> None:
-        """Slow a client down until a time; a rate of 0 suspends it, None gives it back what everybody has.
+        """Slow a client down to so many rows a second, until a time; a request without rows counts as one row.
 
-        It holds here at once, and is kept for restarts and other replicas.
+        A rate of 0 suspends it, None gives it back what everybody has. It holds here at once, and is kept for restarts
+        and other replicas.
 
         Raises:
             EvidenceError: it holds here, and could not be kept yet; that is tried again every second.
@@ -108,7 +117,7 @@ class ClientLimiter:
             await self._write_throttles()
 
     def throttled(self) -> dict[str, tuple[float, float]]:
-        """Return clients that are slowed down now: rate a second, until when in seconds since the epoch."""
+        """Return clients that are slowed down now: rows a second, until when in seconds since the epoch."""
         now_s = self._clock() + self._epoch_s
         return {client: (rate, until) for client, (rate, until, _) in self._slow.items() if until > now_s}
 
@@ -120,6 +129,9 @@ class ClientLimiter:
         """Return numbers for `redan.service.monitoring`: family, labels, value."""
         if self._budgets is not None:
             yield ("redan_clients_near_budget", (), self._budgets.near(self._hour()))
+
+    def _shared(self) -> tuple[SharedRates, ...]:
+        return tuple(each for each in (self._rates, self._rows) if isinstance(each, SharedRates))
 
     def _hour(self) -> int:
         return int((self._clock() + self._epoch_s) // HOUR_S)
@@ -137,14 +149,16 @@ class ClientLimiter:
         bucket = Rates(rate_per_s, max(1, int(rate_per_s)), most_clients=1)
         self._slow[client] = (rate_per_s, until_s, bucket)
 
-    def _slowed(self, client: str, now_s: float) -> Refusal | None:
+    def _slowed(self, client: str, rows: int, now_s: float) -> Refusal | None:
         rate, until_s, bucket = self._slow[client]
         if now_s + self._epoch_s >= until_s:
             del self._slow[client]
             return None
         if rate <= 0:
             return SUSPENDED
-        return None if bucket.take(client, now_s) else replace(RATE, retry_s=bucket.retry_s(client, now_s))
+        # each row costs one: else one large request would hold what the throttle is to keep back
+        n = max(1, rows)
+        return None if bucket.take(client, now_s, n) else _again(RATE, bucket.retry_s(client, now_s, n))
 
     async def _forever(self) -> None:
         while True:
@@ -213,11 +227,25 @@ def open_limiter(
     """
     from redan.service.guards.keeping import Keeping
 
-    rates: Rates | SharedRates | None = None
-    if guards.rate_per_s > 0 and redis_url:
-        rates = SharedRates(guards.rate_per_s, guards.burst, url=redis_url, replica=replica, clock=clock)
-    elif guards.rate_per_s > 0:
-        rates = Rates(guards.rate_per_s, guards.burst)
-    budgets = RowBudgets(guards.rows_per_day) if guards.rows_per_day > 0 else None
-    keeping = Keeping(database=database, replica=replica) if database is not None else None
-    return ClientLimiter(rates, budgets, keeping=keeping, clock=clock)
+    def opened(what: str, rate_per_s: float, burst: int) -> Rates | SharedRates | None:
+        if rate_per_s <= 0:
+            return None
+        if redis_url:
+            return SharedRates(rate_per_s, burst, what=what, url=redis_url, replica=replica, clock=clock)
+        return Rates(rate_per_s, burst)
+
+    return ClientLimiter(
+        opened("rate", guards.rate_per_s, guards.burst),
+        opened("rows", guards.rows_per_s, guards.rows_burst),
+        RowBudgets(guards.rows_per_day) if guards.rows_per_day > 0 else None,
+        keeping=Keeping(database=database, replica=replica) if database is not None else None,
+        clock=clock,
+    )
+
+
+def _again(refusal: Refusal, retry_s: int) -> Refusal:
+    return refusal if retry_s == refusal.retry_s else replace(refusal, retry_s=retry_s)
+
+
+def _beyond(most: int) -> Refusal:
+    return replace(TOO_LARGE, say=f"this gateway takes at most {most} rows at once; send fewer")

@@ -1,9 +1,10 @@
-"""Requests a second for each client over all replicas: leased from Redis in blocks, never asked for one by one.
+"""Requests or rows a second for each client over all replicas: leased from Redis in blocks, never asked for one by one.
 
 Every `TICK_S` one script settles and leases for all clients that asked since. Between ticks a replica spends what it
 leased. Whom it does not know yet it lends its share of the burst, one part in as many as there are replicas, and
 charges it afterwards whether or not it was there: a client that tries all R replicas at once gets at most 2 - 1/R
-bursts, and in the long run exactly its rate. While Redis does not answer, each replica allows that share of rate and
+bursts, and in the long run exactly its rate. Who asks at once for more than was lent is refused, and finds it leased
+when it asks again. While Redis does not answer, each replica allows that share of rate and
 burst and no more; when it answers again, what was spent is charged. Time is the clock of Redis there and a monotonic
 clock here.
 """
@@ -41,7 +42,7 @@ class _Lease:
     """What one client may still spend here.
 
     Attributes:
-        left: requests that are leased, or lent while the client is not settled.
+        left: what is leased, or lent while the client is not settled.
         uncharged: spent and not told to Redis yet.
         spent: in this tick.
         refused: in this tick.
@@ -62,14 +63,17 @@ class SharedRates:
     """Token buckets of clients in Redis, spent from leases.
 
     Args:
-        rate_per_s: requests a second over all replicas, above 0.
-        burst: requests at once.
+        rate_per_s: how many a second over all replicas, above 0.
+        burst: how many at once.
+        what: is counted: ``rate`` (requests) or ``rows``, as names of buckets in Redis.
         url: of Redis.
         replica: name of this one.
         clock: monotonic seconds.
     """
 
-    def __init__(self, rate_per_s: float, burst: int, *, url: str, replica: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, rate_per_s: float, burst: int, *, what: str, url: str, replica: str, clock: Callable[[], float]
+    ) -> None:
         from redis import asyncio as redis
 
         self.rate_per_s, self.burst, self.replica, self._clock = rate_per_s, max(1, burst), replica, clock
@@ -77,6 +81,7 @@ class SharedRates:
             url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=None, retry_on_timeout=False
         )
         self._script = self._redis.register_script(files(__package__).joinpath("leases.lua").read_bytes())
+        self._keys = ["redan:replicas", f"redan:{what}:"]
         self._leases: dict[str, _Lease] = {}
         self._active: set[str] = set()
         self._block = max(1, round(2 * TICK_S * rate_per_s))
@@ -104,37 +109,56 @@ class SharedRates:
             await self._tick(returned=True)
         await self._redis.aclose()
 
-    def take(self, client: str, now_s: float) -> bool:
-        """Take one request; False: there is none left here, and the next tick asks for more."""
+    def take(self, client: str, now_s: float, n: int = 1) -> bool:
+        """Take all of ``n``; False: so many are not left here, and the next tick asks for more."""
         if self._alone is not None:
-            taken = self._alone.take(client, now_s)
+            taken = self._alone.take(client, now_s, n)
             if taken:
                 lease = self._known(client)
-                lease.uncharged += 1
+                lease.uncharged += n
                 # what was spent alone is not lent once more when Redis is back
-                lease.left = max(0, lease.left - 1)
+                lease.left = max(0, lease.left - n)
             return taken
         lease = self._leases.get(client) or self._known(client)
         self._active.add(client)
         if lease.returned:
             self._lend_again(lease, now_s)
-        if lease.left <= 0:
-            lease.refused += 1
+        if lease.left < n:
+            lease.refused += n
             return False
-        lease.left -= 1
-        lease.spent += 1
+        lease.left -= n
+        lease.spent += n
         if not lease.settled:
-            lease.uncharged += 1
+            lease.uncharged += n
         return True
 
-    def retry_s(self, client: str, now_s: float) -> int:
-        """Return whole seconds until it is worth asking again."""
-        del client, now_s
-        return 1
+    def put_back(self, client: str) -> None:
+        """Give one back that was taken just now, since the request was refused for another reason."""
+        lease = self._leases.get(client)
+        if lease is None:
+            return
+        if self._alone is not None:
+            self._alone.put_back(client)
+            lease.uncharged -= 1
+            return
+        lease.left += 1
+        lease.spent -= 1
+        if not lease.settled:
+            lease.uncharged -= 1
+
+    def retry_s(self, client: str, now_s: float, n: int = 1) -> int:
+        """Return whole seconds until it is worth asking again for ``n``, at most the burst, at least 1."""
+        if self._alone is not None:
+            return self._alone.retry_s(client, now_s, n)
+        lease = self._leases.get(client)
+        if lease is None:
+            return 1
+        lacking = min(n, self.burst) - lease.left - self.burst
+        return max(1, math.ceil(lease.full_at_s - now_s + lacking / self.rate_per_s))
 
     @property
     def share(self) -> int:
-        """Requests that this replica lends to whom it does not know."""
+        """What this replica lends to whom it does not know."""
         return max(1, self.burst // max(1, self.n_replicas))
 
     def _lend_again(self, lease: _Lease, now_s: float) -> None:
@@ -166,7 +190,7 @@ class SharedRates:
         flat = [item for name, each in asked.items() for item in (name, *each)]
         told = msgspec.msgpack.encode([self.replica, 1e6 / self.rate_per_s, self.burst, flat])
         try:
-            answer = await self._script(keys=["redan:replicas", "redan:rate:"], args=[told])
+            answer = await self._script(keys=self._keys, args=[told])
         except (RedisError, OSError, TimeoutError):
             self._unasked(asked)
             if self.connected:
@@ -189,8 +213,9 @@ class SharedRates:
             charge = min(lease.uncharged, self.burst)
             if charge or want > 0:
                 found[name] = (charge, max(0, want), max(0, int((lease.full_at_s - now_s) * 1e6)))
+            # who was told to ask again in a second finds it then
+            lease.asked_s = now_s + (RETURNED_AFTER_S if lease.refused else 0.0)
             lease.uncharged = lease.spent = lease.refused = 0
-            lease.asked_s = now_s
         self._active.clear()
         for name in list(islice(self._leases, _SWEPT)):
             self._swept(name, now_s, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,7 +15,7 @@ from tests.unit.service.guards.conftest import RedisServer
 from redan.core.errors import EvidenceError
 from redan.core.settings_service import Guards
 from redan.service.database import open_database
-from redan.service.gateway.refusal import BUDGET, SUSPENDED
+from redan.service.gateway.refusal import BUDGET, RATE, SUSPENDED
 from redan.service.guards.keeping import Keeping
 from redan.service.guards.limiter import ClientLimiter, open_limiter
 from redan.service.guards.shared_rates import SharedRates
@@ -47,7 +48,53 @@ def test_refusals_say_rate_or_budget_and_when_to_ask_again() -> None:
     clock.now_s += 100
     assert limiter.take("c", 3) is None
     assert list(limiter.readings()) == [("redan_clients_near_budget", (), 1)]
-    assert open_limiter(Guards(rate_per_s=0), redis_url="", replica="a").take("c", 10**9) is None
+    assert open_limiter(Guards(rate_per_s=0, rows_per_s=0), redis_url="", replica="a").take("c", 10**9) is None
+
+
+def test_rows_have_a_rate_of_their_own_and_a_refusal_of_rows_costs_no_request() -> None:
+    clock = Clock()
+    guards = Guards(rate_per_s=1, burst=3, rows_per_s=10, rows_burst=50)
+    limiter = open_limiter(guards, redis_url="", replica="a", clock=clock)
+    assert limiter.take("c", 40) is None
+    for _ in range(20):
+        refusal = limiter.take("c", 40)
+        assert refusal is not None
+        assert (refusal.status, refusal.why, refusal.retry_s) == (429, "rate", 3)
+        assert "rows" in refusal.say
+    assert limiter.take("c", 10) is None
+    assert limiter.take("c", 0) is None
+    assert limiter.take("c", 0) is RATE
+    assert limiter.take("other", 50) is None
+    clock.now_s += 3
+    assert limiter.take("c", 30) is None
+
+
+def test_more_rows_than_there_may_ever_be_at_once_are_told_to_be_fewer_and_not_to_wait() -> None:
+    limiter = open_limiter(Guards(rows_burst=50), redis_url="", replica="a")
+    refusal = limiter.take("c", 51)
+    assert refusal is not None
+    assert (refusal.status, refusal.why, refusal.retry_s) == (413, "size", 0)
+    assert "at most 50 rows" in refusal.say
+    assert limiter.take("c", 50) is None
+    for off in (Guards(rows_per_s=0), Guards(rows_per_s=0, rate_per_s=0)):
+        assert open_limiter(off, redis_url="", replica="a").take("c", 10**9) is None
+
+
+def test_who_is_slowed_down_pays_for_each_row(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = Clock()
+        limiter = open_limiter(Guards(rate_per_s=0, rows_per_s=0), redis_url="", replica="a", clock=clock)
+        await limiter.throttle("eve", rate_per_s=2, until_s=time.time() + 600)
+        refusal = limiter.take("eve", 500)
+        assert refusal is not None
+        assert (refusal.status, refusal.why) == (429, "rate")
+        assert limiter.take("eve", 2) is None
+        assert limiter.take("eve", 0) is not None
+        clock.now_s += 1
+        assert limiter.take("eve", 0) is None
+        assert limiter.take("eve", 1) is None
+
+    asyncio.run(main())
 
 
 def test_a_jump_of_the_wall_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +214,15 @@ def test_replicas_share_budgets_and_suspensions_through_postgresql(postgres: str
     asyncio.run(_postgres(postgres))
 
 
+async def full_again(server: RedisServer) -> None:
+    """Let pass at Redis, whose clock is nobody's to set, as much time as every bucket needs to be full."""
+    from redis import asyncio as redis
+
+    client = redis.Redis.from_url(server.url)
+    await client.delete("redan:rows:c")
+    await client.aclose()
+
+
 def _cut_off(rates: SharedRates) -> bool:
     return not rates.connected
 
@@ -202,6 +258,95 @@ def test_two_replicas_give_one_client_one_rate_within_the_stated_bound(redis_ser
         assert taken >= 0.8 * allowed, (taken, allowed)
 
     asyncio.run(_two(redis_server, work))
+
+
+def _rows(limiter: ClientLimiter) -> SharedRates:
+    assert isinstance(limiter._rows, SharedRates)
+    return limiter._rows
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rows_of_one_client_at_two_replicas_keep_to_the_stated_bound(redis_server: RedisServer, seed: int) -> None:
+    """Whatever sizes it asks, in every stretch of time; and what it gets in the long run is its rate."""
+    rng = random.Random(seed)
+
+    async def main() -> None:
+        guards = Guards(rate_per_s=0, rows_per_s=400, rows_burst=200)
+        pair = [open_limiter(guards, redis_url=redis_server.url, replica=name) for name in "ab"]
+        for each in pair:
+            await each.start()
+            await _rows(each)._tick()
+        taken, start = [], time.monotonic()
+        while time.monotonic() - start < 1.5:
+            n = rng.choice((1, 3, 20, 60, 150, 200))
+            if rng.choice(pair).take("c", n) is None:
+                taken.append((time.monotonic(), n))
+            await asyncio.sleep(0.002)
+        for i, (begin, _) in enumerate(taken):
+            total = 0
+            for end, n in taken[i:]:
+                total += n
+                # the settling of a tick that was late is the scheduler's, not the client's
+                assert total <= 400 * (end - begin) + 200 * (2 - 1 / 2) + 1, (total, end - begin)
+        assert sum(n for _, n in taken) >= 0.7 * 400 * 1.5
+        for each in pair:
+            await each.stop()
+
+    asyncio.run(main())
+
+
+def test_a_request_larger_than_what_a_replica_lends_is_leased_when_it_is_asked_again(redis_server: RedisServer) -> None:
+    async def main() -> None:
+        clock = Clock()
+        guards = Guards(rate_per_s=0, rows_per_s=1000, rows_burst=4096)
+        limiter = open_limiter(guards, redis_url=redis_server.url, replica="a", clock=clock)
+        for name in "bcd":
+            other = open_limiter(guards, redis_url=redis_server.url, replica=name)
+            await other.start()
+            await other.stop()
+        rows = _rows(limiter)
+        await rows._tick()  # it is not started: this test says when it ticks
+        assert rows.share == 1024
+        for _ in range(3):
+            refusal = limiter.take("c", 3000)
+            assert refusal is not None
+            assert refusal.retry_s == 1
+            await rows._tick()
+            clock.now_s += 1.2
+            await rows._tick()
+            assert limiter.take("c", 3000) is None
+            await rows._tick()
+            await full_again(redis_server)
+            clock.now_s += 60
+            await rows._tick()
+            assert "c" not in rows._leases or rows._leases["c"].returned
+        await limiter.stop()
+
+    asyncio.run(main())
+
+
+def test_requests_that_were_refused_for_their_rows_are_put_back_at_every_replica(redis_server: RedisServer) -> None:
+    async def main() -> None:
+        guards = Guards(rate_per_s=0.001, burst=8, rows_per_s=0.001, rows_burst=8)
+        limiter = open_limiter(guards, redis_url=redis_server.url, replica="a")
+        await limiter.start()
+        for _ in range(2):
+            for _ in range(50):
+                refusal = limiter.take("c", 8)
+                assert refusal is None or refusal.say != RATE.say
+            await _shared(limiter)._tick()
+            await _rows(limiter)._tick()
+        redis_server.stop()
+        await until(partial(_cut_off, _shared(limiter)))
+        await until(partial(_cut_off, _rows(limiter)))
+        assert limiter.take("d", 8) is None
+        for _ in range(50):
+            refusal = limiter.take("d", 8)
+            assert refusal is not None
+            assert refusal.say != RATE.say
+        await limiter.stop()
+
+    asyncio.run(main())
 
 
 def test_what_one_replica_spent_the_other_does_not_give_again(redis_server: RedisServer) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,20 +13,70 @@ from redan.service.guards.rates import Rates
 
 
 @given(
-    st.lists(st.floats(0, 0.3, allow_nan=False), min_size=1, max_size=200),
-    st.floats(0.5, 50),
-    st.integers(1, 20),
+    st.lists(st.tuples(st.floats(0, 0.3), st.integers(1, 300)), min_size=1, max_size=120),
+    st.floats(0.5, 2000),
+    st.integers(1, 256),
+    st.floats(0, 1e7),
 )
-@settings(max_examples=60, deadline=None)
-def test_no_stretch_of_time_has_more_than_burst_and_rate_allow(gaps: list[float], rate: float, burst: int) -> None:
-    rates, now, taken = Rates(rate, burst), 1000.0, []
-    for gap in gaps:
+@settings(max_examples=150, deadline=None)
+def test_no_stretch_of_time_has_more_than_burst_and_rate_allow_and_nobody_below_is_refused(
+    asked: list[tuple[float, int]], rate: float, burst: int, now: float
+) -> None:
+    """Beside a bucket of exact fractions: what has room there is taken, and what is taken has room."""
+    rates, taken, left, before = Rates(rate, burst), [], Fraction(burst), Fraction(now)
+    hair = max(Fraction(1, 50), Fraction(1, 500_000) * Fraction(rate))
+    for gap, n in asked:
         now += gap
-        if rates.take("a", now):
-            taken.append(now)
-    for i, start in enumerate(taken):
-        for n, end in enumerate(taken[i:], start=1):
-            assert n <= burst + (end - start) * rate + 1e-3
+        left = min(Fraction(burst), left + (Fraction(now) - before) * Fraction(rate))
+        before = Fraction(now)
+        if rates.take("a", now, n):
+            assert n <= left + hair
+            left -= n
+            taken.append((now, n))
+        else:
+            assert n > left - hair
+    for i, (start, _) in enumerate(taken):
+        total = 0
+        for end, n in taken[i:]:
+            total += n
+            assert total <= burst + (end - start) * rate + 0.02
+
+
+@pytest.mark.parametrize("now_s", [0.0, 1e6, 3e7])
+def test_a_burst_of_thousands_of_rows_is_there_one_by_one_or_at_once(now_s: float) -> None:
+    rates = Rates(1000, 4096)
+    assert sum(rates.take("one by one", now_s) for _ in range(5000)) == 4096
+    assert rates.take("at once", now_s, 4096)
+    assert not rates.take("more", now_s, 4097)
+    assert rates.take("more", now_s, 4096)
+
+
+@pytest.mark.parametrize("n", [1, 60, 200])
+def test_whoever_waits_as_long_as_told_is_not_refused_and_not_told_to_wait_too_long(n: int) -> None:
+    rates = Rates(7.3, 200)
+    for _ in range(200):
+        rates.take("a", 50.0)
+    wait_s = rates.retry_s("a", 50.0, n)
+    assert wait_s - 1 < n / 7.3 <= wait_s or wait_s == 1
+    assert not rates.take("a", 50.0 + wait_s - 1, n)
+    assert rates.take("a", 50.0 + wait_s, n)
+
+
+def test_newcomers_that_share_a_bucket_are_told_when_it_has_something_again() -> None:
+    rates = Rates(0.5, 2, most_clients=1)
+    assert [rates.take(name, 0.0) for name in ("a", "a", "b", "c", "d")] == [True, True, True, True, False]
+    assert rates.retry_s("d", 0.0) == 2
+    assert rates.take("d", 2.0)
+
+
+def test_what_is_put_back_can_be_taken_again_and_nobody_else_has_it() -> None:
+    rates = Rates(1, 3)
+    for _ in range(10):
+        assert rates.take("a", 1.0)
+        rates.put_back("a")
+    rates.put_back("nobody")
+    assert [rates.take("a", 1.0) for _ in range(4)] == [True, True, True, False]
+    assert [rates.take("b", 1.0) for _ in range(4)] == [True, True, True, False]
 
 
 def test_a_burst_is_served_at_once_and_then_the_rate() -> None:
