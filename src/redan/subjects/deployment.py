@@ -76,6 +76,11 @@ class DeploymentSubject:
                 f"{self._host!r} is {self._address}, which is not this machine",
                 hint="--allow-remote, for servers that you may test",
             )
+        if credential and not self._secure and not self._local:
+            raise UsageError(
+                f"the credential would cross the network in the clear to {parts.netloc}",
+                hint="use https://, or scan without --credential-env",
+            )
         self._credential = ("Authorization", credential) if credential else None
         self._canary = canary
         self._canary_text = _canary_text(canary)

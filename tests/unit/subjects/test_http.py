@@ -216,6 +216,14 @@ def test_the_token_comes_from_the_environment(serve, opened, monkeypatch):
         opened(server, endpoint=Endpoint(token_env="MY_TOKEN"))
 
 
+def test_a_token_does_not_cross_the_network_in_the_clear(monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "abc")
+    with pytest.raises(UsageError, match="in the clear") as caught:
+        HttpSubject("http://192.0.2.1:8080/predict", endpoint=Endpoint(token_env="MY_TOKEN"))
+    assert "https" in caught.value.hint
+    assert "abc" not in caught.value.diagnostics()
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_endpoint_is_asked_again_after_the_time_it_names(serve, opened, status):
     def reply(body, number):

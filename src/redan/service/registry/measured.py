@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
+from redan.core.addresses import keeps_secrets
 from redan.core.errors import ConfigError, EvidenceError
 from redan.service.registry.serving import digest_of
 
@@ -56,7 +57,7 @@ def agreement(wanted: Update, registry: Registry, name: str, version: str) -> Ag
         version: the canary's.
 
     Raises:
-        ConfigError: no address, or no token.
+        ConfigError: no address, one where others could read the token, or no token.
         EvidenceError: the gateway does not answer, or refuses.
     """
     history = registry.history(name)
@@ -105,6 +106,11 @@ def _address(url: str) -> str:
         raise ConfigError(
             f"[registry.update] gateway is {url!r}; expected an address without a password",
             hint='such as "https://gateway.example.com"',
+        )
+    if not keeps_secrets(url):
+        raise ConfigError(
+            f"[registry.update] gateway is {url!r}: the token would cross the network in the clear",
+            hint="use https://, or http:// to this machine alone",
         )
     return url.rstrip("/")
 

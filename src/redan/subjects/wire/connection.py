@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from redan.core.addresses import keeps_secrets
 from redan.core.errors import Contained, SubjectFailed, UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Connection:
         endpoint: time limit, retries, rate and where the token is.
 
     Raises:
-        UsageError: no such address, or the token is missing.
+        UsageError: no such address, one where others could read the token, or the token is missing.
         SubjectFailed: nothing answers there.
 
     Attributes:
@@ -59,6 +60,11 @@ class Connection:
             raise UsageError(f"{url!r} is no address of a model", hint="write http://HOST:PORT/PATH")
         if parts.username or parts.password:
             raise UsageError("the address holds a password", hint="use [endpoint] token_env; addresses are in reports")
+        if endpoint.token_env and not keeps_secrets(url):
+            raise UsageError(
+                f"the token in {endpoint.token_env!r} would cross the network in the clear to {parts.netloc}",
+                hint="use https://, or http:// to this machine alone",
+            )
         self._endpoint = endpoint
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", **_token(endpoint)}
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -54,6 +54,12 @@ def account(report: Report) -> Finding:
     return next(f for f in report.findings if f.rule == "RDN-SUP-080")
 
 
+def test_a_credential_does_not_cross_the_network_in_the_clear(canary: Path) -> None:
+    with pytest.raises(UsageError, match="in the clear"):
+        DeploymentSubject("http://192.0.2.1:8080", credential=TOKEN, canary=canary, allow_remote=True)
+    DeploymentSubject("http://192.0.2.1:8080", canary=canary, allow_remote=True)
+
+
 def test_a_server_without_weaknesses_has_no_findings_and_says_what_was_not_tested(canary: Path) -> None:
     with model_server() as url:
         report = report_on(url, canary)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]  # it ships no types
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]  # it ships no types
@@ -23,6 +23,7 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
+from redan.core.addresses import keeps_secrets
 from redan.core.errors import ConfigError, EvidenceError, SignatureRefused
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ def open_provider(settings: Identity) -> Provider:
         raise ConfigError("identity.oidc needs an address to come back to", hint='identity.origin = "https://HOST"')
     if not oidc.client_id:
         raise ConfigError("identity.oidc needs a client_id", hint="register the gateway with the provider")
-    if not _safe(oidc.issuer):
+    if not keeps_secrets(oidc.issuer):
         raise ConfigError(f"identity.oidc.issuer {oidc.issuer!r} is not https://")
     return Provider(
         issuer=oidc.issuer,
@@ -262,7 +263,7 @@ def _published(found: Mapping[str, Any], issuer: str) -> Published:
     if found.get("issuer") != issuer:
         raise EvidenceError("the provider calls itself by another name than identity.oidc.issuer")
     where = {name: found.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
-    wrong = next((name for name, url in where.items() if not isinstance(url, str) or not _safe(url)), None)
+    wrong = next((name for name, url in where.items() if not isinstance(url, str) or not keeps_secrets(url)), None)
     if wrong is not None:
         raise EvidenceError(f"the provider publishes no {wrong} over HTTPS")
     end = found.get("end_session_endpoint")
@@ -270,20 +271,22 @@ def _published(found: Mapping[str, Any], issuer: str) -> Published:
         authorization=str(where["authorization_endpoint"]),
         token=str(where["token_endpoint"]),
         jwks=str(where["jwks_uri"]),
-        end_session=end if isinstance(end, str) and _safe(end) else "",
+        end_session=end if isinstance(end, str) and keeps_secrets(end) else "",
         names_itself=found.get("authorization_response_iss_parameter_supported") is True,
     )
 
 
-def _safe(url: str) -> bool:
-    parts = urlsplit(url)
-    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
-
-
 async def _bounded(response: Any) -> None:
-    if int(response.headers.get("content-length") or 0) > MOST_BYTES:
-        raise ValueError("the provider's answer is too large")
+    """Read an answer whole, whatever its head says of its length."""
+    # what was not asked for could be a small body that unpacks into a large one
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise ValueError("the provider's answer is packed")
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise ValueError("the provider's answer is too large")
+    response._content = bytes(body)  # httpx's own place for a body that was read already
 
 
 def _unreachable(error: Exception) -> EvidenceError:

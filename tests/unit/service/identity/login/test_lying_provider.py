@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,13 +19,14 @@ from joserfc.jwk import OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from tests.login_house import Browser, House, house
 
 from redan.core.errors import ConfigError
 from redan.core.settings_service import Identity, Oidc
-from redan.service.identity.login.oidc_provider import open_provider
+from redan.service.identity.login import oidc_provider
+from redan.service.identity.login.oidc_provider import MOST_BYTES, open_provider
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -208,6 +210,45 @@ def test_a_token_endpoint_that_answers_nonsense_lets_nobody_in(
     found = attempt(browser, liar)
     assert found.status_code in (401, 503)
     assert "Traceback" not in found.text
+    assert browser.get("/account").status_code == 303
+
+
+class Endless:
+    """A body in chunks that says no length and never ends; counts what was taken of it."""
+
+    def __init__(self, piece: bytes, pause_s: float = 0.0) -> None:
+        self.piece, self.pause_s, self.n_bytes = piece, pause_s, 0
+
+    def answer(self, text: str) -> Response:
+        return StreamingResponse(self._pieces(), media_type="application/json")
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        while True:
+            self.n_bytes += len(self.piece)
+            yield self.piece
+            await asyncio.sleep(self.pause_s)
+
+
+def test_an_answer_without_end_is_left_at_a_megabyte(home: House, browser: Browser, liar: Liar) -> None:
+    endless = Endless(b" " * 65_536)
+    liar.token = endless.answer
+    assert attempt(browser, liar).status_code == 503
+    # what was on its way lies in buffers of sockets on both sides
+    assert MOST_BYTES < endless.n_bytes < MOST_BYTES + (16 << 20)
+
+
+def test_an_answer_that_drips_is_left_in_time(
+    home: House, browser: Browser, liar: Liar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc_provider, "ASKED_S", 0.3)
+    liar.token = Endless(b" ", pause_s=0.05).answer
+    assert attempt(browser, liar).status_code == 503
+
+
+def test_a_packed_answer_is_not_unpacked(home: House, browser: Browser, liar: Liar) -> None:
+    packed = gzip.compress(b" " * (64 << 20))
+    liar.token = lambda text: Response(packed, media_type="application/json", headers={"content-encoding": "gzip"})
+    assert attempt(browser, liar).status_code == 503
     assert browser.get("/account").status_code == 303
 
 
