@@ -76,7 +76,7 @@ class History:
         """
         names = self.names(clients)
         marks = [msgspec.json.encode(name) for name in sorted(names)]
-        for index, entry in enumerate(reader.entries()):
+        for index, entry in enumerate(reader.entries(reader.pruned), reader.pruned):
             # most entries are somebody else's: looking for the name costs a tenth of decoding
             if not any(mark in entry for mark in marks):
                 continue

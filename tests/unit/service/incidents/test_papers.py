@@ -17,12 +17,12 @@ from redan.core.errors import EvidenceError, SignatureRefused, UsageError
 from redan.core.settings import Settings
 from redan.evidence.datasets.manifest import Card, measure, to_json
 from redan.evidence.keys import generate, load_signer
-from redan.evidence.log import LogReader
+from redan.evidence.log import LogReader, open_log
 from redan.evidence.log.proving import check_inclusion, parse
 from redan.evidence.log.reading import own_key
 from redan.evidence.store.database import Database
 from redan.service.audit import places
-from redan.service.audit.act import Act
+from redan.service.audit.act import Act, encode
 from redan.service.audit.recorder import record_once
 from redan.service.incidents import evidence, postmortem, timeline
 from redan.service.incidents.drill import drill
@@ -85,6 +85,28 @@ def test_answers_before_until_and_after_containment_are_counted(
     text = postmortem.template(contained, leak)
     assert "Time to detect: 60.0 min" in text
     assert "Answers to its clients before: 2 requests, 4 rows" in text
+
+
+def test_a_log_whose_old_records_were_let_go_still_gives_evidence(
+    settings: Callable[..., Settings], tmp_path: Path, incident: Incident
+) -> None:
+    chosen = settings()
+    told(chosen, tmp_path, incident)
+    (folder,) = places.log_folders(chosen, tmp_path)
+    with open_log(folder, load_signer(tmp_path / chosen.audit.key)) as log:
+        for _ in range(256):
+            log.append(encode(Act(t_us=incident.opened_us, who="client:honest", act="predict")))
+        log.checkpoint()
+        log.prune(256)
+    answer(chosen, tmp_path, incident.opened_us + 5)
+    contained = replace(incident, contained_us=incident.opened_us + 10_000_000)
+    leak = History(chosen, tmp_path).leak(contained, incident.opened_us + HOUR_US)
+    assert (leak.queries_before, leak.queries_after) == (0, 1)
+    made = evidence.collect(chosen, tmp_path, contained, [])
+    key = load_signer(tmp_path / chosen.audit.key).verifier
+    names = [row["name"] for row in evidence.verify(tmp_path / made["path"], [key])["files"]]
+    # the proof is of the record's own place, behind everything that was let go
+    assert f"{folder.name}/{LogReader(folder).size - 1}.tlog-proof" in names
 
 
 def test_a_bundle_verifies_offline_and_shows_what_was_changed(
