@@ -40,5 +40,6 @@ OVERLOADED = Refusal(503, "overload", "too much is waiting; ask again", retry_s=
 UNAUDITED = Refusal(503, "audit", "decisions cannot be recorded now, so none is made; ask again", retry_s=5)
 UNJUDGED = Refusal(503, "identity", "nobody can be recognised now, known or not; ask again", retry_s=5)
 QUARANTINED = Refusal(503, "quarantine", "this model is out of service; ask again later", retry_s=60)
+MOVED = Refusal(503, "version", "another version answers since; send the rows that are left again", retry_s=1)
 DRAINING = Refusal(503, "draining", "this server is stopping; ask again, another one may answer", retry_s=1)
 FAILED = Refusal(503, "failed", "the model could not answer; ask again or report it", retry_s=5)

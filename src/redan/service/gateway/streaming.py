@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from redan.service.gateway import native
 from redan.service.gateway.asked import NDJSON, Asked
-from redan.service.gateway.refusal import INVALID, RATE, TOO_LARGE, Refusal
+from redan.service.gateway.refusal import INVALID, MOVED, RATE, TOO_LARGE, Refusal
 from redan.service.gateway.rows import fitted
 from redan.service.web.errors import Refused
 
@@ -157,6 +157,9 @@ class _Answering:
         # a stream may outlast its credential
         principal = await self._plane.let_in(self._asked)
         await self._allowance(principal.id, chunk.rows)
+        # and its version: a rollback, or newer bytes in the place of revoked ones, would not reach who never ends
+        if self._plane.chosen(self._asked) is not self._served:
+            raise Refused(MOVED)
         answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         x, body = chunk.joined()
         call = self._plane.call(self._asked, principal, self._served, x, body, chunk.write, answered)
