@@ -69,6 +69,12 @@ def test_a_storm_of_denials_is_told_of_its_client() -> None:
     assert signs(ordinary(1) + storm) == {("denials", "client:eve")}
 
 
+@pytest.mark.parametrize("why", ["quarantine", "version", "overload", "audit", "draining", "failed", "gone"])
+def test_clients_are_not_told_of_for_what_the_gateway_itself_does_not_answer(why: str) -> None:
+    away = [Use(time_s=T0 + i, who=f"client:{i % 3}", addr="10.1.0.1", ok=False, why=why) for i in range(300)]
+    assert signs(ordinary(1) + away) == set()
+
+
 def test_a_person_faster_than_people_or_at_five_places_at_once_is_told_and_a_program_is_not() -> None:
     for who, expected in (("user:ann", {("rate", "user:ann"), ("places", "user:ann")}), ("client:fleet", set())):
         fast = [Use(time_s=T0, who=who, addr=f"10.{i % 6}.0.1", n=10) for i in range(60)]

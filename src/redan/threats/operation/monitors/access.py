@@ -37,8 +37,8 @@ SUBJECT = "service"
 NOBODY = ("", "-")
 FAILED = frozenset({"unauthenticated"})
 """Words of the audit log for somebody who could not show who it is; whatever nobody known is denied counts too."""
-UNJUDGED = frozenset({"identity", "draining", "overload", "audit", "failed"})
-"""Words for what a gateway refuses for reasons of its own: no credential was found wrong."""
+UNJUDGED = frozenset({"identity", "draining", "overload", "audit", "failed", "quarantine", "version", "gone"})
+"""Words for what a gateway does not answer for reasons of its own: no credential, and no request, was found wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,13 +203,14 @@ class AbnormalAccess:
     def _count(self, use: Use) -> None:
         minute = self._state.minutes.setdefault(math.floor(use.time_s / MINUTE_S), {})
         nobody = use.who in NOBODY or use.why in FAILED
-        network, failed = network_of(use.addr), nobody and not use.ok and use.why not in UNJUDGED
+        denied = not use.ok and use.why not in UNJUDGED
+        network, failed = network_of(use.addr), nobody and denied
         if network:
             self._add(minute, ("net", network), use.n, use.n * failed, use.tried if failed else "")
         if failed and use.tried:
             self._add(minute, ("tried", use.tried), use.n, use.n, "")
         if use.who not in NOBODY:
-            self._add(minute, ("who", use.who), use.n, use.n * (not use.ok and not failed), network)
+            self._add(minute, ("who", use.who), use.n, use.n * (denied and not failed), network)
             if network and use.ok:
                 self._remember(use, network)
 
