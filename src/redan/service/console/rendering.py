@@ -111,19 +111,26 @@ def page(
     request: Request, parts: Parts, principal: Principal | None, template: str, /, *, status: int = 200, **facts: Any
 ) -> HTMLResponse:
     """Return a page for whoever asks, known or not."""
-    path, viewer = request.url.path, viewer_of(principal, parts)
     secret = session_of(request, https=is_https(parts.settings))
     about = {
-        "site": parts.settings.identity.issuer,
-        "viewer": viewer,
-        "places": [place for place in PLACES if viewer.sees(place.action)],
-        "path": path,
-        "confirm": f"/login/second?next={quote(path, safe='/')}",
+        **frame(request, parts, principal),
+        "confirm": f"/login/second?next={quote(request.url.path, safe='/')}",
         "csrf": csrf_token(secret) if secret else "",
         "done": request.query_params.get("done", "")[:40],
         "now": now_us(),
     }
     return HTMLResponse(fragment(template, **about, **facts), status_code=status)
+
+
+def frame(request: Request, parts: Parts, principal: Principal | None) -> dict[str, Any]:
+    """Return what the head of every page shows: who looks, and where they may go."""
+    viewer = viewer_of(principal, parts)
+    return {
+        "site": parts.settings.identity.issuer,
+        "viewer": viewer,
+        "places": [place for place in PLACES if viewer.sees(place.action)],
+        "path": request.url.path,
+    }
 
 
 def is_https(settings: Settings) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
 from redan.core.errors import UsageError
 from redan.service.console.login_pages import page
+from redan.service.console.rendering import frame
 from redan.service.gateway.refusal import STEP_UP
 from redan.service.identity import keys
 from redan.service.identity.login import account, factors, oidc_login
@@ -54,7 +55,7 @@ async def offer_totp(asked: Asked) -> Response:
         return instead.response
     return page(
         "login_totp.html",
-        site=logins.issuer,
+        **_frame(asked),
         csrf=_csrf(asked, logins),
         svg=offer.svg(),
         secret=offer.secret,
@@ -72,7 +73,7 @@ async def enrol_totp(asked: Asked) -> Response:
     except _Elsewhere as instead:
         return instead.response
     asked.note["did"] = "totp enrolled"
-    return _enrolled(logins, made)
+    return _enrolled(asked, logins, made)
 
 
 async def recovery_codes(asked: Asked) -> Response:
@@ -83,7 +84,7 @@ async def recovery_codes(asked: Asked) -> Response:
     except _Elsewhere as instead:
         return instead.response
     asked.note["did"] = "recovery codes made"
-    return page("login_codes.html", site=logins.issuer, codes=codes)
+    return page("login_codes.html", **_frame(asked), codes=codes)
 
 
 async def remove(asked: Asked) -> Response:
@@ -141,7 +142,7 @@ async def link(asked: Asked) -> Response:
     # a form may not lead to another site (form-action), so that the last step is a link
     response = page(
         "login_words.html",
-        site=logins.issuer,
+        **_frame(asked),
         heading="Link your account",
         words="Log in at the provider with the account that is to be yours here too.",
         refresh=False,
@@ -179,7 +180,7 @@ async def _page(
     return page(
         "login_account.html",
         status=status,
-        site=logins.issuer,
+        **_frame(asked),
         csrf=_csrf(asked, logins),
         account=await account_of(logins, session),
         keys=[key for key in mine if key.revoked_us is None],
@@ -192,13 +193,17 @@ async def _page(
     )
 
 
-def _enrolled(logins: Logins, made: Enrolled) -> Response:
+def _enrolled(asked: Asked, logins: Logins, made: Enrolled) -> Response:
     response: Response = (
-        page("login_codes.html", site=logins.issuer, codes=made.codes)
+        page("login_codes.html", **_frame(asked), codes=made.codes)
         if made.codes
         else RedirectResponse(ACCOUNT, status_code=303)
     )
     return with_cookie(logins, response, made.secret)
+
+
+def _frame(asked: Asked) -> dict[str, Any]:
+    return frame(asked.request, asked.parts, asked.principal)
 
 
 def _csrf(asked: Asked, logins: Logins) -> str:

@@ -55,6 +55,16 @@ def test_an_app_is_enrolled_by_picture_and_key_and_gives_ten_recovery_codes(home
     assert secret not in repr(home.trail.acts)
 
 
+def test_ones_account_lies_in_the_frame_of_the_console(home: House, browser: Browser) -> None:
+    name = home.person(role="operator")
+    assert "<nav" not in browser.get("/login").text
+    browser.log_in(name)
+    for page in (browser.get("/account"), browser.form("/account/totp"), browser.form("/account/recovery")):
+        assert '<a href="/console/registry"' in page.text
+        assert '<a href="/console/audit"' not in page.text, "what one may not see is not shown"
+        assert 'aria-current="page">' + name in page.text or page.request.url.path != "/account"
+
+
 def test_a_wrong_code_or_anothers_offer_enrols_nothing(home: House, browser: Browser) -> None:
     name, other = home.person(), home.person()
     browser.log_in(name)
