@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from redan.core.errors import RedanError
 from redan.core.finding import Finding, Severity
 from redan.service.audit.act import Act
 from redan.threats.operation.rules.unadmitted import RULE
 
 if TYPE_CHECKING:
+    from redan.service.models.standing import Decided
     from redan.service.models.versions import Version
 
 WHO = "service:models"
@@ -36,6 +40,36 @@ def act(action: str, version: Version, *, why: str, ok: bool = True, more: dict[
         why=why,
         more=more or None,
     )
+
+
+async def turned(
+    note: Callable[[Act], Awaitable[None]],
+    action: str,
+    version: Version,
+    *,
+    why: str,
+    before: str,
+    decide: Callable[[], Decided],
+) -> Decided:
+    """Record a turn, then take it; one that is not taken after all is recorded as that too.
+
+    Args:
+        note: records an act.
+        action: name of the action.
+        version: that becomes live.
+        why: stable word for what is done.
+        before: version that is live now.
+        decide: takes the turn; blocks.
+
+    Raises:
+        RedanError: it was not recorded, or not taken.
+    """
+    await note(act(action, version, why=why, more={"before": before}))
+    try:
+        return await asyncio.to_thread(decide)
+    except RedanError as err:
+        await note(act(action, version, why="not-done", ok=False, more={"because": err.message}))
+        raise
 
 
 def finding(version: Version) -> Finding:

@@ -164,12 +164,12 @@ class Pool:
             chosen, known = self.version(name, version), self._decided.quarantined
             given_back = self._unwritten & {(name, version)}
             await self._admitted("models.promote", chosen)
-            before = live_of(self._models, name, self._decided)
-            configured = configured_live(self._models, name)
-            await self._note(noted.act("models.promote", chosen, why="promoted", more={"before": before}))
-            decided = await asyncio.to_thread(
-                lambda: self._standing.make_live(name, version, configured=configured, before=before, known=known)
-            )
+            before, configured = live_of(self._models, name, self._decided), configured_live(self._models, name)
+            decided = await noted.turned(
+                self._note, "models.promote", chosen, why="promoted", before=before,
+                decide=lambda: self._standing.make_live(
+                    name, version, configured=configured, before=before, known=known),
+            )  # fmt: skip
             self._unwritten -= given_back
             self._decided = self._merged(decided)
             self._apply()
@@ -192,10 +192,10 @@ class Pool:
             if (name, turn.versions[-2]) in self._decided.quarantined:
                 raise UsageError(f"{chosen.label} is quarantined", hint="promote a version by its name")
             await self._admitted("models.rollback", chosen)
-            await self._note(noted.act("models.rollback", chosen, why="rolled-back", more={"before": turn.live}))
-            decided = await asyncio.to_thread(
-                lambda: self._standing.go_back(name, configured=turn.configured, live=turn.live)
-            )
+            decided = await noted.turned(
+                self._note, "models.rollback", chosen, why="rolled-back", before=turn.live,
+                decide=lambda: self._standing.go_back(name, configured=turn.configured, live=turn.live),
+            )  # fmt: skip
             self._decided = self._merged(decided)
             self._apply()
             assert chosen.served is not None

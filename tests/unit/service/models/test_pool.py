@@ -351,8 +351,13 @@ def test_a_promotion_lifts_no_quarantine_that_another_replica_put_meanwhile(
         assert go_on.wait(20)
         return real(standing, *args, **words)
 
+    noted = Noted()
+
     async def main() -> None:
-        async with pool_of(settings, tmp_path, url=url) as one, pool_of(settings, tmp_path, url=url) as two:
+        async with (
+            pool_of(settings, tmp_path, url=url, record=noted.record) as one,
+            pool_of(settings, tmp_path, url=url) as two,
+        ):
             monkeypatch.setattr(Standing, "make_live", slow)
             promotion = asyncio.create_task(one.promote("sklearn", "2"))
             await asyncio.to_thread(begun.wait, 20)
@@ -360,6 +365,8 @@ def test_a_promotion_lifts_no_quarantine_that_another_replica_put_meanwhile(
             go_on.set()
             with pytest.raises(UsageError, match="sklearn@2 was taken out of service meanwhile"):
                 await promotion
+            promotions = [said[1:] for said in noted.said() if said[0] == "models.promote"]
+            assert promotions == [("sklearn@2", True, "promoted"), ("sklearn@2", False, "not-done")]
             await one.follow()
             assert roles(one) == roles(two) == {"1": "live", "2": "quarantined"}
             # whoever knows of it lifts it
