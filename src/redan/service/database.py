@@ -9,13 +9,15 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text, insert, select
+from sqlalchemy import BigInteger, Column, MetaData, Table, Text, insert, select, update
 from sqlalchemy import inspect as inspection
 
 from redan.core.errors import EvidenceError
 from redan.evidence.store.database import Database, connect
 
-VERSION = 1
+VERSION = 2
+_GROWN_FROM = 1
+"""A database of this version lacks tables alone (``login_attempts``), which are made."""
 metadata = MetaData()
 _ROOMS = ("guards", "identity", "models", "audit", "incidents", "monitoring", "watching", "identity.login")
 
@@ -45,7 +47,12 @@ def open_database(url: str, *, root: Path) -> Database:
             metadata.create_all(connection)
             connection.execute(insert(about).values(key="version", value=VERSION))
         found = connection.execute(select(about.c.value).where(about.c.key == "version")).scalar_one_or_none()
+        if found == _GROWN_FROM:
+            metadata.create_all(connection)
+            connection.execute(update(about).where(about.c.key == "version").values(value=VERSION))
+            found = VERSION
     if found != VERSION:
+        database.close()
         raise EvidenceError(
             f"the service's database {database.shown} is of version {found}; this Redan writes {VERSION}",
             hint="use the release that made it, or a new database",
