@@ -179,7 +179,7 @@ def _idle(subject: Subject, facts: _Facts) -> Remark | None:
     since_us = subject.created_us if subject.used_us is None else subject.used_us
     days, old = (facts.now_us - since_us) // _DAY_US, facts.now_us - since_us > facts.stale_us
     if subject.used_us is None:
-        return Remark(code="never-used", text=f"never used in {days} days", open=old)
+        return Remark(code="never-used", text=f"never used in {days} days" if days else "not used yet", open=old)
     return Remark(code="stale", text=f"not used for {days} days") if old else None
 
 

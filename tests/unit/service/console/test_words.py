@@ -7,6 +7,7 @@ import math
 import pytest
 
 from redan.service.console import words
+from redan.service.console.rendering import environment
 
 S = 1_000_000
 NOW = 1_795_000_000 * S
@@ -51,3 +52,12 @@ def test_times_are_utc_and_machines_can_read_them() -> None:
     assert words.machine_time(61 * S) == "1970-01-01T00:01:01Z"
     assert words.short("a" * 64) == "aaaaaaaaaaaa…"
     assert words.count(1234567) == "1\u2009234\u2009567"
+
+
+def test_an_interval_that_nobody_knows_is_left_out() -> None:
+    macro = environment().get_template("console_parts.html").module
+    known = {"value": 0.5, "low": 0.25, "high": 0.75, "unit": "fraction", "n": 8}
+    said = macro.quantity(known)  # type: ignore[attr-defined]  # a template's macro
+    assert said == '50 % <span class="soft">(25 % to 75 %, n = 8)</span>'
+    alone = macro.quantity(known | {"low": math.nan, "high": math.nan, "n": 1})  # type: ignore[attr-defined]
+    assert alone == '50 % <span class="soft">(n = 1)</span>'

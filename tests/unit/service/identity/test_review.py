@@ -64,7 +64,9 @@ def test_everybody_and_each_role_has_a_line(
 
 
 def test_age_decides_what_is_open(database: Database, settings: Settings) -> None:
-    assert codes(lines(database, settings)["client:shop", "client"], open_only=True) == []
+    fresh = lines(database, settings)["client:shop", "client"]
+    assert codes(fresh, open_only=True) == []
+    assert "not used yet" in [remark.text for remark in fresh.remarks]
     aged(database, 91)
     assert codes(lines(database, settings)["client:shop", "client"], open_only=True) == ["never-used"]
     aged(database, 400, used_days=89)
