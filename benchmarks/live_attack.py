@@ -1,11 +1,12 @@
 """Attacks on a running gateway, with and without its monitors: ``nice python benchmarks/live_attack.py [--seeds 3]``.
 
-One gateway is open (no monitor, no playbook), one has `query-sequence`, `extraction-stream` and `query-budget` at a
-rate of 0.01 and the playbooks `evasion-search` and `model-theft`; both serve the same network of scikit-learn on its
-digits. Each attacker is a client of its own. Evasion is `redan attack`; a thief asks, and trains a copy on everything
+One gateway is open (no monitor, no playbook, no rate), one is guarded: it has `query-sequence`, `extraction-stream` and
+`query-budget` at a rate of 0.01 and the playbooks `evasion-search` and `model-theft`. A third one is bounded: it also
+holds each client to 10 rows a second and 20 at once. All serve the same network of scikit-learn on its digits. Each
+attacker is a client of its own. Evasion is `redan attack`; a thief asks, and trains a copy on everything
 that he was answered by the end. Ordinary clients ask about rows of the same kind all the while. Paced attackers send 20
-(evasion) or 10 (theft) requests a second, others as fast as they are answered. One JSON line for each attack and one
-for the ordinary clients.
+(evasion) or 10 (theft) requests a second, others as fast as they are answered, in requests as large as may be. One JSON
+line for each attack and one for the ordinary clients.
 """
 
 from __future__ import annotations
@@ -55,6 +56,13 @@ EVASION = {
     "score-search": ("--probe", "score-search", "--norm", "linf", "--eps", "0.1", "--param", "plan=quick"),
 }
 IMAGES = 20
+ROWS_PER_S, ROWS_BURST = 10, 20
+GUARDS = {
+    "open": "rows_per_s = 0",
+    "guarded": "",
+    "bounded": f"rows_per_s = {ROWS_PER_S}\nrows_burst = {ROWS_BURST}",
+}
+"""Lines of [serve.guards], by gateway."""
 
 
 @dataclass(kw_only=True)
@@ -111,10 +119,12 @@ THEFT: dict[str, Callable[[Thief, np.random.Generator, int], None]] = {
 }
 
 
-def searched(siege: Siege, who: str, words: tuple[str, ...], seed: int, *, paced: bool) -> dict[str, Any]:
+def searched(
+    siege: Siege, who: str, words: tuple[str, ...], seed: int, *, batch: int, pace_per_s: float
+) -> dict[str, Any]:
     """Search adversarial examples; return how many were found among how many rows that the model got right."""
     flags = (*words, "--limit", str(IMAGES), "--seed", str(seed))
-    report = siege.attacks(who, *flags, batch=20 if paced else 128, rate_per_s=20 if paced else 0)
+    report = siege.attacks(who, *flags, batch=batch, rate_per_s=pace_per_s)
     told = {q["name"]: q for finding in report["findings"] for q in finding["quantities"]}
     reasons = " ".join(report["gate"]["reasons"])
     rate = told.get("attack_success_rate")
@@ -126,12 +136,12 @@ def searched(siege: Siege, who: str, words: tuple[str, ...], seed: int, *, paced
     }
 
 
-def stole(siege: Siege, who: str, way: str, seed: int, *, paced: bool) -> dict[str, Any]:
+def stole(siege: Siege, who: str, way: str, seed: int, *, batch: int, pace_per_s: float) -> dict[str, Any]:
     """Steal; return how alike the copy answers."""
     os.environ["STOLEN_KEY"] = siege.keys[who]
-    endpoint = Endpoint(token_env="STOLEN_KEY", rate_per_s=10 if paced else 0)
+    endpoint = Endpoint(token_env="STOLEN_KEY", rate_per_s=pace_per_s)
     subject = HttpSubject(siege.predict, endpoint=endpoint, options=Options(answers="scores"))
-    thief = Thief(subject=subject, batch=10 if paced else 128, x=[], told=[])
+    thief = Thief(subject=subject, batch=batch, x=[], told=[])
     cut = False
     try:
         THEFT[way](thief, np.random.default_rng(seed), seed)
@@ -155,18 +165,21 @@ def settled(siege: Siege) -> list[Act]:
     return acts
 
 
-def fought(siege: Siege, attack: str, who: str, seed: int, *, paced: bool, guarded: bool) -> dict[str, Any]:
+def fought(siege: Siege, attack: str, who: str, seed: int, *, paced: bool, gateway: str) -> dict[str, Any]:
     """Run one attack; return its line."""
+    guarded, storm = gateway != "open", ROWS_BURST if gateway == "bounded" else 128
     if attack in EVASION:
-        got = searched(siege, who, EVASION[attack], seed, paced=paced)
+        batch, pace = (20, 20) if paced else (storm, 0)
+        got = searched(siege, who, EVASION[attack], seed, batch=batch, pace_per_s=pace)
     else:
-        got = stole(siege, who, attack, seed, paced=paced)
+        batch, pace = (10, 10) if paced else (storm, 0)
+        got = stole(siege, who, attack, seed, batch=batch, pace_per_s=pace)
     stopped = siege.contained(who, wait_s=20) if guarded else None
     told = leaked(settled(siege), who, stopped)
     line: dict[str, Any] = {
         "attack": attack,
         "paced": paced,
-        "guarded": guarded,
+        "gateway": gateway,
         "seed": seed,
         "answered": told.rows,
         **got,
@@ -183,23 +196,24 @@ def fought(siege: Siege, attack: str, who: str, seed: int, *, paced: bool, guard
     return line
 
 
-def attackers(seeds: int, *, guarded: bool) -> Iterator[tuple[str, str, int, bool]]:
-    """Return (attack, client, seed, paced); nothing stops an open gateway's attacker, so pace changes nothing there."""
+def attackers(seeds: int, gateway: str) -> Iterator[tuple[str, str, int, bool]]:
+    """Return (attack, client, seed, paced); who is stopped by nothing, or bounded, comes as fast as he may alone."""
     number = 0
     for attack in (*EVASION, *THEFT):
-        for paced in (True, False) if guarded else (False,):
+        for paced in (True, False) if gateway == "guarded" else (False,):
             for seed in range(seeds):
                 yield attack, f"eve{number}", seed, paced
                 number += 1
 
 
-def benign(siege: Siege, crowd: Crowd) -> dict[str, Any]:
+def benign(siege: Siege, crowd: Crowd, gateway: str) -> dict[str, Any]:
     """Return how many ordinary clients were found or refused anything."""
     named = {client for incident in siege.incidents() for client in incident.clients}
     hit = [name for name in crowd.answered if f"client:{name}" in named or crowd.refused[name]]
     low, high = wilson(len(hit), len(crowd.answered))
     return {
         "attack": "none: ordinary clients",
+        "gateway": gateway,
         "clients": len(crowd.answered),
         "rows_each": ROWS_EACH,
         "disturbed": len(hit),
@@ -213,22 +227,23 @@ def main() -> None:
     """Write one line for each attack."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--gateways", nargs="+", choices=GUARDS, default=list(GUARDS))
+    asked = parser.parse_args()
     where = {"machine": f"{platform.machine()} {os.cpu_count()} cores", "at": time.strftime("%Y-%m-%d")}
-    for guarded in (False, True):
-        planned = list(attackers(seeds, guarded=guarded))
+    for gateway in asked.gateways:
+        guarded, planned = gateway != "open", list(attackers(asked.seeds, gateway))
         # nobody is left waiting for a person's word here: what is measured is the way without one
         everybody = (*BENIGN, *IDLE, *(who for _, who, _, _ in planned))
         with (
             TemporaryDirectory() as folder,
-            besieged(Path(folder), *everybody, guarded=guarded, most_clients=100) as siege,
+            besieged(Path(folder), *everybody, guarded=guarded, guards=GUARDS[gateway], most_clients=100) as siege,
         ):
             with Crowd(siege, BENIGN, rows_each=ROWS_EACH, rate_per_s=40) as crowd:
                 for attack, who, seed, paced in planned:
-                    line = fought(siege, attack, who, seed, paced=paced, guarded=guarded)
+                    line = fought(siege, attack, who, seed, paced=paced, gateway=gateway)
                     print(json.dumps(line | where), flush=True)
             if guarded:
-                print(json.dumps(benign(siege, crowd) | where), flush=True)
+                print(json.dumps(benign(siege, crowd, gateway) | where), flush=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from redan.kernels.detectors import kept
 from redan.kernels.detectors.log import to_line
 from redan.kernels.extraction.clone import Pace
 from redan.kernels.extraction.stealing import augmented
+from redan.kernels.statistics import wilson
 from redan.runner.watch import watch
 from redan.subjects.detectors.opening import open_detector, save
 from redan.subjects.detectors.served import Asked, Served
@@ -86,8 +87,8 @@ def grown(step: float = 0.1) -> np.ndarray:
     return theft.x.reshape(-1, 1, 8, 8)
 
 
-def events(rows: np.ndarray, client: str = "a", start: float = 0.0) -> list[Event]:
-    return [Event(client=client, time_s=start + i, model=model().digest, x=x) for i, x in enumerate(rows)]
+def events(rows: np.ndarray, client: str = "a", start: float = 0.0, gap: float = 1.0) -> list[Event]:
+    return [Event(client=client, time_s=start + gap * i, model=model().digest, x=x) for i, x in enumerate(rows)]
 
 
 def traffic() -> list[Event]:
@@ -297,7 +298,7 @@ def test_what_queries_are_worth_lies_between_measured_copies() -> None:
 
 def test_severity_is_that_of_the_copy_and_a_new_period_starts_anew() -> None:
     monitor = fresh(QueryBudget)
-    (finding,) = monitor.observe(events(digits()[2].x[:200]))
+    (finding,) = monitor.observe(events(digits()[2].x[:200], gap=600.0))
     assert finding.severity == Severity.LOW
     assert finding.quantity("fidelity").value == pytest.approx(0.69, abs=0.01)
     assert finding.quantity("distinct").low <= 200 <= finding.quantity("distinct").high
@@ -305,6 +306,50 @@ def test_severity_is_that_of_the_copy_and_a_new_period_starts_anew() -> None:
     assert list(monitor.observe(later)) == []
     assert monitor.decide(later[0]).verdict == "allow"
     assert list(monitor.observe(events(digits()[2].x[:200], client="a"))) == [], "what comes late is of a past period"
+
+
+def test_a_whole_budget_within_an_hour_is_a_storm() -> None:
+    x = digits()[2].x
+    monitor = fresh(QueryBudget)
+    (finding,) = monitor.observe(events(x[:61]))
+    assert finding.severity == Severity.MEDIUM
+    assert finding.title.endswith("61 different inputs, 60 are allowed; 61 within an hour")
+    # at two replicas, across the turn of an hour, and whatever came late
+    first, other = fresh(QueryBudget), fresh(QueryBudget)
+    assert list(first.observe(events(x[:40], start=3560.0))) == []
+    assert list(other.observe(events(x[40:55], start=3650.0))) == []
+    whole = other.merge(first)
+    found = list(whole.observe([*events(x[55:71], start=3700.0), *events(x[200:230], start=100.0)]))
+    assert [f.severity for f in found] == [Severity.LOW]
+    (finding,) = whole.observe(events(x[71:101], start=3800.0))
+    assert finding.severity == Severity.MEDIUM
+    assert finding.title.endswith("131 different inputs, 60 are allowed; 61 within an hour")
+    (finding,) = whole.observe(events(x[101:102], start=7300.0))
+    assert finding.severity == Severity.LOW
+    # the same asked again and again is no storm
+    monitor = fresh(QueryBudget)
+    list(monitor.observe(events(x[:70], gap=600.0)))
+    (finding,) = monitor.observe(events(np.concatenate([x[:50]] * 4), start=50_000.0))
+    assert finding.severity == Severity.LOW
+
+
+def test_busy_ordinary_clients_are_beyond_their_budget_and_no_storm() -> None:
+    """300 of them for eleven days: by the hour of a working day, or a day's rows at once every night."""
+    rng, days, x = np.random.default_rng(0), 11, np.concatenate([part.x for part in digits()])
+    storms, beyond = [], 0
+    for client in range(300):
+        total = int(rng.integers(10, 4 * 60))
+        day = np.arange(days) * 86_400.0
+        times = np.sort(rng.choice(day, total) + (28_800 * rng.random(total) if client % 2 else rng.random(total)))
+        monitor = fresh(QueryBudget)
+        asked = events(x[rng.choice(len(x), total, replace=False)], client=str(client))
+        found = list(monitor.observe([replace(event, time_s=float(t)) for event, t in zip(asked, times, strict=True)]))
+        beyond += bool(found)
+        storms += [f for f in found if f.severity > Severity.LOW]
+    assert beyond > 150
+    low, high = wilson(len(storms), 300)
+    assert storms == [], (low, high)
+    assert high < 0.013
 
 
 @pytest.mark.parametrize("change", [{"distinct": 0}, {"queries": 0}, {"period_s": 0.0}, {"curve": CURVE[::-1]}])

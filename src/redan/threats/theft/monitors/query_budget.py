@@ -31,6 +31,7 @@ FAITHFUL = 0.85
 """Fidelity from which a copy is worth a finding of its own: the second step of the threat's scale."""
 STEPS = (0.1, 0.3, 1.0)
 MOST_QUERIES = 1000
+HOUR_S = 3600
 LEAST_ROWS = 100
 
 
@@ -43,22 +44,26 @@ class Account:
         last_s: when it asked last.
         queries: how many queries.
         distinct: sketch of the different inputs.
+        lately: sketch of those in the clock hour of the latest.
     """
 
     period: int
     last_s: float
     queries: int = 0
     distinct: Distinct = field(default_factory=Distinct)
+    lately: Distinct = field(default_factory=Distinct)
 
     def merged(self, other: Account) -> Account:
         """Return what both hold together; of two periods the later one counts."""
         if self.period != other.period:
             return max(self, other, key=lambda one: one.period)
+        hours = self.last_s // HOUR_S - other.last_s // HOUR_S
         return Account(
             period=self.period,
             last_s=max(self.last_s, other.last_s),
             queries=self.queries + other.queries,
             distinct=self.distinct.merged(other.distinct),
+            lately=self.lately.merged(other.lately) if hours == 0 else (self if hours > 0 else other).lately,
         )
 
 
@@ -87,7 +92,9 @@ class QueryBudget:
         A theft with inputs of the model's kind is carried out beforehand, and the budget is the most queries whose copy
         stays below a fidelity of 0.85. Different inputs are counted by the smallest of their hashes: exactly up to 256,
         with an error of 6 % beyond. A finding needs the lower end of the interval to be above the budget. The same
-        input asked twice teaches a thief nothing and counts once.
+        input asked twice teaches a thief nothing and counts once. A finding is low while people have the time to ask
+        the client what it needs the answers for; who spends the whole budget within one clock hour leaves them none,
+        and the finding is medium.
 
     Shapes:
         Any inputs. Events that were kept without their input are counted as queries alone.
@@ -96,7 +103,7 @@ class QueryBudget:
         Queries; fidelity as a share of rows.
 
     Cost:
-        One hash and one search among 256 numbers a request; at most 4096 clients are remembered, some 10 KiB each.
+        One hash and one search among 256 numbers a request; at most 4096 clients are remembered, some 20 KiB each.
 
     Sources:
         Orekondy, Schiele & Fritz 2019, "Knockoff nets"; Bar-Yossef et al. 2002, "Counting distinct elements in a data
@@ -193,17 +200,21 @@ class QueryBudget:
         if account is not None and account.period > period:
             return account
         number = _number(event.x)
-        one = Account(
-            period=period,
-            last_s=event.time_s,
-            queries=1,
-            distinct=Distinct() if number is None else Distinct(smallest=(number,)),
-        )
+        first = Distinct() if number is None else Distinct(smallest=(number,))
         if account is None or account.period < period:
-            return one
-        distinct = account.distinct if number is None else account.distinct.plus(number)
-        last_s = max(account.last_s, event.time_s)
-        return Account(period=period, last_s=last_s, queries=account.queries + 1, distinct=distinct)
+            return Account(period=period, last_s=event.time_s, queries=1, distinct=first, lately=first)
+        hours, lately = event.time_s // HOUR_S - account.last_s // HOUR_S, account.lately
+        if hours > 0:
+            lately = first
+        elif hours == 0 and number is not None:
+            lately = lately.plus(number)
+        return Account(
+            period=period,
+            last_s=max(account.last_s, event.time_s),
+            queries=account.queries + 1,
+            distinct=account.distinct if number is None else account.distinct.plus(number),
+            lately=lately,
+        )
 
     def _forget(self) -> None:
         while len(self._accounts) > MOST_CLIENTS:
@@ -219,7 +230,10 @@ class QueryBudget:
 
     def _finding(self, client: str, account: Account, reason: str) -> Finding:
         value, low, high = account.distinct.estimate()
-        bought, n = worth(self.made.curve, max(1.0, value)), account.queries
+        bought, n, lately = worth(self.made.curve, max(1.0, value)), account.queries, account.lately.estimate()
+        level = Severity.MEDIUM if bought is None else max(Severity.LOW, THREAT.severity(bought))
+        if lately[1] > self.made.distinct:
+            level, reason = max(level, Severity.MEDIUM), f"{reason}; {lately[0]:,.0f} within an hour"
         more = (
             ""
             if bought is None
@@ -234,7 +248,7 @@ class QueryBudget:
             threat=self.spec.threat,
             subject=self.made.subject,
             title=f"a client is beyond its budget: {reason}",
-            severity=Severity.MEDIUM if bought is None else max(Severity.LOW, THREAT.severity(bought)),
+            severity=level,
             detail=f"In a period of {self.made.period_s / DAY_S:g} days.{more} Content does not tell such a theft "
             "from use: ask the client what it needs the answers for, and mark the model.",
             params={"distinct": self.made.distinct, "queries": self.made.queries, "period_s": self.made.period_s},
