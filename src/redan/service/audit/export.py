@@ -31,8 +31,7 @@ def lines(folder: Path, start: int, stop: int | None = None) -> Iterator[bytes]:
     """Give the export of the records from ``start`` up to ``stop``, line by line.
 
     Raises:
-        UsageError: there are no such records.
-        Pruned: some of them were let go.
+        UsageError: there are no such records, or some of them were let go.
         EvidenceError: the log was damaged.
     """
     reader = LogReader(folder)
@@ -40,6 +39,11 @@ def lines(folder: Path, start: int, stop: int | None = None) -> Iterator[bytes]:
     if not 0 <= start <= stop <= reader.size:
         raise UsageError(
             f"the log has no records {start} to {stop}", hint=f"its checkpoint covers {reader.size}, from 0 on"
+        )
+    if start < reader.pruned:
+        raise UsageError(
+            f"the text of records before {reader.pruned} was let go; their hashes stay",
+            hint=f"begin at {reader.pruned}",
         )
     head = {"form": FORM, "key": own_key(folder).text(), "checkpoint": reader.checkpoint.text()}
     yield json.dumps(head).encode() + b"\n"

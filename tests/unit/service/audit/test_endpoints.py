@@ -157,6 +157,24 @@ async def test_one_record_comes_with_a_proof(settings: Any, tmp_path: Path) -> N
             assert (await asking.get(path, headers=header("reader"))).status_code == 404, path
 
 
+async def test_what_was_let_go_cannot_be_taken_and_the_answer_says_where_to_begin(
+    settings: Any, tmp_path: Path
+) -> None:
+    async with client(settings(), tmp_path) as (asking, auditor, _):
+        wait = auditor.commit([some_act(i) for i in range(300)])
+        assert wait is not None
+        await wait
+        assert auditor._log is not None
+        auditor._log.checkpoint()
+        auditor._log.prune(256)
+        body = {"replica": REPLICA}
+        refused = await asking.post("/v1/audit/export", json=body, headers=header("taker"))
+        assert refused.status_code == 409
+        assert "begin at 256" in refused.json()["message"]
+        taken = await asking.post("/v1/audit/export", json=body | {"start": 256}, headers=header("taker"))
+        assert check(taken.content.splitlines(keepends=True), own_key(auditor._log.folder)) >= 44
+
+
 async def test_taking_records_away_needs_its_own_permission_and_a_fresh_factor(settings: Any, tmp_path: Path) -> None:
     async with filled(settings, tmp_path) as asking:
         body = {"replica": REPLICA, "start": 5, "stop": 15}
