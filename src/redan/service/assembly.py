@@ -33,6 +33,7 @@ from redan.service.monitoring.claims import open_claims
 from redan.service.monitoring.health import Health
 from redan.service.monitoring.recorder import Counting
 from redan.service.monitoring.tracing import Tracing
+from redan.service.monitoring.undelivered import open_undelivered
 from redan.service.parts import Parts
 from redan.service.registry.opening import database_url, open_registry
 from redan.service.registry.serving import Shelf
@@ -109,7 +110,15 @@ def assemble(config: Config) -> Service:
     made = _made(config)
     parts, models, watching, counting = made.parts, made.models, made.watching, made.counting
     claims = open_claims(settings.alerts, parts.database, parts.replica)
-    alerting = Alerting(settings.alerts, channels_of(settings.alerts), counting, parts.replica, claims=claims)
+    undelivered = open_undelivered(settings, root, parts.replica)
+    alerting = Alerting(
+        settings.alerts,
+        channels_of(settings.alerts),
+        counting,
+        parts.replica,
+        claims=claims,
+        undelivered=undelivered,
+    )
     logins = open_logins(settings, parts.database, made.authority, root=root)
     health, crew = Health(parts), _crew(settings, models)
     parts.more |= {"tracing": counting.tracing, "health": health, "alerts": alerting, LOGINS: logins}

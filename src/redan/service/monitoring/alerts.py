@@ -1,9 +1,9 @@
 """Findings to people: each once, again when it lasts, once more when it is gone; one channel never waits for another.
 
 Which alerts were sent is kept in the shared database, so that of replicas one sends, and a restart sends none again
-(`redan.service.monitoring.claims`). What waits is not kept: it is sent when the service stops, for a few seconds, and
-at most `MOST_WAITING` alerts a channel are lost with a crash; findings themselves stand in incidents and in the audit
-log. Every queue has a bound, and what is dropped or fails is counted and told on standard error.
+(`redan.service.monitoring.claims`). What waits is kept in files (`redan.service.monitoring.undelivered`) and sent after
+the next start, also after a crash. Every queue has a bound, and what is dropped or fails is counted and told on
+standard error.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ from redan.core.settings import age_s
 from redan.service.monitoring.channel import Channel, Later, Undeliverable
 from redan.service.monitoring.claims import RELIEF_S
 from redan.service.monitoring.notice import Notice, State, notice_of
+from redan.service.monitoring.undelivered import Kept
 
 if TYPE_CHECKING:
     from redan.core.finding import Finding, Severity
     from redan.core.settings_service import Alerts
     from redan.service.monitoring.claims import Claims
     from redan.service.monitoring.recorder import Counting, Reading
+    from redan.service.monitoring.undelivered import Undelivered
 
 MOST_WAITING = 256
 """Notices that wait for one channel."""
 MOST_KNOWN = 1000
 """Findings that are remembered, so that they are not sent again at once."""
-OUTCOMES = ("sent", "retried", "failed", "dropped", "shared")
+OUTCOMES = ("sent", "retried", "failed", "dropped", "shared", "kept")
 TRIES = 6
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
@@ -71,6 +73,7 @@ class Alerting:
         counting: counts what became of each notice.
         replica: name of this replica.
         claims: which replica sends; None where there is one alone.
+        undelivered: keeps what waits over a crash; None forgets it.
         clock: seconds that only ever grow.
         first_wait_s: wait before the second try; doubles each time.
         relief_s: after how long it is looked whether another replica has sent what it claimed.
@@ -84,6 +87,7 @@ class Alerting:
         replica: str,
         *,
         claims: Claims | None = None,
+        undelivered: Undelivered | None = None,
         clock: Callable[[], float] = time.monotonic,
         first_wait_s: float = FIRST_WAIT_S,
         relief_s: float = RELIEF_S + 1,
@@ -96,7 +100,7 @@ class Alerting:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._allowed: dict[Severity, tuple[float, float]] = {}
         self._guard = threading.Lock()
-        self._channels, self._claims = tuple(channels), claims
+        self._channels, self._claims, self._undelivered = tuple(channels), claims, undelivered
         self._later: set[asyncio.TimerHandle] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queues: list[asyncio.Queue[Waiting]] = []
@@ -107,13 +111,17 @@ class Alerting:
         self._threads = {channel.name: ThreadPoolExecutor(1, f"alerts-{channel.name}") for channel in self._channels}
 
     async def start(self) -> None:
-        """Begin to send."""
+        """Begin to send, with what an earlier run could not deliver."""
+        undelivered = self._undelivered
+        kept = await asyncio.to_thread(undelivered.all) if undelivered is not None else []
         self._loop = asyncio.get_running_loop()
         self._queues = [asyncio.Queue(MOST_WAITING) for _ in self._channels]
         for channel in self._channels:
             for outcome in OUTCOMES:
                 # a counter that is born with its first failure would never be seen to rise
                 self._count(channel, outcome, 0)
+        for each in kept:
+            self._take_up(each)
         while self._early:
             self._put(self._early.popleft())
         pairs = zip(self._channels, self._queues, strict=True)
@@ -122,7 +130,7 @@ class Alerting:
             self._tasks.append(asyncio.create_task(self._sweep()))
 
     async def stop(self) -> None:
-        """Send what waits, for a few seconds at most; what is left is counted."""
+        """Send what waits, for a few seconds at most; what is left is kept for the next start, and counted."""
         if self._queues:
             with suppress(TimeoutError):
                 async with asyncio.timeout(STOP_S):
@@ -137,9 +145,16 @@ class Alerting:
                 await task
         for threads in self._threads.values():
             threads.shutdown(wait=False, cancel_futures=True)
+        left = "dropped"
+        if self._undelivered is not None:
+            left = "kept"
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_S):
+                    await asyncio.to_thread(self._undelivered.settle)
+            self._undelivered.end()
         for channel, queue in zip(self._channels, self._queues, strict=True):
             if queue.qsize():
-                self._count(channel, "dropped", queue.qsize())
+                self._count(channel, left, queue.qsize())
         self._loop, self._queues, self._tasks = None, [], []
 
     def notice(self, finding: Finding) -> None:
@@ -213,32 +228,49 @@ class Alerting:
         notice = notice_of(finding, state=state, at_s=time.time(), times=times, replica=self._replica)
         self._send((notice, self._claims is not None))
 
+    def _take_up(self, kept: Kept) -> None:
+        """Let an alert of an earlier run wait again, where its channel is still there."""
+        waiting = kept.notice, kept.shared
+        for channel, queue in zip(self._channels, self._queues, strict=True):
+            if channel.name == kept.channel and self._put_one(channel, queue, waiting):
+                return
+        if self._undelivered is not None:
+            self._undelivered.remove(kept)
+
     def _put(self, waiting: Waiting) -> None:
         for channel, queue in zip(self._channels, self._queues, strict=True):
-            self._put_one(channel, queue, waiting)
+            if self._put_one(channel, queue, waiting) and self._undelivered is not None:
+                self._undelivered.put(_kept(channel, waiting))
 
-    def _put_one(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> None:
+    def _put_one(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> bool:
         try:
             queue.put_nowait(waiting)
         except asyncio.QueueFull:
             self._count(channel, "dropped")
             _tell(channel, "too many alerts wait; one was dropped")
+            return False
+        return True
 
     async def _deliver(self, channel: Channel, queue: asyncio.Queue[Waiting]) -> None:
         while True:
             waiting = await queue.get()
             try:
-                await self._one(channel, queue, waiting)
+                if await self._one(channel, queue, waiting):
+                    self._forget(channel, waiting)
             finally:
                 queue.task_done()
 
-    async def _one(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> None:
-        """Send an alert where it is ours; look again later where another replica is about to."""
+    def _forget(self, channel: Channel, waiting: Waiting) -> None:
+        if self._undelivered is not None:
+            self._undelivered.remove(_kept(channel, waiting))
+
+    async def _one(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> bool:
+        """Send an alert where it is ours; False: another replica is about to, and it is looked at again later."""
         notice, shared = waiting
         claims = self._claims if shared else None
         if claims is None:
             await self._try(channel, notice)
-            return
+            return True
         answer = await _asked(claims.take, channel, notice) or "mine"
         if answer == "sent":
             self._count(channel, "shared")
@@ -249,11 +281,14 @@ class Alerting:
             self._count(channel, "dropped")
         else:
             self._look_again(channel, queue, waiting)
+            return False
+        return True
 
     def _look_again(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> None:
         def look() -> None:
             self._later.discard(timer)
-            self._put_one(channel, queue, waiting)
+            if not self._put_one(channel, queue, waiting):
+                self._forget(channel, waiting)
 
         timer = asyncio.get_running_loop().call_later(self._relief_s, look)
         self._later.add(timer)
@@ -328,6 +363,10 @@ async def _asked(question: Callable[[str, Notice], Told], channel: Channel, noti
     except EvidenceError as err:
         _tell(channel, f"{err.message}; other replicas may send the same")
         return None
+
+
+def _kept(channel: Channel, waiting: Waiting) -> Kept:
+    return Kept(channel=channel.name, shared=waiting[1], notice=waiting[0])
 
 
 def _tell(channel: Channel, words: str) -> None:

@@ -10,7 +10,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from redan.core.errors import ConfigError
@@ -90,7 +90,7 @@ class Mail:
             message["From"] = self._sender
             message["To"] = self._people
             message["Date"] = format_datetime(datetime.fromtimestamp(notice.at_s, UTC))
-            message["Message-ID"] = make_msgid(idstring=notice.state, domain="redan.invalid")
+            message["Message-ID"] = f"<{notice.id}@redan.invalid>"
             message["Auto-Submitted"] = "auto-generated"
         except (ValueError, MessageError) as err:
             raise Undeliverable(f"no message can be made of it: {type(err).__name__}") from None

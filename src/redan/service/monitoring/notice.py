@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -51,6 +52,12 @@ class Notice:
             object.__setattr__(self, name, one_line(getattr(self, name), most))
         lines = self.detail[:MOST_CHARS].splitlines()
         object.__setattr__(self, "detail", "\n".join(one_line(line, MOST_CHARS) for line in lines))
+
+    @property
+    def id(self) -> str:
+        """Identifier of the message, the same whenever it is sent again; letters, digits, ``_`` and ``-`` alone."""
+        name = re.sub(r"[^\w-]", "_", self.fingerprint, flags=re.ASCII)
+        return f"{name}-{self.state}-{int(self.at_s * 1000)}"
 
     @property
     def headline(self) -> str:

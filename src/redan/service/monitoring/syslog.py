@@ -89,6 +89,7 @@ def line(notice: Notice, *, host: str) -> bytes:
     level = _RESOLVED if notice.state == "resolved" else _LEVELS[notice.severity]
     at = datetime.fromtimestamp(notice.at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     facts = {
+        "id": notice.id,
         "fingerprint": notice.fingerprint,
         "rule": notice.rule,
         "severity": notice.severity.word,

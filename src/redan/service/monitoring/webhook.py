@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import re
 import ssl
 import time
 from datetime import UTC, datetime
@@ -64,8 +63,7 @@ class Webhook:
         """
         body = encoded(notice)
         headers = {"Content-Type": "application/json", "User-Agent": "redan", **signed(self._secret, body, time.time())}
-        name = re.sub(r"[^\w-]", "_", notice.fingerprint, flags=re.ASCII)
-        headers["Redan-Delivery"] = f"{name}-{notice.state}-{int(notice.at_s * 1000)}"
+        headers["Redan-Delivery"] = notice.id
         try:
             with (
                 httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False, verify=self._tls) as client,
@@ -86,6 +84,7 @@ def encoded(notice: Notice) -> bytes:
     return msgspec.json.encode(
         {
             "schema": "redan/alert/1",
+            "id": notice.id,
             "state": notice.state,
             "fingerprint": notice.fingerprint,
             "rule": notice.rule,

@@ -91,6 +91,7 @@ def test_a_webhook_gets_json_that_its_signature_and_timestamp_cover() -> None:
     said = json.loads(body)
     assert (said["schema"], said["severity"], said["state"]) == ("redan/alert/1", "high", "open")
     assert headers["Redan-Delivery"].startswith(said["fingerprint"])
+    assert headers["Redan-Delivery"] == said["id"]
 
 
 def test_a_redirect_is_not_followed() -> None:
