@@ -52,6 +52,7 @@ target = "bare-1.onnx"
 [serve.guards]
 rate_per_s = 100000
 burst = 100000
+rows_per_s = 0
 explanations = true
 [identity]
 token_key = "token.key"

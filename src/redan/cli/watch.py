@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from redan.cli.output import format_options, publish
+
+if TYPE_CHECKING:
+    from redan.runner.watch_acts import Beside
 
 
 @click.command("watch")
@@ -57,17 +59,17 @@ def command(
 
     if not (detectors or what) and log.is_dir():
         what = ("access",)  # all that an audit log always tells
-    rows_of = _kept(config, log) if log.is_dir() and (detectors or "drift" in what) else None
-    return publish(watch(log, detectors, what=what, rows_of=rows_of), form, output)
+    beside = _beside(config, log) if log.is_dir() and (detectors or "drift" in what) else None
+    return publish(watch(log, detectors, what=what, beside=beside), form, output)
 
 
-def _kept(file: Path | None, log: Path) -> Callable[[Mapping[str, Any]], Any] | None:
-    """Return what opens the inputs beside an audit log, where the project's gateway keeps them."""
+def _beside(file: Path | None, log: Path) -> Beside | None:
+    """Return what this project's gateway keeps beside its audit log, if it is its log."""
     from redan.core import config as configuration
 
     found = file or configuration.find(Path.cwd())
     if found is None:
         return None
-    from redan.service.watching.kept import kept_rows
+    from redan.service.watching.kept import beside
 
-    return kept_rows(configuration.load(file=found, root=Path.cwd(), environ=os.environ), log)
+    return beside(configuration.load(file=found, root=Path.cwd(), environ=os.environ), log)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from redan.core.finding import Finding
     from redan.core.report import Report
-    from redan.runner.watch_acts import Recorded, RowsOf
+    from redan.runner.watch_acts import Beside, Recorded, RowsOf
+    from redan.threats.operation.watching import Operation
 
 BATCH = 256
 EVENTS_AT_ONCE = 64
@@ -50,7 +51,7 @@ def watch(
     *,
     what: Sequence[What] = (),
     policy: Policy | None = None,
-    rows_of: RowsOf | None = None,
+    beside: Beside | None = None,
 ) -> Report:
     """Run monitors over a log and report what they find at its end, or last found.
 
@@ -62,7 +63,7 @@ def watch(
         detectors: files of calibrated detectors, all of one model.
         what: watchers beside them, as ``[serve] watch``; what no detector's file brings is learnt from the first rows.
         policy: what decides; gate ``high`` by default.
-        rows_of: what is kept of the inputs beside an audit log; None: nothing.
+        beside: what the project knows beside an audit log: inputs that are kept, and data schemas; None: nothing.
 
     Raises:
         UsageError: there is nothing to watch with, or a log of events says nothing about access.
@@ -76,11 +77,11 @@ def watch(
     opened = alone(detectors)
     watchers: list[_Watcher] = [_Calibrated(monitor) for monitor in opened if not _is_operation(monitor, what)]
     if "drift" in what or "performance" in what:
-        watchers.append(_Operation([each for each in opened if _is_operation(each, what)], what))
+        watchers.append(_Operation([each for each in opened if _is_operation(each, what)], what, beside))
     if "access" in what:
         watchers.append(_Access())
     n_odd, n_all, n_blind = 0, 0, 0
-    for recorded in recorded_in(log, BATCH, rows_of=_shaped(rows_of, opened)):
+    for recorded in recorded_in(log, BATCH, rows_of=_shaped(beside, opened)):
         n_all, n_odd, n_blind = n_all + recorded.n, n_odd + recorded.n_odd, n_blind + recorded.n_blind
         for watcher in watchers:
             watcher.observe(recorded)
@@ -89,7 +90,7 @@ def watch(
     notes: tuple[str, ...] = (f"{n_odd} of {n_all} lines are no events and were passed over",) if n_odd else ()
     if pruned := pruned_in(log):
         notes += (f"the first {pruned} decisions were pruned and could not be watched",)
-    if n_blind and rows_of is not None:
+    if n_blind and beside is not None:
         notes += (f"of {n_blind} answered requests no input is kept that can be opened and read",)
     named = [word for path in detectors for word in ("--detector", str(path))]
     named += [word for name in what for word in ("--watch", name)]
@@ -113,15 +114,15 @@ def _check(log: Path, detectors: Sequence[Path], what: Sequence[What]) -> None:
         )
 
 
-def _shaped(rows_of: RowsOf | None, opened: Sequence[Any]) -> RowsOf | None:
+def _shaped(beside: Beside | None, opened: Sequence[Any]) -> RowsOf | None:
     """Return rows in the shape that the detectors' model takes; clients may send them flat."""
     shapes = (getattr(each, "shape", getattr(each.made, "shape", None)) for each in opened)
     shape = next((each for each in shapes if each), None)
-    if rows_of is None or shape is None:
-        return rows_of
+    if beside is None or shape is None:
+        return None if beside is None else beside.rows
 
     def shaped(act: Mapping[str, Any]) -> NDArray[Any] | None:
-        rows = rows_of(act)
+        rows = beside.rows(act)
         fits = rows is not None and rows[0].size == math.prod(shape)
         return rows.reshape(len(rows), *shape) if rows is not None and fits else rows
 
@@ -161,30 +162,37 @@ class _Calibrated:
 class _Operation:
     """Drift and accuracy of every model in the log."""
 
-    def __init__(self, opened: Sequence[Any], what: Sequence[What]) -> None:
-        self._opened, self._what = opened, what
+    def __init__(self, opened: Sequence[Any], what: Sequence[What], beside: Beside | None) -> None:
+        self._opened, self._what, self._beside = opened, what, beside
         self._models: dict[str, Any] = {}
         self.findings: dict[str, Finding] = {}
 
     def observe(self, recorded: Recorded) -> None:
         """Count answers and truths, by model and interval."""
         from redan.runner.watch_acts import slices_of
-        from redan.threats.operation.watching import Operation
 
         for part in slices_of(recorded.events):
             model = self._models.get(part.model)
             if model is None:
-                mine = [each for each in self._opened if each.made.model == part.model]
-                name = mine[0].made.subject if mine else recorded.names.get(part.model, part.model[:16])
-                model = self._models[part.model] = Operation(
-                    name, part.model, mine, drift="drift" in self._what, performance="performance" in self._what
-                )
+                label = recorded.names.get(part.model, part.model[:16])
+                model = self._models[part.model] = self._opened_for(part.model, label)
             if len(part.labels):
                 model.see(part.x, part.labels, part.scores, part.time_s)
             if part.n_truths:
                 model.truths(part.right, part.n_truths, part.time_s)
         for model in self._models.values():
             _keep(self.findings, model.look())
+
+    def _opened_for(self, model: str, label: str) -> Operation:
+        from redan.threats.operation.monitors.input_drift import InputDrift
+        from redan.threats.operation.watching import Operation
+
+        mine = [each for each in self._opened if each.made.model == model]
+        name = mine[0].made.subject if mine else label.partition("@")[0]
+        rules = () if self._beside is None else self._beside.rules(label)
+        of_schema = InputDrift.of_rules(rules, name, model)
+        monitors = mine if of_schema is None else [*mine, of_schema]
+        return Operation(name, model, monitors, drift="drift" in self._what, performance="performance" in self._what)
 
     def ran(self) -> tuple[Ran, ...]:
         """Return what became of the monitors that were asked for."""

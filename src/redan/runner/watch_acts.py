@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from redan.core.errors import ShapeMismatch, Unreadable
 from redan.core.monitor import Event
@@ -19,12 +19,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from redan.evidence.datasets.schema import Rule
     from redan.evidence.log import LogReader
     from redan.threats.operation.monitors.access import Use
 
 
 RowsOf = Callable[[Mapping[str, Any]], "NDArray[Any] | None"]
 """Rows of a recorded request, (n, d), whatever their shape was; None where they are not kept."""
+
+
+class Beside(Protocol):
+    """What a project knows beside an audit log of its gateway."""
+
+    def rows(self, act: Mapping[str, Any]) -> NDArray[Any] | None:
+        """Return the rows of a recorded request, (n, d), whatever their shape was; None where they are not kept."""
+
+    def rules(self, label: str) -> tuple[Rule, ...]:
+        """Return the data schema of ``name@version`` in the order of its columns; empty without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +47,7 @@ class Recorded:
         n_odd: those that are nothing.
         events: answers, one for each row.
         uses: decisions, from an audit log.
-        names: of models, by digest.
+        names: ``name@version`` of models, by digest.
         n_blind: answered requests of an audit log whose inputs are not known.
     """
 
@@ -171,7 +182,7 @@ def _of_acts(acts: Sequence[Mapping[str, Any] | None], rows_of: RowsOf | None) -
         n_odd=len(acts) - len(known),
         events=[event for act, x in zip(answered, rows, strict=True) for event in _events(act, x)],
         uses=[_use(act) for act in known],
-        names={str(act["digest"]): str(act.get("model", "")).partition("@")[0] for act in answered},
+        names={str(act["digest"]): str(act.get("model", "")) for act in answered},
         n_blind=sum(x is None for x in rows),
     )
 

@@ -40,6 +40,9 @@ class Rule:
         categories: the only values allowed, or None.
         unique: no value may stand twice; judged over a whole table only.
         missing_rate: share of missing cells when the schema was made.
+        edges: of a column of numbers, in order: where its values were cut into at most eight bins, about as many in
+            each.
+        counts: rows of the data in each bin, then those with a missing cell; empty where it was not counted.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Rule:
     categories: tuple[str, ...] | tuple[int, ...] | None = None
     unique: bool = False
     missing_rate: float = 0.0
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,13 @@ class Schema:
     def words(self) -> frozenset[str]:
         """Names of the columns that hold text."""
         return frozenset(rule.name for rule in self.rules if rule.kind == "text")
+
+
+def columns_of(schema: Schema, names: Sequence[str] = ()) -> tuple[Rule, ...] | None:
+    """Return the rules of a model's columns in its order, that of the schema where it names none; None if one lacks."""
+    rules = {rule.name: rule for rule in schema.rules}
+    wanted = names or tuple(rules)
+    return tuple(rules[name] for name in wanted) if rules.keys() >= set(wanted) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -195,7 +207,19 @@ def _rule(column: Column, n_rows: int, margin_fraction: float) -> Rule:
         categories=values if few else None,
         unique=_unique(column, n_rows),
         missing_rate=n_missing / n_rows if n_rows else 0.0,
+        **(_bins(column) if column.kind in ("integer", "number") else {}),
     )
+
+
+def _bins(column: Column) -> dict[str, Any]:
+    import numpy as np
+
+    from redan.kernels.drift.profile import profile
+
+    found = profile(column.values[:, None], (column.name,))
+    edges = found.edges[0][np.isfinite(found.edges[0])].tolist()
+    *counts, n_missing = found.counts[0].tolist()
+    return {"edges": tuple(edges), "counts": (*counts[: len(edges) + 1], n_missing)}
 
 
 def _unique(column: Column, n_rows: int) -> bool:
@@ -276,7 +300,8 @@ def from_document(document: Any) -> Schema:
 
 
 def _read_rule(each: Any) -> Rule:
-    rule = Rule(**{**each, "categories": None if each["categories"] is None else tuple(each["categories"])})
+    many = {name: tuple(each[name]) for name in ("categories", "edges", "counts") if each.get(name) is not None}
+    rule = Rule(**{**each, **many})
     if rule.kind not in get_args(Kind) or not isinstance(rule.name, str):
         raise ValueError(f"{rule.kind!r} is no kind of column")
     numbers = (rule.low, rule.high, rule.missing_rate)
@@ -284,7 +309,16 @@ def _read_rule(each: Any) -> Rule:
         raise TypeError("low, high and missing_rate are numbers")
     if not isinstance(rule.nullable, bool) or not isinstance(rule.unique, bool):
         raise TypeError("nullable and unique are true or false")
+    _insist_on_bins(rule)
     wanted = str if rule.kind == "text" else int
     if rule.categories is not None and not all(type(c) is wanted for c in rule.categories):
         raise TypeError(f"the categories of {rule.name!r} are of another kind")
     return rule
+
+
+def _insist_on_bins(rule: Rule) -> None:
+    edges, counts = rule.edges, rule.counts
+    if not all(type(edge) in (int, float) and math.isfinite(edge) for edge in edges) or list(edges) != sorted(edges):
+        raise TypeError(f"the edges of {rule.name!r} are numbers in order")
+    if not all(type(n) is int and 0 <= n < 1 << 53 for n in counts) or len(counts) != (len(edges) + 2 if counts else 0):
+        raise TypeError(f"the counts of {rule.name!r} are whole numbers, one more than bins")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 BINS = 8
 """Bins of a column, at the reference's quantiles, or one for each of few values; missing is one more."""
 
+_PRECISION = 1e-6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
@@ -19,7 +21,8 @@ class Profile:
 
     Attributes:
         names: (d,) of the columns.
-        edges: (d, BINS - 1) inner edges in order, infinite where a column has fewer bins.
+        edges: (d, BINS - 1) inner edges in order, infinite where a column has fewer bins; each lies between two values
+            of the reference, so that a value falls into the same bin at whatever precision it comes.
         counts: (d, BINS + 1) rows of the reference in each bin; the last bin is missing values.
     """
 
@@ -48,14 +51,23 @@ def profile(rows: NDArray[Any], names: Sequence[str]) -> Profile:
         raise ValueError(msg)
     edges = np.full((rows.shape[1], BINS - 1), np.inf)
     for j, column in enumerate(np.asarray(rows, np.float64).T):
-        known = column[np.isfinite(column)]
-        values = np.unique(known)
-        if len(values) <= BINS:
-            inner = (values[1:] + values[:-1]) / 2
-        else:
-            inner = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
+        inner = _inner(column[np.isfinite(column)])
         edges[j, : len(inner)] = inner
     return Profile(names=tuple(names), edges=edges, counts=_counted(rows, edges))
+
+
+def _inner(known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the edges between bins of finite values (n,)."""
+    values = np.unique(known)
+    if len(values) == 1:
+        # whatever else comes into a column that never varied is a change; the rest is the model's precision
+        margin = max(1.0, abs(values[0])) * _PRECISION
+        return np.array([values[0] - margin, values[0] + margin])
+    between = values[1:] / 2 + values[:-1] / 2
+    if len(values) <= BINS:
+        return np.asarray(between)
+    last_below = np.searchsorted(values, np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]), side="right") - 1
+    return np.asarray(between[np.unique(np.minimum(last_below, len(between) - 1))])
 
 
 def _counted(rows: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redan.core.errors import SignatureRefused, Unreadable
+from redan.evidence.datasets.schema import read
 from redan.service.audit import places
 from redan.service.audit.keeping import Kept
 from redan.service.gateway.v2 import InferRequest, arrays_of
@@ -19,29 +20,35 @@ from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
     from redan.core.config import Config
+    from redan.evidence.datasets.schema import Rule
 
 
-class KeptRows:
-    """Opens what is kept of recorded requests.
+class BesideLog:
+    """Opens what is kept of recorded requests: `redan.runner.watch_acts.Beside`.
 
     Args:
         kept: the bodies.
-        columns: of a table, in the model's order, by ``name@version``.
+        schemas: the rules of a table's columns in the model's order, by ``name@version``.
     """
 
-    def __init__(self, kept: Kept, columns: Mapping[str, Sequence[str]]) -> None:
-        self._kept, self._columns = kept, columns
+    def __init__(self, kept: Kept, schemas: Mapping[str, tuple[Rule, ...]]) -> None:
+        self._kept, self._schemas = kept, schemas
 
-    def __call__(self, act: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    def rows(self, act: Mapping[str, Any]) -> NDArray[np.float64] | None:
         """Return the rows of a recorded request, (n, d); None where they are not kept, not here or of no numbers."""
         try:
             body = self._kept.get(str(act["who"]), "input", str(act.get("x", "")))
         except (Unreadable, SignatureRefused):
             return None
-        return rows_in(body, int(act.get("rows", 0)), self._columns.get(str(act.get("model", "")), ()))
+        columns = [rule.name for rule in self.rules(str(act.get("model", "")))]
+        return rows_in(body, int(act.get("rows", 0)), columns)
+
+    def rules(self, label: str) -> tuple[Rule, ...]:
+        """Return the data schema of ``name@version``; empty without one."""
+        return self._schemas.get(label, ())
 
 
-def kept_rows(config: Config, log: Path) -> KeptRows | None:
+def beside(config: Config, log: Path) -> BesideLog | None:
     """Return what opens the bodies beside a log; None where the log is no part of this project, or nothing is kept.
 
     Args:
@@ -55,14 +62,12 @@ def kept_rows(config: Config, log: Path) -> KeptRows | None:
     folder = places.kept_folder(settings, root)
     if not folder.is_dir() or not log.resolve().is_relative_to(places.base(settings, root).resolve()):
         return None
-    from redan.evidence.datasets.schema import read
-
-    columns = {
-        f"{model.name}@{model.version}": [rule.name for rule in read(root / model.schema).rules]
+    schemas = {
+        f"{model.name}@{model.version}": read(root / model.schema).rules
         for model in settings.serve.models
         if model.schema
     }
-    return KeptRows(Kept(folder, places.secret(settings, root, make=False)), columns)
+    return BesideLog(Kept(folder, places.secret(settings, root, make=False)), schemas)
 
 
 def rows_in(body: bytes, n: int, columns: Sequence[str]) -> NDArray[np.float64] | None:

@@ -9,7 +9,9 @@ import numpy as np
 
 from redan.core.errors import RedanError
 from redan.core.monitor import Event
+from redan.evidence.datasets.schema import columns_of
 from redan.service.guards.detectors import open_detectors, stands_in_path
+from redan.threats.operation.monitors.input_drift import InputDrift
 from redan.threats.operation.watching import KINDS, Operation
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class Version:
         self.operation = Operation(
             served.settings.name,
             served.digest,
-            opened,
+            [*opened, *_of_schema(served)],
             columns=served.columns,
             drift="drift" in serve.watch,
             performance="performance" in serve.watch,
@@ -82,6 +84,15 @@ class Version:
                 yield from monitor.observe(events)
             except RedanError as err:
                 self.failed[name] = err.message
+
+
+def _of_schema(served: Served) -> list[InputDrift]:
+    """Return the watcher of inputs whose reference is the model's schema, where that suffices; a file comes before."""
+    if served.schema is None:
+        return []
+    rules = columns_of(served.schema, served.columns)
+    found = None if rules is None else InputDrift.of_rules(rules, served.settings.name, served.digest)
+    return [] if found is None or found.shape != served.shape else [found]
 
 
 def events_of(calls: Sequence[Call], time_s: float) -> list[Event]:

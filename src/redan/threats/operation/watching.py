@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BASELINE_TRUTHS = 500
 """Truths that accuracy is held against where no file says what was measured."""
+_NUMBERS = "fiub"
 KINDS = (InputDrift, AnswerDrift, AccuracyDrop)
 
 
@@ -80,18 +81,19 @@ class Operation:
             self.n_seen += len(labels)
             return
         inputs, answers = self._inputs, self._answers
-        if answers is None or (inputs is None and x is not None):
-            k = BASELINE_ROWS - self._n_baseline
-            if len(labels) > k:
-                for part in (slice(None, k), slice(k, None)):
-                    self.see(_cut(x, part), labels[part], _cut(scores, part), time_s)
-                return
-            self._learn(x, labels, scores)
+        learning = answers is None or (inputs is None and x is not None and x.dtype.kind in _NUMBERS)
+        k = BASELINE_ROWS - self._n_baseline
+        if learning and len(labels) > k:
+            for part in (slice(None, k), slice(k, None)):
+                self.see(_cut(x, part), labels[part], _cut(scores, part), time_s)
+            return
         self.n_seen += len(labels)
         if inputs is not None and x is not None:
             inputs.count_rows(x, time_s)
         if answers is not None:
             answers.count_answers(labels, scores, time_s)
+        if learning:
+            self._learn(x if inputs is None else None, labels, scores)
         self._looked = False
 
     def truths(self, right: int, n: int, time_s: float) -> None:
@@ -126,7 +128,7 @@ class Operation:
         told = np.concatenate([each[1] for each in self._baseline])
         rows = _whole([each[0] for each in self._baseline])
         sure = _whole([each[2] for each in self._baseline])
-        if self._inputs is None and rows is not None and rows.dtype.kind in "fiub":
+        if self._inputs is None and rows is not None and rows.dtype.kind in _NUMBERS:
             self._inputs = InputDrift.fitted(rows, self._subject, self._model, columns=self._columns)
         if self._answers is None:
             self._answers = AnswerDrift.fitted(told, sure, self._subject, self._model)

@@ -130,3 +130,37 @@ def test_a_row_with_infinity_a_boolean_or_a_word_is_of_another_kind(train: Path)
     for odd in (float("inf"), True, "30", 30.5):
         assert violations(schema, {**table.row(1), "age": odd}) == (Violation(column="age", check="kind"),)
     assert violations(schema, {**table.row(1), "age": 30.0}) == ()
+
+
+def test_columns_of_numbers_are_counted_in_bins_and_words_are_not(train: Path, tmp_path: Path) -> None:
+    found = infer(read_table(train, words=frozenset({"postcode"})))
+    rules = {r.name: r for r in found.rules}
+    assert rules["colour_red"].edges == (0.5,)
+    assert rules["colour_red"].counts == (30, 30, 0)
+    assert len(rules["age"].edges) == 7
+    assert sum(rules["age"].counts) == ROWS
+    assert rules["income"].counts[-1] == ROWS / 10
+    assert rules["city"].counts == rules["city"].edges == ()
+    (tmp_path / "schema.json").write_bytes(to_json(found))
+    assert read(tmp_path / "schema.json") == found
+
+
+def test_a_schema_written_before_counts_were_kept_is_read(train: Path, tmp_path: Path) -> None:
+    document = json.loads(to_json(infer(read_table(train))))
+    for rule in document["rules"]:
+        del rule["edges"], rule["counts"]
+    (tmp_path / "schema.json").write_text(json.dumps(document))
+    assert all(rule.counts == rule.edges == () for rule in read(tmp_path / "schema.json").rules)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"counts": [1]}, {"counts": [1, -1, 0]}, {"counts": ["1"] * 9}, {"edges": [2, 1]}, {"edges": ["a"]}, {"edges": 3}],
+    ids=str,
+)
+def test_counts_that_fit_no_bins_are_no_schema(train: Path, tmp_path: Path, change: dict[str, object]) -> None:
+    document = json.loads(to_json(infer(read_table(train))))
+    document["rules"][1] |= change
+    (tmp_path / "schema.json").write_text(json.dumps(document))
+    with pytest.raises(Unreadable, match="no schema"):
+        read(tmp_path / "schema.json")

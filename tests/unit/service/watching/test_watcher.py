@@ -16,6 +16,8 @@ from tests.unit.service.guards.standing import DIGEST, answered, call, served
 from redan.core.inputs import Dataset
 from redan.core.settings import Settings
 from redan.core.settings_service import Guards, Serve, ServedModel
+from redan.evidence.datasets.schema import infer
+from redan.evidence.datasets.table import Column, Table
 from redan.service.audit.act import Act
 from redan.service.findings import Findings
 from redan.service.gateway.refusal import FORBIDDEN
@@ -68,6 +70,32 @@ def test_drift_is_learnt_from_the_first_rows_and_told_when_inputs_move(tmp_path:
     assert live.n_seen == 3 * 40 * 64
     measured = {labels: value for _, labels, value in live.readings()}
     assert measured["m", "1", "inputs", "stability_index"] > 0.1
+
+
+def test_the_schema_of_the_training_data_is_the_reference_where_no_file_is(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1000, 4))
+    columns = [
+        Column(name=name, kind="number", dtype="f8", values=rows[:, j], missing=np.zeros(1000, bool))
+        for j, name in enumerate("abcd")
+    ]
+    schema = infer(Table(name="t", columns=tuple(columns), n_rows=1000))
+    moved = np.array([2, 0, 0, 0])
+    # the model's order is its own
+    model = served(schema=schema, columns=tuple("dcba"))
+    live = watching(tmp_path, "drift")
+    live.answered(answered(model, call(model, rng.normal(size=(400, 4)))))
+    assert looked(live) == []
+    live.answered(answered(model, call(model, rng.normal(size=(400, 4)) + moved)))
+    assert looked(live) == ["RDN-OPE-201"]
+    (found,) = live._findings.recent()
+    assert "; d most" in found.title
+    save(InputDrift.fitted(rows + moved, "m", DIGEST, columns=tuple("dcba")), tmp_path / "drift.npz")
+    settings = ServedModel(name="m", target="m.onnx", detectors=("drift.npz",))
+    model = served(schema=schema, columns=tuple("dcba"), settings=settings, detected=SEEN)
+    live = watching(tmp_path, "drift")
+    live.answered(answered(model, call(model, rng.normal(size=(400, 4)) + moved)))
+    assert looked(live) == [], "a file comes before the schema"
 
 
 def test_a_calibrated_reference_is_used_from_the_first_row(tmp_path: Path) -> None:

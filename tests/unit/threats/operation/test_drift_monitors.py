@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from redan.core.errors import EvidenceError, ShapeMismatch, Unreadable, UsageErr
 from redan.core.finding import Finding, Severity
 from redan.core.inputs import Dataset, Inputs
 from redan.core.monitor import Event
+from redan.evidence.datasets.schema import infer
+from redan.evidence.datasets.table import Column, Table
 from redan.subjects.detectors.opening import open_detector, save
 from redan.subjects.detectors.served import Asked, Served
 from redan.testing.monitors import check_monitor
@@ -20,6 +23,7 @@ from redan.threats.operation.drifting import LEAST_INDEX
 from redan.threats.operation.monitors.accuracy_drop import Accuracy, AccuracyDrop
 from redan.threats.operation.monitors.answer_drift import AnswerDrift
 from redan.threats.operation.monitors.input_drift import InputDrift
+from redan.threats.operation.watching import Operation
 
 MODEL = "ab" * 32
 D = 5
@@ -179,3 +183,44 @@ def test_files_open_for_their_model_alone_and_hold_what_was_kept(tmp_path: Path)
     with pytest.raises(Unreadable):
         InputDrift.opened({**arrays, "edges": arrays["edges"][:2]}, about, served)
     assert issubclass(ShapeMismatch, Exception)
+
+
+def test_what_a_schema_counted_is_the_same_reference_as_its_rows() -> None:
+    names = tuple("abcde")
+    columns = tuple(
+        Column(name=name, kind="number", dtype="f8", values=REFERENCE[:, j], missing=np.zeros(len(REFERENCE), bool))
+        for j, name in enumerate(names)
+    )
+    schema = infer(Table(name="t", columns=columns, n_rows=len(REFERENCE)))
+    made = InputDrift.of_rules(schema.rules, "net", MODEL)
+    fitted = InputDrift.fitted(REFERENCE, "net", MODEL, columns=names)
+    assert made is not None
+    told = []
+    for each in (made, fitted):
+        each.count_rows(rows(2000, 1, shift=0.8), 0.0)
+        told.append(list(each.findings()))
+    assert told[0] == told[1]
+    assert "c most" in told[0][0].title
+    without = [replace(rule, counts=(), edges=()) for rule in schema.rules]
+    assert InputDrift.of_rules([*schema.rules[:-1], without[-1]], "net", MODEL) is None
+    assert InputDrift.of_rules(schema.rules * 13, "net", MODEL) is None, "65 columns"
+    assert InputDrift.of_rules((), "net", MODEL) is None
+
+
+def test_answers_are_learnt_while_inputs_are_judged_already() -> None:
+    known = InputDrift.fitted(REFERENCE, "net", MODEL)
+    work = Operation("net", MODEL, (known,), drift=True, performance=False)
+    work.see(rows(1500, 3, shift=2.0), np.zeros(1500, np.int64), None, 0.0)
+    assert [each.rule for each in work.look()] == ["RDN-OPE-201"]
+    assert known.n == 1500
+    work.see(rows(1000, 4), np.zeros(1000, np.int64), None, 10.0)
+    assert known.n == 2500
+    assert work.judging == ("input-drift", "answer-drift")
+
+
+def test_answers_about_texts_are_watched() -> None:
+    work = Operation("net", MODEL, drift=True, performance=False)
+    texts = np.array([["word"]] * 2000, object)
+    for time_s, label in ((0.0, 0), (600.0, 0), (1200.0, 1)):
+        work.see(texts, np.full(2000, label), None, time_s)
+    assert [each.rule for each in work.look()] == ["RDN-OPE-202"]

@@ -13,12 +13,14 @@ from redan.core.catalogue import monitor
 from redan.core.errors import Unreadable, UsageError
 from redan.core.monitor import Event
 from redan.core.probe import Spec
+from redan.kernels.drift.profile import BINS, Profile
 from redan.kernels.drift.stream import INTERVAL_S
-from redan.threats.operation.drifting import Drifting, Watched, reference
+from redan.threats.operation.drifting import LEVEL, Drifting, Watched, reference
 
 if TYPE_CHECKING:
     from redan.core.finding import Finding
     from redan.core.inputs import Inputs
+    from redan.evidence.datasets.schema import Rule
     from redan.kernels.drift.stream import Counted
     from redan.subjects.detectors.served import Asked, Served
 
@@ -65,8 +67,9 @@ class InputDrift(Drifting):
 
     Limits:
         Rows must be independent of each other: one client that repeats itself moves the stream. Changes that leave each
-        column as it was, such as of a correlation, are not seen. Without a reference it learns from the first 2000 rows
-        and takes them for good.
+        column as it was, such as of a correlation, are not seen. Without a file, the reference is what the model's data
+        schema counted of the training data: where these were balanced or augmented, it says so of the stream. Without
+        that it learns from the first 2000 rows and takes them for good.
     """
 
     spec: ClassVar[Spec]
@@ -104,6 +107,26 @@ class InputDrift(Drifting):
             flat = _along(flat, axes)
             names = tuple(f"direction {i + 1}" for i in range(flat.shape[1]))
         return cls(reference(subject, model, flat, names, level), tuple(rows.shape[1:]), axes)
+
+    @classmethod
+    def of_rules(cls, rules: Sequence[Rule], subject: str, model: str) -> Self | None:
+        """Take as the reference what a data schema counted of each column, in the order of the model's inputs.
+
+        Returns:
+            None where that is not enough: fewer than 100 rows, more than 64 columns, or a column without counts.
+        """
+        if not 1 <= len(rules) <= MOST_COLUMNS or any(sum(rule.counts) < LEAST_ROWS for rule in rules):
+            return None
+        edges = np.full((len(rules), BINS - 1), np.inf)
+        counts = np.zeros((len(rules), BINS + 1), np.int64)
+        for j, rule in enumerate(rules):
+            if len(rule.edges) >= BINS:
+                return None
+            edges[j, : len(rule.edges)] = rule.edges
+            *inside, counts[j, BINS] = rule.counts
+            counts[j, : len(inside)] = inside
+        made = Profile(names=tuple(rule.name for rule in rules), edges=edges, counts=counts)
+        return cls(Watched(subject=subject, model=model, level=LEVEL, profile=made), (len(rules),))
 
     @classmethod
     def prepared(cls, served: Served, inputs: Inputs, asked: Asked) -> Self:
