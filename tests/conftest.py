@@ -83,20 +83,42 @@ def postgres() -> Iterator[str]:
             run(pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
 
 
-@pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    """The URL of a Redis server of our own."""
-    program = shutil.which("redis-server")
-    if program is None:
+@pytest.fixture(scope="session")
+def new_schema(postgres: str) -> Callable[[], str]:
+    """Make the URL of a fresh schema of PostgreSQL: as good as a database here, and no copy of the template's files."""
+    import psycopg
+
+    def make() -> str:
+        name = f"redan{os.getpid()}x{next(_numbers)}"
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{postgres}&options=-csearch_path%3D{name}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Make the URL of a fresh database of a Redis server of our own."""
+    server = shutil.which("redis-server")
+    if server is None:
         pytest.skip("no Redis here: apt-get install redis-server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    server = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    yield f"redis://127.0.0.1:{port}"
-    server.kill()
-    server.wait()
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--databases", "4096"]
+    folder = tmp_path_factory.mktemp("redis")
+    process = subprocess.Popen([server, *words, "--dir", str(folder)], stdout=subprocess.DEVNULL)
+    numbers = count()
+    yield lambda: f"redis://127.0.0.1:{port}/{next(numbers)}"
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def redis_url(new_redis: Callable[[], str]) -> str:
+    """The URL of a fresh database of Redis."""
+    return new_redis()
 
 
 @pytest.fixture
@@ -104,16 +126,10 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
     """Make the URL of a fresh database of a kind."""
 
     def make(kind: str) -> str:
-        name = f"redan{os.getpid()}x{next(_numbers)}"
         if kind == "sqlite":
-            return str(tmp_path / f"{name}.db")
-        import psycopg
-
-        server = request.getfixturevalue("postgres")
-        # a schema is as good as a database here, and costs no copy of the template's files
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {name}")
-        return f"{server}&options=-csearch_path%3D{name}"
+            return str(tmp_path / f"redan{next(_numbers)}.db")
+        made: str = request.getfixturevalue("new_schema")()
+        return made
 
     return make
 

@@ -37,6 +37,7 @@ _SETTINGS = f"""
 [serve]
 address = "127.0.0.1:0"
 name = "r1"
+{{serve}}
 [[serve.models]]
 name = "{MODEL}"
 target = "{MODEL}-1.onnx"
@@ -157,21 +158,21 @@ def post(client: httpx.Client, path: str, /, **fields: str) -> httpx.Response:
 
 
 @contextmanager
-def console(folder: Path, *, more: str = "") -> Iterator[Console]:
+def console(folder: Path, *, serve: str = "", more: str = "") -> Iterator[Console]:
     """Run a gateway in a thread; its passwords are hashed cheaply, as what they cost is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "MEMORY_KIB", 1024)
         patch.setattr(passwords, "PASSES", 1)
-        with _console(folder, more) as running:
+        with _console(folder, _SETTINGS.format(serve=serve) + more) as running:
             yield running
 
 
 @contextmanager
-def _console(folder: Path, more: str) -> Iterator[Console]:
+def _console(folder: Path, settings: str) -> Iterator[Console]:
     first = served(folder, "onnx", name=MODEL)
     settings_for(folder, first, served(folder, "onnx", name=MODEL, version="2", seed=1))
     (folder / "forged.onnx").write_bytes((folder / first.target).read_bytes() + b"\x00")
-    (folder / "redan.toml").write_text(_SETTINGS + more)
+    (folder / "redan.toml").write_text(settings)
     config = configuration.load(file=folder / "redan.toml", root=folder, environ={})
     service = assemble(config)
     loop, started, running = uvloop.new_event_loop(), threading.Event(), list[Console]()

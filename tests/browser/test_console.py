@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -81,14 +81,21 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    with console(tmp_path_factory.mktemp("console")) as running:
+@pytest.fixture(scope="module", params=["alone", pytest.param("shared", marks=pytest.mark.slow)])
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A gateway over SQLite and memory, or as replicas have it."""
+    serve = "" if request.param == "alone" else over(*map(request.getfixturevalue, ("new_schema", "new_redis")))
+    with console(tmp_path_factory.mktemp("console"), serve=serve) as running:
         running.ask(5)
         running.parts.findings.publish(finding())
         running.parts.findings.publish(finding("client:" + "x" * 200, n=1, severity=Severity.CRITICAL))
         until(lambda: incidents(running) == 1)
         yield running
+
+
+def over(new_schema: Callable[[], str], new_redis: Callable[[], str]) -> str:
+    """Return lines of ``[serve]``."""
+    return f'database = "{new_schema()}"\nredis = "{new_redis()}"'
 
 
 class Person:
@@ -170,6 +177,30 @@ def test_login_second_factor_and_then_the_console(browser: Browser, home: Consol
         one.page.wait_for_url("**/console/live")
         assert one.page.get_by_role("link", name="Live").get_attribute("aria-current") == "page"
         assert one.said == []
+
+
+def test_over_postgresql_and_redis_somebody_logs_in_promotes_and_is_found_in_the_log(
+    browser: Browser, new_schema: Callable[[], str], new_redis: Callable[[], str], tmp_path: Path
+) -> None:
+    """The short path of what slow runs do there in full."""
+    with console(tmp_path, serve=over(new_schema, new_redis)) as home:
+        with person(browser, home, "") as one:
+            one.open(f"/console/models/{MODEL}")
+            one.page.get_by_label("Name").fill("operator")
+            one.page.get_by_label("Password").fill(PASSWORD)
+            one.press("Log in")
+            one.page.get_by_label("Code of your authenticator app").fill(pyotp.TOTP(home.secrets["operator"]).now())
+            one.press("Confirm")
+            one.page.get_by_text("Promote 2", exact=True).first.click()
+            one.press("Promote 2")
+            one.page.locator("[role=status]").wait_for()
+            assert "the version is live" in one.told()
+            assert one.said == []
+        assert home.ask(3) == [200] * 3
+        until(lambda: len(search(home.parts.database, Query(client="user:operator", act="models.promote"))) == 1)
+        with person(browser, home, "auditor") as one:
+            one.open("/console/audit?act=models.promote")
+            assert one.page.get_by_role("row", name="user:operator").count() == 1
 
 
 def test_the_keyboard_reaches_and_opens_everything(browser: Browser, home: Console) -> None:
