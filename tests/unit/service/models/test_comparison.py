@@ -13,16 +13,19 @@ from tests import served as made
 from tests.served import settings_for
 from tests.unit.service.models.conftest import pool_of
 
+from redan.service.guards.noise import noisy
 from redan.service.models.comparison import EVERY_CANARY, LEAST_BATCHES, MOST_WAITING, Comparing, Pair, compared
 from redan.service.models.pool import Pool
 
 
-def batch_of(served: Any, rows: slice) -> Any:
+def batch_of(served: Any, rows: slice, *, epsilon: float = 0.0) -> Any:
     x = made.rows()[0][rows].astype(served.dtype)
-    return SimpleNamespace(served=served, x=x, labels=served.answer(x).labels)
+    found = served.answer(x)
+    labels = noisy(found.scores, epsilon).argmax(axis=1) if epsilon else found.labels
+    return SimpleNamespace(served=served, x=x, labels=labels)
 
 
-def run_with(folder: Path, role: str, seed: int, batches: int) -> Any:
+def run_with(folder: Path, role: str, seed: int, batches: int, *, epsilon: float = 0.0) -> Any:
     """Show batches of the live version, and return what was compared."""
     settings = settings_for(
         folder, made.served(folder), made.served(folder, version="2", seed=seed, role=role, share=0.5)
@@ -34,7 +37,7 @@ def run_with(folder: Path, role: str, seed: int, batches: int) -> Any:
             live = pool.version("sklearn", "1").served
             await comparing.start()
             for n in range(batches):
-                comparing.answered(batch_of(live, slice(n * 10 % 500, n * 10 % 500 + 10)))
+                comparing.answered(batch_of(live, slice(n * 10 % 500, n * 10 % 500 + 10), epsilon=epsilon))
                 while comparing._waiting.qsize() > MOST_WAITING // 2:
                     await asyncio.sleep(0.001)
             while comparing._waiting.qsize():
@@ -57,6 +60,13 @@ def test_a_shadow_that_is_the_same_model_agrees_within_noise(tmp_path: Path) -> 
     assert 0 < latency.low <= latency.value <= latency.high < 1
     assert found.pace == "within noise", found.slowdown
     assert found.slowdown.n == 40
+
+
+def test_noise_on_what_left_is_no_disagreement_of_versions(tmp_path: Path) -> None:
+    comparing = run_with(tmp_path, "shadow", 0, 40, epsilon=0.5)
+    (found,) = comparing.results()
+    assert found.verdict == "within noise"
+    assert found.quantities[0].value == 1.0
 
 
 def test_of_canaries_a_sample_is_compared(tmp_path: Path) -> None:
