@@ -9,6 +9,8 @@ denied here for a while: a look into a table.
 from __future__ import annotations
 
 import time
+from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -31,6 +33,7 @@ MOST_PATH_US = 2000.0
 """A detector dearer than this by its own price only watches."""
 DENIED_S = 600.0
 MOST_SUSPECTS = 10_000
+_LOOKED_AT = 64
 
 
 @runtime_checkable
@@ -114,16 +117,19 @@ class Suspects:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._until_s: dict[tuple[str, str], float] = {}
-        self._clock = clock
+        self._clock, self._lock = clock, Lock()
 
     def __len__(self) -> int:
         return len(self._until_s)
 
     def add(self, digest: str, client: str) -> None:
         """Deny a client at a model from now on."""
-        if len(self._until_s) >= MOST_SUSPECTS:
-            self._until_s.pop(min(self._until_s, key=self._until_s.__getitem__), None)
-        self._until_s[digest, client] = self._clock() + DENIED_S
+        with self._lock:
+            # in the order of their ends: whoever was found last stands last
+            self._until_s.pop((digest, client), None)
+            if len(self._until_s) >= MOST_SUSPECTS:
+                del self._until_s[next(iter(self._until_s))]
+            self._until_s[digest, client] = self._clock() + DENIED_S
 
     def holds(self, digest: str, client: str) -> bool:
         """Tell whether a client is denied at a model now."""
@@ -131,22 +137,27 @@ class Suspects:
 
     def let_go(self, client: str) -> None:
         """Deny a client no longer."""
-        for key in [key for key in self._until_s if key[1] == client]:
-            self._until_s.pop(key, None)
+        with self._lock:
+            for key in [key for key in self._until_s if key[1] == client]:
+                del self._until_s[key]
 
     def before(self, batch: Batch) -> None:
         """Refuse the calls of whoever was found."""
         if not self._until_s:
             return
         now_s, digest = self._clock(), batch.served.digest
+        self._forget(now_s)
         for call in batch.calls:
-            until_s = self._until_s.get((digest, call.principal.id))
-            if until_s is None or call.refusal is not None:
-                continue
-            if until_s > now_s:
+            if call.refusal is None and self._until_s.get((digest, call.principal.id), 0.0) > now_s:
                 call.refusal = WATCHED
-            else:
-                self._until_s.pop((digest, call.principal.id), None)
 
     def after(self, batch: Batch) -> None:
         """Leave answers alone."""
+
+    def _forget(self, now_s: float) -> None:
+        """Let those go whose time is over, some at a time."""
+        with self._lock:
+            for key in list(islice(self._until_s, _LOOKED_AT)):
+                if self._until_s[key] > now_s:
+                    break
+                del self._until_s[key]

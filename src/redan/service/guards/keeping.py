@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from redan.evidence.store.database import Database
 
 Counts = list[tuple[str, int, int]]
+FORGOTTEN_S = 3600.0
+"""So long after its end a throttle is forgotten: more than clocks of replicas differ."""
+MOST_FORGOTTEN = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +84,9 @@ class Keeping:
         query = select(throttled.c.client, throttled.c.rate_per_s, throttled.c.until_s)
         with self.database.reading() as connection:
             return {client: (rate, until) for client, rate, until in connection.execute(query)}
+
+    def forget(self, now_s: float) -> None:
+        """Delete throttles that have long been over, at most `MOST_FORGOTTEN` of them; errors as in `write`."""
+        old = select(throttled.c.client).where(throttled.c.until_s < now_s - FORGOTTEN_S).limit(MOST_FORGOTTEN)
+        with self.database.writing() as connection:
+            connection.execute(delete(throttled).where(throttled.c.client.in_(old)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from redan.core.errors import RedanError
 from redan.service.gateway.refusal import BUDGET, RATE, SUSPENDED, TOO_LARGE, Refusal
 from redan.service.guards.budgets import HOUR_S, RowBudgets
+from redan.service.guards.keeping import FORGOTTEN_S
 from redan.service.guards.rates import Rates
 from redan.service.guards.shared_rates import SharedRates
 from redan.service.web.telling import Telling
@@ -193,11 +194,14 @@ class ClientLimiter:
         kept = await asyncio.to_thread(keeping.slowed)
         if n_set != self._n_set:
             return  # somebody was slowed down while this was read: it may be from before
-        for client in [name for name in self._slow if name not in kept]:
+        now_s = self._clock() + self._epoch_s
+        holding = {client: held for client, held in kept.items() if held[1] > now_s}
+        for client in self._slow.keys() - holding.keys():
             self._set(client, None, 0.0)
-        for client, (rate, until_s) in kept.items():
-            if until_s > self._clock() + self._epoch_s:
-                self._set(client, rate, until_s)
+        for client, (rate, until_s) in holding.items():
+            self._set(client, rate, until_s)
+        if any(until_s < now_s - FORGOTTEN_S for _, until_s in kept.values()):
+            await asyncio.to_thread(keeping.forget, now_s)
 
     async def _write_throttles(self) -> None:
         if self._keeping is None:

@@ -84,6 +84,30 @@ def test_whom_a_monitor_found_is_denied_for_a_while_at_that_model_alone() -> Non
     assert refused("client:a") is None
     now[0] += DENIED_S + 1
     assert refused("client:eve") is None
+    assert len(suspects) == 0
+    suspects.add("other model", "client:a")
+    suspects.let_go("client:b")
     assert len(suspects) == 1
     suspects.let_go("client:a")
+    assert len(suspects) == 0
+
+
+def test_whose_time_is_over_is_forgotten_and_a_full_table_loses_the_one_that_ends_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("redan.service.guards.detectors.MOST_SUSPECTS", 100)
+    now = [0.0]
+    suspects, model = Suspects(lambda: now[0]), served()
+    for number in range(101):
+        now[0] += 1
+        suspects.add(DIGEST, f"client:{number}")
+        suspects.add(DIGEST, "client:0")  # found again and again
+    assert len(suspects) == 100
+    assert suspects.holds(DIGEST, "client:0")
+    assert not suspects.holds(DIGEST, "client:1")
+    now[0] += DENIED_S + 1
+    for _ in range(2):
+        one = call(model, [[0] * 4], "client:0")
+        suspects.before(Batch(model, [one]))
+        assert one.refusal is None
     assert len(suspects) == 0

@@ -136,6 +136,39 @@ def test_a_suspension_holds_at_once_reaches_other_replicas_and_ends(tmp_path: Pa
     asyncio.run(_throttles(tmp_path))
 
 
+def test_throttles_that_are_over_are_forgotten_here_at_once_and_in_the_database_later(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = Clock()
+        database = open_database("service.db", root=tmp_path)
+        limiter = open_limiter(Guards(), redis_url="", replica="a", database=database, clock=clock)
+        keeping = Keeping(database=database, replica="a")
+        began_s = time.time()
+        await limiter.throttle("short", rate_per_s=0, until_s=began_s + 10)
+        await limiter.throttle("long", rate_per_s=0, until_s=began_s + 9000)
+        clock.now_s += 60
+        await limiter._exchange()
+        assert set(limiter._slow) == {"long"}
+        assert set(keeping.slowed()) == {"short", "long"}, "a replica whose clock is behind may hold it still"
+        clock.now_s += 3600
+        await limiter._exchange()
+        assert set(keeping.slowed()) == {"long"}
+        database.close()
+
+    asyncio.run(main())
+
+
+def test_many_old_throttles_are_forgotten_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("redan.service.guards.keeping.MOST_FORGOTTEN", 3)
+    database = open_database("service.db", root=tmp_path)
+    keeping = Keeping(database=database, replica="a")
+    for number in range(7):
+        keeping.slow(f"c{number}", 0.0, 1000.0)
+    for left in (4, 1, 0, 0):
+        keeping.forget(10_000.0)
+        assert len(keeping.slowed()) == left
+    database.close()
+
+
 async def _restart(root: Path) -> None:
     guards = Guards(rate_per_s=0, rows_per_day=10)
     database = open_database("service.db", root=root)
