@@ -18,6 +18,7 @@ from redan.service.audit.index import act_of
 from redan.service.audit.query import PAGE_ROWS, Found, Query, search
 from redan.service.audit.recorder import LogAuditor
 from redan.service.gateway.refusal import MALFORMED
+from redan.service.web.answers import json
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import Refused
 
@@ -64,7 +65,7 @@ async def records(asked: Asked) -> Response:
     asked.note["records"] = len(found)
     last = found[-1] if len(found) == query.limit else None
     cursor = f"{last.act.t_us}.{last.index}.{last.replica}" if last is not None else ""
-    return _json(Page(records=found, next=cursor))
+    return json(Page(records=found, next=cursor))
 
 
 async def one(asked: Asked) -> Response:
@@ -72,7 +73,7 @@ async def one(asked: Asked) -> Response:
     replica, index = str(asked.request.path_params["replica"]), str(asked.request.path_params["index"])
     if not (index.isascii() and index.isdecimal() and len(index) <= _MOST_DIGITS):
         raise UnknownName("a record is known by its number")
-    return _json(await asyncio.to_thread(_proved, asked.parts, replica, int(index)))
+    return json(await asyncio.to_thread(_proved, asked.parts, replica, int(index)))
 
 
 async def take(asked: Asked) -> Response:
@@ -80,7 +81,7 @@ async def take(asked: Asked) -> Response:
     wanted: Range = asked.body
     data = await asyncio.to_thread(_exported, asked.parts, wanted)
     asked.note.update({"replica": wanted.replica, "records": data.count(b"\n") - 1, "start": wanted.start})
-    return Response(data, media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
+    return Response(data, media_type="application/x-ndjson")
 
 
 def _query(asked: Asked) -> Query:
@@ -153,10 +154,6 @@ def _exported(parts: Parts, wanted: Range) -> bytes:
     if stop - wanted.start > MOST_EXPORTED:
         raise UsageError(f"{stop - wanted.start} records at once", hint=f"at most {MOST_EXPORTED}; ask range by range")
     return b"".join(export.lines(folder, wanted.start, stop))
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

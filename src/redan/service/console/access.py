@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from redan.service.console.rendering import render
-from redan.service.identity.answering import read, roles_of
+from redan.service.identity.answering import roles_of
 from redan.service.identity.review import Line, review
+from redan.service.web.answers import read
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from redan.core.errors import UsageError
@@ -14,9 +12,9 @@ from redan.service.incidents import endpoints as api
 from redan.service.incidents import timeline
 from redan.service.incidents.notification import clock
 from redan.service.incidents.playbook import TO_CLIENTS, UNDOABLE
+from redan.service.web.answers import read
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
     from starlette.responses import Response
 
     from redan.service.incidents.desk import Desk
@@ -29,16 +27,6 @@ Answer = TypeVar("Answer")
 MOST_SHOWN = 200
 """Entries of a timeline on the page, the newest."""
 _VERBS = {"": "order", "failed": "order", "undone": "order", "waiting": "approve", "done": "undo"}
-
-
-async def read(asked: Asked, work: Callable[[Connection], Answer]) -> Answer:
-    """Look something up, off the event loop."""
-
-    def run() -> Answer:
-        with asked.parts.database.reading() as connection:
-            return work(connection)
-
-    return await asyncio.to_thread(run)
 
 
 async def listing(asked: Asked) -> Response:

@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from redan.core.errors import UsageError
 from redan.service.identity import directory, wire
-from redan.service.identity.answering import done, json, not_oneself, read, roles_of, who, write
+from redan.service.identity.answering import not_oneself, roles_of, who
 from redan.service.identity.review import decide as decided
 from redan.service.identity.review import review as reviewed
+from redan.service.web.answers import done, json, read, write
 
 if TYPE_CHECKING:
     from redan.service.web.endpoint import Asked

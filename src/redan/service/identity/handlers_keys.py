@@ -11,8 +11,9 @@ from redan.core.errors import UnknownName
 from redan.core.settings import age_s
 from redan.service.gateway.refusal import FORBIDDEN, STEP_UP
 from redan.service.identity import directory, keys, scopes, token_keys, void, wire
-from redan.service.identity.answering import authority_of, done, json, read, who, write
+from redan.service.identity.answering import authority_of, who
 from redan.service.identity.freshness import fresh
+from redan.service.web.answers import done, json, read, write
 from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def _make(asked: Asked, subject: str) -> Response:
         lambda connection: keys.make(connection, subject, by=by, ttl_s=body.ttl_s, scope=scope, title=body.title),
     )
     asked.note["key"] = made.id
-    return json(wire.KeyMade(key=wire.key_shown(made), secret=text), 201, secret=True)
+    return json(wire.KeyMade(key=wire.key_shown(made), secret=text), 201)
 
 
 async def rotate(asked: Asked) -> Response:
@@ -64,7 +65,7 @@ async def rotate(asked: Asked) -> Response:
         raise Refused(FORBIDDEN, "people make their own keys: POST /v1/identity/self/keys")
     made, text = await write(asked, lambda connection: keys.rotate(connection, id, by=by, overlap_s=overlap_s))
     asked.note["new"] = made.id
-    return json(wire.KeyMade(key=wire.key_shown(made), secret=text), 201, secret=True)
+    return json(wire.KeyMade(key=wire.key_shown(made), secret=text), 201)
 
 
 async def revoke(asked: Asked) -> Response:
@@ -124,8 +125,7 @@ async def exchange(asked: Asked) -> Response:
             scope=scopes.shown(principal.grants)
             if scope is None
             else scopes.shown(scopes.narrowed(principal.grants, scope)),
-        ),
-        secret=True,
+        )
     )
 
 

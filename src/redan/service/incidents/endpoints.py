@@ -19,6 +19,7 @@ from redan.service.incidents import acting, postmortem, timeline
 from redan.service.incidents.acting import Person
 from redan.service.incidents.history import History
 from redan.service.incidents.notification import clock, draft
+from redan.service.web.answers import json, read, write
 from redan.service.web.endpoint import Asked, Endpoint
 
 if TYPE_CHECKING:
@@ -140,40 +141,27 @@ def _confirmed(asked: Asked) -> Person:
     return Person(id=asked.principal.id, may_contain=asked.principal.kind == "person")
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
-
-
-async def _read(asked: Asked, work: Callable[[Connection], Any]) -> Any:
-    def run() -> Any:
-        with asked.parts.database.reading() as connection:
-            return work(connection)
-
-    return await asyncio.to_thread(run)
-
-
 async def _written(asked: Asked, work: Callable[[Connection], Incident]) -> Response:
-    def run() -> Incident:
-        with asked.parts.database.writing() as connection:
-            timeline.lock(connection)
-            return work(connection)
+    def locked(connection: Connection) -> Incident:
+        timeline.lock(connection)
+        return work(connection)
 
-    incident = await asyncio.to_thread(run)
+    incident = await write(asked, locked)
     _desk(asked).hurry()
     asked.note["incident"] = incident.number
-    return _json(summary(incident, now_us()))
+    return json(summary(incident, now_us()))
 
 
 async def list_incidents(asked: Asked) -> Response:
     """List the newest hundred incidents."""
-    found = await _read(asked, timeline.listed)
-    return _json({"incidents": [summary(incident, now_us()) for incident in found]})
+    found = await read(asked, timeline.listed)
+    return json({"incidents": [summary(incident, now_us()) for incident in found]})
 
 
 async def show(asked: Asked) -> Response:
     """Show an incident with its timeline."""
     number = number_of(asked)
-    return _json(full(await _read(asked, lambda c: timeline.read(c, number)), now_us()))
+    return json(full(await read(asked, lambda c: timeline.read(c, number)), now_us()))
 
 
 async def open_incident(asked: Asked) -> Response:
@@ -253,7 +241,7 @@ def closed(connection: Connection, number: int, text: str, who: str) -> Incident
 async def template(asked: Asked) -> Response:
     """Give the post-mortem's template with everything that is known."""
     number = number_of(asked)
-    incident: Incident = await _read(asked, lambda c: timeline.read(c, number))
+    incident: Incident = await read(asked, lambda c: timeline.read(c, number))
     leak = await asyncio.to_thread(History(asked.parts.settings, asked.parts.root).leak, incident, now_us())
     return Response(postmortem.template(incident, leak), media_type="text/markdown")
 
@@ -263,7 +251,7 @@ async def notification(asked: Asked) -> Response:
     number, to = number_of(asked), asked.request.query_params.get("to", "authority")
     if to not in ("authority", "subjects"):
         raise UsageError("to is authority or subjects")
-    incident: Incident = await _read(asked, lambda c: timeline.read(c, number))
+    incident: Incident = await read(asked, lambda c: timeline.read(c, number))
     settings = asked.parts.settings
     leak = await asyncio.to_thread(History(settings, asked.parts.root).leak, incident, now_us())
     text = draft(incident, to, settings.incidents, leak=leak, data=None, now_us=now_us())  # type: ignore[arg-type]  # one of the two, as was checked
@@ -282,7 +270,7 @@ async def playbooks(asked: Asked) -> Response:
         }
         for p in desk.playbooks.values()
     ]
-    return _json({"playbooks": rows})
+    return json({"playbooks": rows})
 
 
 _ONE = "/v1/incidents/{number}"

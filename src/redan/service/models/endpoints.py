@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 from starlette.responses import Response
 
+from redan.service.web.answers import json
 from redan.service.web.endpoint import Asked, Endpoint
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from redan.service.models.comparison import Compared
     from redan.service.models.pool import Pool
     from redan.service.models.versions import Version
-
-_JSON = "application/json"
-_encode = msgspec.json.Encoder().encode
 
 
 class VersionView(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -123,10 +121,6 @@ class Quarantining(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     version: str = ""
 
 
-def _json(view: Any) -> Response:
-    return Response(_encode(view), media_type=_JSON)
-
-
 def _pool(asked: Asked) -> Pool:
     return cast("Pool", asked.parts.models)
 
@@ -155,12 +149,12 @@ async def _list(asked: Asked) -> Response:
         for each in pool.versions()
         if who is not None and who.may("models.read", each.source.settings.name)
     ]
-    return _json(ModelList(models=seen))
+    return json(ModelList(models=seen))
 
 
 async def _model(asked: Asked) -> Response:
     pool, name = _pool(asked), asked.request.path_params["name"]
-    return _json(ModelList(models=[view_of(pool, each) for each in pool.of(name)]))
+    return json(ModelList(models=[view_of(pool, each) for each in pool.of(name)]))
 
 
 async def _statements(asked: Asked) -> Response:
@@ -177,14 +171,14 @@ async def _statements(asked: Asked) -> Response:
         notes=() if decision is None else decision.notes,
         why=found.why,
     )
-    return _json(view)
+    return json(view)
 
 
 async def _comparison(asked: Asked) -> Response:
     pool, name = _pool(asked), asked.request.path_params["name"]
     pool.of(name)
     found = [_compared(each) for each in pool.comparing.results() if each.live.rpartition("@")[0] == name]
-    return _json(Comparisons(compared=found, dropped=pool.comparing.dropped))
+    return json(Comparisons(compared=found, dropped=pool.comparing.dropped))
 
 
 def _compared(found: Compared) -> ComparedView:
@@ -208,14 +202,14 @@ async def _promote(asked: Asked) -> Response:
     pool, name = _pool(asked), asked.request.path_params["name"]
     asked.note["version"] = asked.body.version
     await pool.promote(name, asked.body.version)
-    return _json(view_of(pool, pool.version(name, asked.body.version)))
+    return json(view_of(pool, pool.version(name, asked.body.version)))
 
 
 async def _rollback(asked: Asked) -> Response:
     pool, name = _pool(asked), asked.request.path_params["name"]
     served = await pool.rollback(name)
     asked.note["version"] = served.settings.version
-    return _json(view_of(pool, pool.version(name, served.settings.version)))
+    return json(view_of(pool, pool.version(name, served.settings.version)))
 
 
 async def _quarantine(asked: Asked) -> Response:

@@ -15,6 +15,7 @@ from redan.evidence.statements.policy import policy_of
 from redan.service.registry.listing import TransitionRow, VersionRow, transitions, versions
 from redan.service.registry.moving import NotAdmitted, move, roll_back
 from redan.service.registry.pushing import Person
+from redan.service.web.answers import json
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import UNFIT, Refused
 
@@ -32,13 +33,13 @@ class Reason(msgspec.Struct, forbid_unknown_fields=True):
 
 async def _list(asked: Asked) -> Response:
     histories = await asyncio.to_thread(_registry(asked).histories)
-    return _json([encode(row) for row in versions(histories)])
+    return json([encode(row) for row in versions(histories)])
 
 
 async def _one(asked: Asked) -> Response:
     name = asked.request.path_params["name"]
     found = await asyncio.to_thread(_registry(asked).history, name)
-    return _json([encode(row) for row in transitions(found)])
+    return json([encode(row) for row in transitions(found)])
 
 
 def _moving(act: str) -> Callable[[Asked], Awaitable[Response]]:
@@ -67,7 +68,7 @@ async def _roll_back(asked: Asked) -> Response:
 
 def _state(asked: Asked, found: History) -> Response:
     asked.note["transition"] = found.head
-    return _json([encode(row) for row in versions({found.name: found})])
+    return json([encode(row) for row in versions({found.name: found})])
 
 
 def _registry(asked: Asked) -> Registry:
@@ -79,10 +80,6 @@ def _registry(asked: Asked) -> Registry:
 
 def _person(asked: Asked) -> Person:
     return Person(who=asked.principal.id if asked.principal else "-", why=asked.body.why)
-
-
-def _json(document: object) -> Response:
-    return Response(msgspec.json.encode(document), media_type="application/json")
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

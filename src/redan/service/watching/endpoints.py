@@ -9,6 +9,7 @@ from redan.service.gateway.refusal import INVALID, NOT_FOUND
 from redan.service.identity.answering import who
 from redan.service.watching.truths import count
 from redan.service.watching.watcher import LiveWatching
+from redan.service.web.answers import json
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import Refused
 
@@ -66,7 +67,7 @@ async def post_feedback(asked: Asked) -> Response:
     why = await count(asked.parts, watching, told, model=name, client=own)
     found = Counted(counted=why.count(""), unknown=why.count("unknown"), unfit=why.count("rows"))
     asked.note.update(counted=found.counted, unknown=found.unknown, unfit=found.unfit)
-    return Response(msgspec.json.encode(found), media_type="application/json")
+    return json(found)
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
 from starlette.responses import Response
 
 from redan.core.errors import SignatureRefused
@@ -17,10 +16,10 @@ from redan.service.identity.login import account, entering, factors, passkeys, s
 from redan.service.identity.login.bodies import Account, Codes, Confirmed, Done, LoggedIn, TotpOffer
 from redan.service.identity.login.desk import Logins, logins_of
 from redan.service.identity.login.entering import Entered
-from redan.service.identity.login.passkeys import Challenge
 from redan.service.identity.login.recording import check_same_site, let_in, source_of, turned_away
 from redan.service.identity.login.standing import valid
 from redan.service.identity.principal import Principal
+from redan.service.web.answers import json
 from redan.service.web.errors import Refused, response_of
 from redan.service.web.session_cookie import csrf_token, end_session, session_of, set_session
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 MOST_ID = 256
 MOST_PATH = 512
-_encode = msgspec.json.Encoder().encode
 
 
 async def login(asked: Asked) -> Response:
@@ -59,7 +57,7 @@ async def ask_second(asked: Asked) -> Response:
             connection, logins.sealer, site, person=session.person, bound=session.id
         )
     )
-    return _json(challenge)
+    return json(challenge)
 
 
 async def ask_passkey(asked: Asked) -> Response:
@@ -70,7 +68,7 @@ async def ask_passkey(asked: Asked) -> Response:
     challenge = await logins.read(
         lambda connection: passkeys.ask_to_show(connection, logins.sealer, site, person="", bound="")
     )
-    return _json(challenge)
+    return json(challenge)
 
 
 async def passkey(asked: Asked) -> Response:
@@ -87,7 +85,7 @@ async def step_up(asked: Asked) -> Response:
     logins, session = await own(asked)
     entered = await _shown(asked, logins, session)
     asked.note["did"] = f"step-up by {entered.how}"
-    return with_cookie(logins, _json(_logged_in(entered)), entered.secret)
+    return with_cookie(logins, json(_logged_in(entered)), entered.secret)
 
 
 async def confirm(asked: Asked) -> Response:
@@ -113,20 +111,20 @@ async def confirm(asked: Asked) -> Response:
         expires_s=0,
     )
     token = logins.authority.confirmation(other, body.action, bound(body.resource, body.digest))
-    return _json(Confirmed(confirmation=token, seconds=int(logins.step_up_s)))
+    return json(Confirmed(confirmation=token, seconds=int(logins.step_up_s)))
 
 
 async def show_account(asked: Asked) -> Response:
     """Show somebody's own factors and sessions."""
     logins, session = await own(asked)
-    return _json(await account_of(logins, session))
+    return json(await account_of(logins, session))
 
 
 async def offer_totp(asked: Asked) -> Response:
     """Offer a secret for an app."""
     logins, session = await own(asked)
     offer = await account.offer_totp(logins, session)
-    return _json(TotpOffer(ticket=offer.ticket, uri=offer.uri, secret=offer.secret, svg=offer.svg()))
+    return json(TotpOffer(ticket=offer.ticket, uri=offer.uri, secret=offer.secret, svg=offer.svg()))
 
 
 async def enrol_totp(asked: Asked) -> Response:
@@ -134,13 +132,13 @@ async def enrol_totp(asked: Asked) -> Response:
     logins, session = await own(asked)
     made = await account.enrol_totp(logins, session, asked.body.ticket, asked.body.code)
     asked.note["did"] = "totp enrolled"
-    return with_cookie(logins, _json(Codes(codes=made.codes, csrf=csrf_token(made.secret))), made.secret)
+    return with_cookie(logins, json(Codes(codes=made.codes, csrf=csrf_token(made.secret))), made.secret)
 
 
 async def ask_new_passkey(asked: Asked) -> Response:
     """Ask the browser to make a passkey."""
     logins, session = await own(asked)
-    return _json(await account.ask_passkey(logins, session))
+    return json(await account.ask_passkey(logins, session))
 
 
 async def add_passkey(asked: Asked) -> Response:
@@ -148,7 +146,7 @@ async def add_passkey(asked: Asked) -> Response:
     logins, session = await own(asked)
     made = await account.add_passkey(logins, session, asked.body.ticket, asked.body.answer, asked.body.title)
     asked.note["did"] = "passkey registered"
-    return with_cookie(logins, _json(Codes(codes=made.codes, csrf=csrf_token(made.secret))), made.secret)
+    return with_cookie(logins, json(Codes(codes=made.codes, csrf=csrf_token(made.secret))), made.secret)
 
 
 async def recovery_codes(asked: Asked) -> Response:
@@ -156,7 +154,7 @@ async def recovery_codes(asked: Asked) -> Response:
     logins, session = await own(asked)
     codes = await account.new_recovery_codes(logins, session)
     asked.note["did"] = "recovery codes made"
-    return _json(Codes(codes=codes))
+    return json(Codes(codes=codes))
 
 
 async def remove(asked: Asked) -> Response:
@@ -164,7 +162,7 @@ async def remove(asked: Asked) -> Response:
     logins, session = await own(asked)
     done = await account.remove(logins, session, asked.body.kind, asked.body.id)
     asked.note["did"] = f"{asked.body.kind} removed" if done else "nothing to remove"
-    return _json(Done(done=int(done)))
+    return json(Done(done=int(done)))
 
 
 async def end_sessions(asked: Asked) -> Response:
@@ -172,7 +170,7 @@ async def end_sessions(asked: Asked) -> Response:
     logins, session = await own(asked)
     done = await account.end_sessions(logins, session, asked.body.id)
     asked.note["did"] = f"{done} sessions ended"
-    return _json(Done(done=done))
+    return json(Done(done=done))
 
 
 async def change_password(asked: Asked) -> Response:
@@ -180,7 +178,7 @@ async def change_password(asked: Asked) -> Response:
     logins, session = await own(asked)
     await account.change_password(logins, session, asked.body.old, asked.body.new, source_of(asked.request))
     asked.note["did"] = "password changed"
-    return _json(Done(done=1))
+    return json(Done(done=1))
 
 
 async def logout(asked: Asked) -> Response:
@@ -188,7 +186,7 @@ async def logout(asked: Asked) -> Response:
     logins, session = await own(asked)
     await logins.write(lambda connection: sessions.end(connection, session.person, session.id))
     asked.note["did"] = "logout"
-    response = _json(Done(done=1))
+    response = json(Done(done=1))
     end_session(response, https=logins.https)
     return response
 
@@ -282,12 +280,8 @@ async def _came(asked: Asked, act: str, work: Awaitable[Entered], *, who: str = 
         await turned_away(asked, act, entering.WRONG_FACTOR, who=who, tried=tried)
         return response_of(entering.WRONG_FACTOR)
     await let_in(asked, act, entered.person, entered.how)
-    return with_cookie(logins_of(asked.parts), _json(_logged_in(entered)), entered.secret)
+    return with_cookie(logins_of(asked.parts), json(_logged_in(entered)), entered.secret)
 
 
 def _logged_in(entered: Entered) -> LoggedIn:
     return LoggedIn(person=entered.person, state=entered.state, csrf=csrf_token(entered.secret))
-
-
-def _json(value: Challenge | Confirmed | LoggedIn | TotpOffer | Codes | Account | Done) -> Response:
-    return Response(_encode(value), media_type="application/json")
