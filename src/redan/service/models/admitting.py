@@ -30,7 +30,10 @@ _MOST_SENTENCES = 5
 
 
 class NotAdmitted(UsageError):
-    """A version may not be served; the message says which requirement fails, the hint how to meet it."""
+    """A version may not be served, nor become live in the registry; the message says what fails and how to meet it."""
+
+    code = "RDN-E530"
+    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -13,11 +13,10 @@ from redan.core.codec import encode
 from redan.core.errors import UsageError
 from redan.evidence.statements.policy import policy_of
 from redan.service.registry.listing import TransitionRow, VersionRow, transitions, versions
-from redan.service.registry.moving import NotAdmitted, move, roll_back
+from redan.service.registry.moving import move, roll_back
 from redan.service.registry.pushing import Person
 from redan.service.web.answers import json
 from redan.service.web.endpoint import Asked, Endpoint
-from redan.service.web.errors import UNFIT, Refused
 
 if TYPE_CHECKING:
     from redan.service.registry.history import History
@@ -49,12 +48,9 @@ def _moving(act: str) -> Callable[[Asked], Awaitable[Response]]:
         policy = policy_of(admission, parts.root) if admission.require else None
         registry, by = _registry(asked), _person(asked)
         wanted: Act = "canary" if act == "canary" else "promote"
-        try:
-            found = await asyncio.to_thread(
-                lambda: move(registry, names["name"], names["version"], wanted, by=by, policy=policy)
-            )
-        except NotAdmitted as error:
-            raise Refused(UNFIT, f"{error.message} – {error.hint}") from error
+        found = await asyncio.to_thread(
+            lambda: move(registry, names["name"], names["version"], wanted, by=by, policy=policy)
+        )
         return _state(asked, found)
 
     return moved

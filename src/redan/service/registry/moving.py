@@ -4,34 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from redan.core.errors import RedanError, UsageError
+from redan.core.errors import UsageError
 from redan.evidence.statements.admission import ModelSignature, admission
 from redan.evidence.statements.decision import Decision
 from redan.evidence.statements.policy import AdmissionPolicy
+from redan.service.models.admitting import insist, why_not
 from redan.service.registry.history import History, Version
 from redan.service.registry.opening import Registry
 from redan.service.registry.pushing import Person, now, recorded
 from redan.service.registry.stated import known
 from redan.service.registry.transition import Act, Transition
-
-
-class NotAdmitted(RedanError):
-    """A version does not meet the policy.
-
-    Args:
-        decision: why.
-    """
-
-    code = "RDN-E530"
-    exit_code = 1
-
-    def __init__(self, decision: Decision) -> None:
-        reasons = [failure.sentence() for failure in decision.failures] or ["nobody whose key counts vouched for it"]
-        fixes = [failure.fix for failure in decision.failures if failure.fix]
-        super().__init__(
-            f"{decision.model.name} is refused: {'; '.join(reasons)}", hint="; ".join(dict.fromkeys(fixes))
-        )
-        self.decision = decision
 
 
 def judged(registry: Registry, version: Version, policy: AdmissionPolicy) -> Decision:
@@ -76,7 +58,7 @@ def move(
         if policy is not None:
             decision = judged(registry, chosen, policy)
             if decision.verdict not in ("admitted", "verified"):
-                raise NotAdmitted(decision)
+                insist(f"{name}@{chosen.name}", why_not(decision))
         made = _append(registry, found, chosen, act, by)
     recorded(registry, made)
     return made
