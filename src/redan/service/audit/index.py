@@ -10,7 +10,6 @@ import sys
 import threading
 from contextlib import closing
 from itertools import islice
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,7 +22,7 @@ from redan.service.audit.act import Act, decode
 from redan.service.audit.tables import answers, records, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
@@ -46,12 +45,9 @@ class Indexer:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self._database, self._folder, self._replica = database, folder, folder.name
-        compiled = insert(records).compile(database.engine)
-        names = compiled.positiontup
-        self._insert: tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]] | None] = (
-            str(compiled),
-            itemgetter(*names) if names else None,
-        )
+        # the driver itself takes the rows: SQLAlchemy would look at each value of each row once more
+        dialect = type(database.engine.dialect)(paramstyle="qmark" if database.is_sqlite else "format")  # type: ignore[call-arg]  # each dialect of ours takes it, their base does not say so
+        self._insert = str(insert(records).compile(dialect=dialect))
 
     def catch_up(self) -> int:
         """Index everything that is signed by now and return how many records that was.
@@ -71,12 +67,10 @@ class Indexer:
             entries = list(islice(reader.entries(start), BATCH))
             if not entries:
                 return 0
-            # the driver itself takes the rows: SQLAlchemy would look at each value of each row once more
-            statement, taken = self._insert
             acts = [act_of(entry) for entry in entries]
             pairs = zip(entries, acts, strict=True)
             rows = [_row(self._replica, i, entry, act) for i, (entry, act) in enumerate(pairs, start)]
-            connection.exec_driver_sql(statement, [taken(row) for row in rows] if taken else rows)
+            connection.exec_driver_sql(self._insert, rows)
             insert_new(connection, answers, list(_answered(self._replica, start, acts)))
             self._reached(connection, start + len(entries))
         return len(entries)
@@ -142,21 +136,21 @@ def _answered(replica: str, start: int, acts: Sequence[Act]) -> Iterator[dict[st
             yield {"id": act.id, "replica": replica, "index": index}
 
 
-def _row(replica: str, index: int, entry: bytes, act: Act) -> dict[str, Any]:
-    """Return an entry as a row; what is no act is indexed as such, so that it is seen."""
-    return {
-        "replica": replica,
-        "index": index,
-        "t_us": act.t_us,
-        "who": shown(act.who),
-        "act": shown(act.act),
-        "model": shown(act.model),
-        "ok": act.ok,
-        "why": shown(act.why),
-        "status": act.status,
-        "addr": shown(act.addr),
-        "entry": _text(entry),
-    }
+def _row(replica: str, index: int, entry: bytes, act: Act) -> tuple[str | int | bool, ...]:
+    """Return an entry as a row of `records`, in its columns' order; what is no act is indexed as such, to be seen."""
+    return (
+        replica,
+        index,
+        act.t_us,
+        shown(act.who),
+        shown(act.act),
+        shown(act.model),
+        act.ok,
+        shown(act.why),
+        act.status,
+        shown(act.addr),
+        _text(entry),
+    )
 
 
 def shown(value: str) -> str:
