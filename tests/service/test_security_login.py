@@ -41,7 +41,8 @@ def test_neither_words_nor_headers_tell_who_there_is(gateway: Fortress) -> None:
     told = set()
     for name, password in tries:
         status, headers, body, _ = login(gateway, name, password, address())
-        headers.pop("date")
+        for own in ("date", "x-request-id"):  # different in every answer
+            headers.pop(own)
         told.add((status, tuple(sorted(headers.items())), body))
     assert len(told) == 1, told
     assert next(iter(told))[0] == 401
@@ -57,10 +58,12 @@ def test_time_does_not_tell_who_there_is(gateway: Fortress) -> None:
     """Pairs of guesses, in random order, at somebody and at nobody: the median difference, with a 95 % interval."""
     order, differences_s, took = random.Random(6), [], []
     for number in range(PAIRS):
-        pair = {"viewer": 0.0, f"nobody{number}": 0.0}
+        # by turns, since a hundred failures at one name make every stranger to it wait
+        somebody = ("viewer", "operator")[number % 2]
+        pair = {somebody: 0.0, f"nobody{number}": 0.0}
         for name in order.sample(sorted(pair), 2):
             pair[name] = login(gateway, name, "wrong", address())[3]
-        known_s, unknown_s = pair["viewer"], pair[f"nobody{number}"]
+        known_s, unknown_s = pair[somebody], pair[f"nobody{number}"]
         differences_s.append(known_s - unknown_s)
         took += [known_s, unknown_s]
     rng = np.random.default_rng(6)

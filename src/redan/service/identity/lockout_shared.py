@@ -26,7 +26,7 @@ local over = n - tonumber(ARGV[1])
 if over <= 0 then return 0 end
 local wait = math.floor(math.min(tonumber(ARGV[3]), tonumber(ARGV[2]) * 2 ^ math.min(over - 1, 40)))
 redis.call('SET', KEYS[2], n, 'PX', wait)
-return wait
+return 0
 """
 
 
@@ -65,6 +65,21 @@ class Lockouts:
         self.n_waits += wait_s > 0
         return wait_s
 
+    async def attempt(self, addr: str, account: str) -> float:
+        """Count an attempt of an account from an address as a failure until `succeeded` says otherwise.
+
+        So those that come at once count each other; failures of the address are for `failed` to count.
+
+        Returns:
+            0 when it may be judged; else how many seconds it must wait.
+        """
+        wait_s = await self.wait_s(addr, account)
+        if wait_s == 0:
+            name = _pair(network(addr), account)
+            wait_s = max(self._pairs.attempt(name), await self._share(name, PAIR))
+            self.n_waits += wait_s > 0
+        return wait_s
+
     async def failed(self, addr: str, account: str = "") -> None:
         """Count a failure."""
         place = network(addr)
@@ -85,9 +100,11 @@ class Lockouts:
         if self._redis is not None:
             await self._redis.aclose()
 
-    async def _share(self, name: str, backoff: Backoff) -> None:
+    async def _share(self, name: str, backoff: Backoff) -> float:
+        """Count a failure with the other replicas, unless the name waits; return how many seconds it had to."""
         times = [int(s * 1000) for s in (backoff.first_s, backoff.most_s, backoff.forget_s)]
-        await self._asked("eval", _FAILED, 2, f"redan:fail:{name}", f"redan:wait:{name}", backoff.free, *times)
+        keys = f"redan:fail:{name}", f"redan:wait:{name}"
+        return await self._asked("eval", _FAILED, 2, *keys, backoff.free, *times) / 1000
 
     async def _asked(self, command: str, *words: Any) -> float:
         if self._redis is None or time.monotonic() < self._silent_until_s:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from redan.core.errors import SignatureRefused
 from redan.service.gateway.refusal import Refusal
 from redan.service.identity import directory
-from redan.service.identity.login import attempts, passkeys, passwords, recovery, sessions, totp
+from redan.service.identity.login import attempts, passkeys, passwords, places, recovery, sessions, totp
 from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
@@ -59,26 +59,67 @@ async def with_password(logins: Logins, name: str, password: str, source: From) 
     """Judge a name and a password. Who does not exist costs the same work and gets the same words.
 
     Raises:
-        Refused: wrong, or the address must wait, or too many log in at once.
+        Refused: wrong, or the address or strangers to the person must wait, or too many log in at once.
     """
     person = f"user:{name[:_LONGEST_NAME]}"
-    wait(await logins.authority.lockouts.wait_s(source.addr, person))
-    hashed, active = await logins.read(lambda connection: _known(connection, person))
-    fits = await logins.verifier.fits(hashed, password)
-    if not (fits and active and hashed):
-        await logins.authority.lockouts.failed(source.addr, person)
-        raise Refused(WRONG)
+    with logins.verifier.desk():
+        wait(await logins.authority.lockouts.attempt(source.addr, person))
+        asked = await logins.write(lambda connection: _look_up(connection, logins, person, source))
+        wait(asked.wait_s)
+        fits = await logins.verifier.fits(asked.hashed, password)
+        if not (fits and asked.active and asked.hashed):
+            await logins.authority.lockouts.failed(source.addr)
+            raise Refused(WRONG)
+        entered = await _entered(logins, person, password, source, asked)
+    await logins.authority.lockouts.succeeded(source.addr, person)
+    return entered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Asked:
+    """What is known of whoever a name and a password are for.
+
+    Attributes:
+        wait_s: how long guesses at this name must wait.
+        strangers: name of the count in which this attempt stands; empty where the person came in from there before.
+        hashed: of their password, if they have one.
+        active: whether they are somebody who may come in.
+    """
+
+    wait_s: float
+    strangers: str
+    hashed: str | None
+    active: bool
+
+
+def _look_up(connection: Connection, logins: Logins, person: str, source: From) -> _Asked:
+    """Count an attempt of a stranger; how long it takes tells nobody whether there is such a person."""
+    strangers, wait_s = "", 0.0
+    if not places.known(connection, logins.sealer, person, source.addr):
+        strangers = attempts.bucket(logins.sealer, person)
+        wait_s = attempts.attempt(connection, strangers, attempts.STRANGERS)
+    found = directory.find(connection, person)
+    return _Asked(
+        wait_s=wait_s,
+        strangers=strangers,
+        hashed=passwords.hash_of(connection, person),
+        active=found is not None and not found.disabled,
+    )
+
+
+async def _entered(logins: Logins, person: str, password: str, source: From, asked: _Asked) -> Entered:
+    hashed = asked.hashed or ""
     fresh = await logins.verifier.rehashed(hashed, password)
 
     def enter(connection: Connection) -> Entered:
         """Begin the session."""
         if fresh is not None:
             passwords.keep_hash(connection, person, hashed, fresh)
+        if asked.strangers:
+            attempts.withdrawn(connection, asked.strangers)
         return begin(connection, logins, person, "password", source)
 
-    entered = await logins.write(enter)
-    await logins.authority.lockouts.succeeded(source.addr, person)
-    return entered
+    return await logins.write(enter)
 
 
 def wait(seconds: float) -> None:
@@ -93,6 +134,7 @@ def wait(seconds: float) -> None:
 
 def begin(connection: Connection, logins: Logins, person: str, method: str, source: From) -> Entered:
     """Begin a session after the first factor: a half one where there is a second."""
+    places.came(connection, logins.sealer, person, source.addr)
     state: State = "half" if has_second(connection, person) else "full"
     secret = sessions.begin(
         connection, person, state=state, method=method, ttl_s=logins.ttl_s, addr=source.addr, agent=source.agent
@@ -169,6 +211,7 @@ async def with_passkey(logins: Logins, ticket: str, answer: dict[str, Any], sour
         secret = sessions.begin(
             connection, person, state="half", method="passkey", ttl_s=logins.ttl_s, addr=source.addr, agent=source.agent
         )
+        places.came(connection, logins.sealer, person, source.addr)
         half = sessions.find(connection, secret)
         full = sessions.rotate(connection, half, ttl_s=logins.ttl_s, mfa=True) if half else None
         return Entered(person=person, secret=full, state="full", how="passkey") if full else None
@@ -232,8 +275,3 @@ async def _second(logins: Logins, session: Session, source: From, judge: Callabl
         await logins.authority.lockouts.failed(source.addr)
         raise Refused(WRONG_FACTOR)
     return entered
-
-
-def _known(connection: Connection, person: str) -> tuple[str | None, bool]:
-    found = directory.find(connection, person)
-    return passwords.hash_of(connection, person), found is not None and not found.disabled

@@ -13,8 +13,9 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -92,8 +93,24 @@ class Verifier:
         self._hasher = hasher()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2", initializer=_step_back)
         self._places = threading.BoundedSemaphore(AT_ONCE + WAITING)
+        self._n_logins = 0
         # somebody who does not exist costs the same work: a hash that nobody knows the password of
         self._nobody = self._hasher.hash(secrets.token_hex())
+
+    @contextmanager
+    def desk(self) -> Iterator[None]:
+        """A place for one login, from before anything is looked up or counted until it is judged.
+
+        Raises:
+            Refused: all are taken.
+        """
+        if self._n_logins >= AT_ONCE + WAITING:
+            raise Refused(replace(OVERLOADED, retry_s=5))
+        self._n_logins += 1
+        try:
+            yield
+        finally:
+            self._n_logins -= 1
 
     async def fits(self, hashed: str | None, password: str) -> bool:
         """Return whether a password fits a hash; without one the same work is done and the answer is no.

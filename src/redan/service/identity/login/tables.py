@@ -44,10 +44,18 @@ totps = Table(
 attempts = Table(
     "login_attempts",
     metadata,
-    Column("person", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("failures", BigInteger, nullable=False),
     Column("last_s", Float, nullable=False),
     Column("until_s", Float, nullable=False),
+)
+
+places = Table(
+    "login_places",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("person", Text, nullable=False, index=True),
+    Column("used_s", Float, nullable=False),
 )
 
 recovery_codes = Table(
