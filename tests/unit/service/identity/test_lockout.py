@@ -92,6 +92,23 @@ def test_an_attacker_elsewhere_does_not_lock_the_owner_out() -> None:
     asyncio.run(attack())
 
 
+def test_attempts_that_come_at_once_at_two_replicas_count_each_other(redis_server: RedisServer) -> None:  # noqa: F811
+    async def attack() -> None:
+        one, two = Lockouts(redis_server.url), Lockouts(redis_server.url)
+        asked = [which.attempt("198.51.100.1", "name") for _ in range(10) for which in (one, two)]
+        waits = await asyncio.gather(*asked)
+        assert waits.count(0.0) == PAIR.free + 1
+        assert all(0 < wait_s <= PAIR.first_s for wait_s in waits if wait_s)
+        assert await one.attempt("198.51.100.2", "name") == 0, "another address"
+        await two.succeeded("198.51.100.1", "name")
+        one._pairs.succeeded("198.51.100.1|name")
+        assert await one.attempt("198.51.100.1", "name") == 0
+        await one.stop()
+        await two.stop()
+
+    asyncio.run(attack())
+
+
 def test_replicas_share_a_lock_out_and_go_on_alone_without_redis(redis_server: RedisServer) -> None:  # noqa: F811
     async def attack() -> None:
         one, two = Lockouts(redis_server.url), Lockouts(redis_server.url)

@@ -167,8 +167,6 @@ async def change_password(logins: Logins, session: Session, old: str, new: str, 
         Refused: the old one is wrong, the proof is not fresh, or the address must wait.
         UsageError: the new one is too short, too long or too common.
     """
-    lockouts = logins.authority.lockouts
-    wait(await lockouts.wait_s(source.addr, session.person))
 
     def look(connection: Connection) -> str | None:
         """Return the hash to compare with, if the session is fresh."""
@@ -178,9 +176,12 @@ async def change_password(logins: Logins, session: Session, old: str, new: str, 
     hashed = await logins.read(look)
     name = session.person.partition(":")[2]
     passwords.check_new(new, name, *name.split("."))
+    lockouts, own = logins.authority.lockouts, logins.sealer.pseudonym(session.person)
+    wait(await lockouts.attempt(source.addr, own))
     if not await logins.verifier.fits(hashed, old):
-        await lockouts.failed(source.addr, session.person)
+        await lockouts.failed(source.addr)
         raise Refused(WRONG, "the present password is wrong")
+    await lockouts.succeeded(source.addr, own)
     fresh = await logins.verifier.hashed(new)
 
     def change(connection: Connection) -> None:

@@ -62,8 +62,10 @@ async def with_password(logins: Logins, name: str, password: str, source: From) 
         Refused: wrong, or the address or strangers to the person must wait, or too many log in at once.
     """
     person = f"user:{name[:_LONGEST_NAME]}"
+    # what was typed as a name may be a password, which replicas need not tell each other
+    account = logins.sealer.pseudonym(person)
     with logins.verifier.desk():
-        wait(await logins.authority.lockouts.attempt(source.addr, person))
+        wait(await logins.authority.lockouts.attempt(source.addr, account))
         asked = await logins.write(lambda connection: _look_up(connection, logins, person, source))
         wait(asked.wait_s)
         fits = await logins.verifier.fits(asked.hashed, password)
@@ -71,7 +73,7 @@ async def with_password(logins: Logins, name: str, password: str, source: From) 
             await logins.authority.lockouts.failed(source.addr)
             raise Refused(WRONG)
         entered = await _entered(logins, person, password, source, asked)
-    await logins.authority.lockouts.succeeded(source.addr, person)
+    await logins.authority.lockouts.succeeded(source.addr, account)
     return entered
 
 

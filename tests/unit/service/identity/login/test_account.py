@@ -238,6 +238,9 @@ def test_a_new_password_ends_every_other_session(home: House, browser: Browser) 
             assert words in answer.text
         wrong = browser.form("/account/password", old="not this one", new="ochre zebra kiln 77")
         assert wrong.status_code == 401
+        counted = repr(home.authority.lockouts._pairs._names)
+        assert home.logins.sealer.pseudonym(f"user:{name}") in counted
+        assert name not in counted, "what was typed as a name may be a password"
         assert browser.form("/account/password", old=PASSWORD, new="ochre zebra kiln 77").status_code == 200
         assert other.get("/account").status_code == 303
     assert browser.get("/account").status_code == 200
