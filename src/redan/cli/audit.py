@@ -326,7 +326,7 @@ def _print_found(config: Config, wanted: Query, form: str) -> int:
     with _database(config) as database:
         for folder in log_folders(config.settings, config.root):
             Indexer(database, folder).catch_up()
-        found = search(database, wanted, _redaction(config))
+        found = search(database, wanted, _redaction(config)).records
     print_records(found, form)
     if len(found) == wanted.limit:
         sys.stderr.write(f"only the newest {wanted.limit}; see --limit and --until\n")

@@ -15,8 +15,9 @@ from redan.evidence.log.proving import inclusion_file
 from redan.service.audit import export, places
 from redan.service.audit.act import Act
 from redan.service.audit.index import act_of
-from redan.service.audit.query import PAGE_ROWS, Found, Query, search
+from redan.service.audit.query import PAGE_ROWS, Found, Query, Searched
 from redan.service.audit.recorder import LogAuditor
+from redan.service.audit.searching import searched
 from redan.service.gateway.refusal import MALFORMED
 from redan.service.web.answers import json
 from redan.service.web.endpoint import Asked, Endpoint
@@ -32,10 +33,18 @@ _TEXTS = ("client", "model", "why", "act", "address", "text", "replica")
 
 
 class Page(msgspec.Struct, kw_only=True, frozen=True):
-    """Records, newest first, and the cursor of the next page, empty on the last."""
+    """Records, newest first, and the cursor of the next page, empty on the last.
+
+    Attributes:
+        records: newest first.
+        next: cursor of the next page.
+        ended_us: time of the last record that was looked at, where the search had looked long enough before it found
+            as many as were asked for; else 0.
+    """
 
     records: list[Found]
     next: str = ""
+    ended_us: int = 0
 
 
 class Proved(msgspec.Struct, kw_only=True, frozen=True):
@@ -61,11 +70,19 @@ async def records(asked: Asked) -> Response:
     query = _query(asked)
     auditor = asked.parts.auditor
     redaction = auditor.redaction if isinstance(auditor, LogAuditor) else None
-    found = await asyncio.to_thread(search, asked.parts.database, query, redaction)
-    asked.note["records"] = len(found)
-    last = found[-1] if len(found) == query.limit else None
-    cursor = f"{last.act.t_us}.{last.index}.{last.replica}" if last is not None else ""
-    return json(Page(records=found, next=cursor))
+    found = await searched(asked.parts.database, query, redaction)
+    asked.note["records"] = len(found.records)
+    ended_us = found.ended[0] if found.ended is not None else 0
+    return json(Page(records=found.records, next=cursor(found, query.limit), ended_us=ended_us))
+
+
+def cursor(found: Searched, limit: int) -> str:
+    """Return the cursor of the page after the first ``limit`` records of a search, or an empty text."""
+    place = found.ended
+    if len(found.records) >= limit:
+        last = found.records[limit - 1]
+        place = last.act.t_us, last.replica, last.index
+    return f"{place[0]}.{place[2]}.{place[1]}" if place is not None else ""
 
 
 async def one(asked: Asked) -> Response:

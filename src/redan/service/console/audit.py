@@ -15,8 +15,9 @@ from redan.evidence.log import LogReader
 from redan.evidence.store.clear import read_us
 from redan.service.audit import endpoints as api
 from redan.service.audit import places
-from redan.service.audit.query import Query, search
+from redan.service.audit.query import Query, Searched
 from redan.service.audit.recorder import LogAuditor
+from redan.service.audit.searching import searched
 from redan.service.console.forms import fields
 from redan.service.console.rendering import render
 from redan.service.gateway.refusal import MALFORMED
@@ -43,12 +44,12 @@ async def searching(asked: Asked) -> Response:
         query = _query(given)
     except (UsageError, ValueError, KeyError) as error:
         query, wrong = None, error.message if isinstance(error, UsageError) else "the address names what is no filter"
-    found = [] if query is None else await asyncio.to_thread(search, asked.parts.database, query, redaction)
+    found = Searched(records=[]) if query is None else await searched(asked.parts.database, query, redaction)
     # one more than is shown was asked for, which tells whether there is another page
-    shown, last = found[:PAGE_ROWS], found[PAGE_ROWS - 1] if len(found) > PAGE_ROWS else None
+    shown, more = found.records[:PAGE_ROWS], len(found.records) > PAGE_ROWS or found.ended is not None
     asked.note["records"] = len(shown)
     rest = {name: value for name, value in given.items() if name not in ("after", "done")}
-    older = "" if last is None else urlencode({**rest, "after": f"{last.act.t_us}.{last.index}.{last.replica}"})
+    older = urlencode({**rest, "after": api.cursor(found, PAGE_ROWS)}) if more else ""
     return render(
         asked,
         "console_audit.html",
@@ -56,6 +57,7 @@ async def searching(asked: Asked) -> Response:
         given=given,
         records=shown,
         older=older,
+        ended_us=found.ended[0] if found.ended is not None else 0,
         newest="after" in given,
         first=urlencode(rest),
         wrong=wrong,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,7 +21,7 @@ from tests.unit.service.audit.conftest import REPLICA, recorded, some_act
 from redan.core.settings import Settings
 from redan.evidence.log import proving
 from redan.evidence.log.reading import own_key
-from redan.service.audit import places
+from redan.service.audit import places, query, searching
 from redan.service.audit.endpoints import ENDPOINTS
 from redan.service.audit.export import check
 from redan.service.audit.index import Indexer
@@ -128,6 +131,48 @@ async def test_records_are_searched_page_by_page(settings: Any, tmp_path: Path) 
         assert [record["index"] for record in answer.json()["records"]] == [24, 17, 10, 3]
     last = recorded(settings(), tmp_path)[-1]
     assert (last.act, last.ok, (last.more or {})["records"]) == ("audit.read", True, 4), "who searched is recorded"
+
+
+async def test_a_search_that_looked_long_enough_says_so_and_goes_on_with_the_next_page(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "WINDOW_ROWS", 5)
+    monkeypatch.setattr(searching, "MOST_ROWS", 10)
+    async with filled(settings, tmp_path) as asking:
+        seen, ended, cursor = [], [], ""
+        while True:
+            words = {"limit": "7", "text": '"rate"', "after": cursor}
+            page = (await asking.get("/v1/audit", params=words, headers=header("reader"))).json()
+            seen += [record["index"] for record in page["records"]]
+            ended.append(page.get("ended_us", 0) > 0)
+            if not (cursor := page["next"]):
+                break
+    assert seen == list(range(29, 0, -2))
+    assert ended[:2] == [True, True]
+    assert not ended[-1]
+
+
+async def test_searches_that_hang_hold_up_nobody_else_and_only_so_many_wait(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = threading.Event()
+
+    def hangs(*given: Any, **more: Any) -> query.Searched:
+        free.wait(30)
+        return query.search(*given, **more)
+
+    monkeypatch.setattr(searching, "search", hangs)
+    async with filled(settings, tmp_path, 3) as asking:
+        ask = partial(asking.get, "/v1/audit", headers=header("reader"))
+        waiting = [asyncio.create_task(ask()) for _ in range(searching.MOST_WAITING)]
+        while len(searching._waiting) < searching.MOST_WAITING:
+            await asyncio.sleep(0.005)
+        assert (await ask()).status_code == 503
+        answer = await asking.get(f"/v1/audit/{REPLICA}/1", headers=header("reader"))
+        assert answer.status_code == 200, "what needs a thread of the shared pool has one"
+        free.set()
+        assert {(await each).status_code for each in waiting} == {200}
+        assert not searching._waiting
 
 
 @pytest.mark.parametrize(

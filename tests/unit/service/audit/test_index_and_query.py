@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -21,6 +23,7 @@ from redan.evidence.keys import Signer, generate
 from redan.evidence.log import create_log, open_log
 from redan.evidence.store.database import Database
 from redan.service.audit import following
+from redan.service.audit import query as querying
 from redan.service.audit.act import Act, encode
 from redan.service.audit.index import Indexer, disagreements
 from redan.service.audit.query import Found, Query, answered, names, search
@@ -144,7 +147,7 @@ def test_entries_that_are_no_acts_are_seen_and_stop_nothing(database: Database, 
     odd = [b"", b"\xff\x00\xfe", b"[]", b'{"t_us":"x"}', encode(some_act(who="a\x00b" * 200, t_us=1 << 70))]
     folder = write(tmp_path / "a", [*odd, *many(2), encode(some_act(9, who="\x00" * 3000, model="m" * 20_000))])
     assert Indexer(database, folder).catch_up() == 8
-    assert len(search(database, Query(act="unreadable"))) == 5
+    assert len(search(database, Query(act="unreadable")).records) == 5
     assert not disagreements(database, [folder])
 
 
@@ -153,7 +156,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(database: Database, t
         Indexer(database, write(tmp_path / name, [encode(some_act(i // 5)) for i in range(40)])).catch_up()
     seen: list[Found] = []
     after = None
-    while page := search(database, Query(limit=7, after=after)):
+    while page := search(database, Query(limit=7, after=after)).records:
         seen += page
         after = (page[-1].act.t_us, page[-1].replica, page[-1].index)
     assert len(seen) == len({(f.replica, f.index) for f in seen}) == 80
@@ -165,12 +168,12 @@ def test_a_client_is_found_by_name_and_under_its_pseudonym(database: Database, t
     before, after = some_act(1, who="client:alice"), some_act(2, who="client:alice")
     folder = write(tmp_path / "a", [encode(before), redaction.entry(after), *many(3, 3)])
     Indexer(database, folder).catch_up()
-    assert [f.index for f in search(database, Query(client="alice"), redaction)] == [1, 0]
-    assert [f.index for f in search(database, Query(client="client:alice"))] == [0]
-    assert [f.index for f in search(database, Query(address="10.0.0.1"), redaction)] == [4, 3, 2, 1, 0]
+    assert [f.index for f in search(database, Query(client="alice"), redaction).records] == [1, 0]
+    assert [f.index for f in search(database, Query(client="client:alice")).records] == [0]
+    assert [f.index for f in search(database, Query(address="10.0.0.1"), redaction).records] == [4, 3, 2, 1, 0]
     assert "user:alice" in names("alice", None)
     other = Redaction(Audit(redact=("client",)), bytes([1]) * 32)
-    assert [f.index for f in search(database, Query(client="alice"), other)] == [0]
+    assert [f.index for f in search(database, Query(client="alice"), other).records] == [0]
 
 
 @pytest.mark.parametrize("bad", [{"limit": 0}, {"limit": 10_001}, {"client": "\x00"}])
@@ -240,9 +243,22 @@ def test_questions_are_answered_as_reading_everything_would(
             connection.execute(records.insert(), rows)
     for query in asked:
         expected = sorted((i for i, act in enumerate(acts) if fits(act, query)), key=lambda i: (acts[i].t_us, i))
-        found = search(database, query)
+        found = search(database, query).records
         assert [f.index for f in found] == expected[::-1][: query.limit], msgspec.json.encode(query)
         assert all(f.act == acts[f.index] for f in found)
+        assert in_pieces(database, query) == found, "however often a search ends and goes on"
+
+
+def in_pieces(database: Database, query: Query) -> list[Found]:
+    """Search in windows of three records that each end the search, and go on where it ended."""
+    found: list[Found] = []
+    with mock.patch.object(querying, "WINDOW_ROWS", 3):
+        while True:
+            some = search(database, query, goes_on=lambda rows: False)
+            found += some.records
+            if some.ended is None or len(found) == query.limit:
+                return found
+            query = replace(query, after=some.ended, limit=query.limit - len(some.records))
 
 
 class Rounds(threading.Event):
