@@ -9,11 +9,9 @@ import asyncio
 import os
 import re
 import secrets
-import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +23,7 @@ from typing import Any
 import httpx
 import pyotp
 from tests.certificates import certificates, showing
+from tests.gateway_process import started
 from tests.plane import Client
 from tests.plane import request as request  # noqa: PLC0414  # whoever asks the fortress writes requests
 from tests.served import COLUMNS, rows, served, settings_for
@@ -127,7 +126,7 @@ class Fortress:
 
     folder: Path
     port: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     settings: Settings
     database: Database
     tokens: dict[str, str] = field(default_factory=dict)
@@ -276,43 +275,21 @@ def fortress(
         )
     )
     config = configuration.load(file=folder / "redan.toml", root=folder, environ={})
-    with (folder / "server.out").open("wb") as out, (folder / "server.err").open("wb") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "redan.cli", "serve", "--config", str(folder / "redan.toml")],
-            cwd=folder,
-            stdout=out,
-            stderr=err,
-            env=os.environ
-            | {
-                "REDAN_WEBHOOK_SECRET": f"{CANARY}-hook-secret-of-32-characters",
-                "REDAN_OIDC_SECRET": f"{CANARY}-oidc-secret",
-            },
-        )
-    database = open_database(config.settings.serve.database, root=folder)
-    gateway = Fortress(folder=folder, port=0, process=process, settings=config.settings, database=database)
-    gateway.tls = showing(folder) if https else None
-    try:
-        gateway.port = _port(gateway)
-        _people(gateway)
-        yield gateway
-        assert process.poll() is None, f"the gateway died: {gateway.errors()[-2000:]}"
-    finally:
-        database.close()
-        process.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        process.kill()
-        process.wait()
-
-
-def _port(gateway: Fortress) -> int:
-    ends_s = time.monotonic() + 90
-    while time.monotonic() < ends_s and gateway.process.poll() is None:
-        told = (gateway.folder / "server.out").read_text().rpartition(":")[2]
-        if told.endswith("\n"):
-            return int(told)
-        time.sleep(0.05)  # nothing can be awaited: another process writes a file
-    raise AssertionError(f"the gateway did not start: {gateway.errors()[-3000:]}")
+    told = {
+        "REDAN_WEBHOOK_SECRET": f"{CANARY}-hook-secret-of-32-characters",
+        "REDAN_OIDC_SECRET": f"{CANARY}-oidc-secret",
+    }
+    with started(folder, **told) as (process, url):
+        database = open_database(config.settings.serve.database, root=folder)
+        port = int(url.rpartition(":")[2])
+        gateway = Fortress(folder=folder, port=port, process=process, settings=config.settings, database=database)
+        gateway.tls = showing(folder) if https else None
+        try:
+            _people(gateway)
+            yield gateway
+            assert process.poll() is None, f"the gateway died: {gateway.errors()[-2000:]}"
+        finally:
+            database.close()
 
 
 def _people(gateway: Fortress) -> None:

@@ -46,6 +46,7 @@ address = "127.0.0.1:0"
 name = "r1"
 """
 """What `tests.served.settings_for` wrote keys for; the table of ``[serve]`` is still open."""
+CALM = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 WIDE = "[serve.guards]\nrate_per_s = 100000\nburst = 100000\nrows_per_s = 1e6\nrows_burst = 1000000\n"
 
 
@@ -62,7 +63,7 @@ class Gateway:
 
     folder: Path
     config: Config
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     port: int
 
     @cached_property
@@ -132,37 +133,44 @@ class Gateway:
 
 
 @contextmanager
-def gateway(folder: Path) -> Iterator[Gateway]:
-    """Serve what the folder's redan.toml says until the block ends, then stop it as systemd would."""
-    config = configuration.load(file=folder / "redan.toml", root=folder, environ={})
-    with (folder / "server.out").open("wb") as out, (folder / "server.err").open("wb") as err:
+def started(folder: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve what the folder's redan.toml says until the block ends, then stop it as systemd would.
+
+    Args:
+        folder: the project; what the gateway says on standard error is added to its ``server.err``.
+        environ: further variables of its environment.
+
+    Yields:
+        The process, and where it listens.
+    """
+    words = [sys.executable, "-m", "redan.cli", "serve", "--config", str(folder / "redan.toml")]
+    with (folder / "server.err").open("ab") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "redan.cli", "serve", "--config", str(folder / "redan.toml")],
-            cwd=folder,
-            stdout=out,
-            stderr=err,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+            words, cwd=folder, stdout=subprocess.PIPE, stderr=err, text=True, env=os.environ | CALM | environ
         )
-    made = Gateway(folder=folder, config=config, process=process, port=0)
+    assert process.stdout is not None
     try:
-        made.port = _port(made)
-        yield made
-        assert process.poll() is None, f"the gateway died: {made.errors()[-2000:]}"
+        url = process.stdout.readline().strip()
+        assert url, f"the gateway did not start: {(folder / 'server.err').read_text(errors='replace')[-3000:]}"
+        yield process, url
     finally:
-        if "database" in vars(made):
-            made.database.close()
         process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(20)
         process.kill()
         process.wait()
+        process.stdout.close()
 
 
-def _port(made: Gateway) -> int:
-    ends_s = time.monotonic() + 90
-    while time.monotonic() < ends_s and made.process.poll() is None:
-        told = (made.folder / "server.out").read_text().rpartition(":")[2]
-        if told.endswith("\n"):
-            return int(told)
-        time.sleep(0.05)  # nothing can be awaited: another process writes a file
-    raise AssertionError(f"the gateway did not start: {made.errors()[-3000:]}")
+@contextmanager
+def gateway(folder: Path) -> Iterator[Gateway]:
+    """Serve what the folder's redan.toml says until the block ends."""
+    config = configuration.load(file=folder / "redan.toml", root=folder, environ={})
+    with started(folder) as (process, url):
+        made = Gateway(folder=folder, config=config, process=process, port=int(url.rpartition(":")[2]))
+        try:
+            yield made
+            assert process.poll() is None, f"the gateway died: {made.errors()[-2000:]}"
+        finally:
+            if "database" in vars(made):
+                made.database.close()

@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 from numpy.typing import NDArray
+from tests.gateway_process import CALM, started
 from tests.served import seal_scan
 
 from redan.core import config as configuration
@@ -41,7 +42,6 @@ TRAINED, CALIBRATED = slice(797, None), slice(0, 400)
 ASKED = slice(400, 797)
 """Rows that neither the model nor a monitor has seen."""
 DETECTORS = ("query-sequence", "extraction-stream", "query-budget")
-CALM = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 _SETTINGS = """
 [data]
 test = "calibration.npz"
@@ -125,20 +125,8 @@ class Siege:
     @contextmanager
     def gateway(self) -> Iterator[None]:
         """Run the gateway as a process."""
-        words = [sys.executable, "-m", "redan.cli", "serve"]
-        with (self.folder / "server.log").open("wb") as log:
-            process = subprocess.Popen(
-                words, cwd=self.folder, env={**os.environ, **CALM}, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-            assert process.stdout is not None
-            try:
-                self.url = process.stdout.readline().strip()
-                assert self.url, (self.folder / "server.log").read_text()
-                yield
-            finally:
-                process.terminate()
-                process.wait(60)
-                process.stdout.close()
+        with started(self.folder) as (_, self.url):
+            yield
 
     def attacks(
         self, who: str, *words: str, batch: int = 128, rate_per_s: float = 0.0, reference: str = ""

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.gateway_process import started
 from tests.served import rows, served, settings_for
 
 from redan.evidence.keys import load_signer
@@ -126,25 +124,6 @@ def made(folder: Path, mode: str, log: Path) -> str:
     return text
 
 
-@contextmanager
-def gateway(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the gateway as a process; yield it and its address."""
-    argv = [sys.executable, "-m", "redan.cli", "serve", "--config", str(folder / "redan.toml")]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    with (folder / "errors").open("ab") as errors:
-        process = subprocess.Popen(argv, cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=errors)
-    assert process.stdout is not None
-    try:
-        url = process.stdout.readline().strip()
-        assert url, (folder / "errors").read_text()
-        yield process, url
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        process.stdout.close()
-
-
 def client(url: str, key: str, connections: int = 8) -> httpx.AsyncClient:
     """Return a client that keeps its connections."""
     limits = httpx.Limits(max_connections=connections)
@@ -178,7 +157,7 @@ def test_a_killed_gateway_loses_no_acknowledged_answer_or_no_more_than_it_may(
     tmp_path: Path, mode: str, most_lost: int
 ) -> None:
     key, log, told = made(tmp_path, mode, tmp_path / "log"), tmp_path / "log", Told()
-    with gateway(tmp_path) as (process, url):
+    with started(tmp_path) as (process, url):
         asyncio.run(_until_killed(process, url, key, told))
     assert len(told.answers) >= 200
 
@@ -239,7 +218,7 @@ def test_without_room_nothing_is_answered_and_with_room_everything_again(tmp_pat
     with volume(tmp_path / "volume") as folder:
         log, told = folder / "log", Told()
         key = made(tmp_path, "durable", log)
-        with gateway(tmp_path) as (_, url):
+        with started(tmp_path) as (_, url):
             asyncio.run(work(url, key, folder / "ballast", told))
         assert told.lost(records(log)) == 0
 
@@ -259,6 +238,6 @@ def test_too_much_at_once_is_told_when_to_come_again_and_the_gateway_recovers(tm
                 await told.ask(http, n)
             assert len(told.refused) == count
 
-    with gateway(tmp_path) as (_, url):
+    with started(tmp_path) as (_, url):
         asyncio.run(work(url))
     assert told.lost(records(log)) == 0

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import default as modern
@@ -21,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 from aiosmtpd.controller import Controller
+from tests.gateway_process import started
 from tests.served import rows, seal_scan, served, settings_for
 from tests.unit.service.monitoring.receivers import Hook, hook
 from tests.unit.service.monitoring.test_channels import free_port
@@ -94,26 +91,11 @@ class Project:
     @contextmanager
     def running(self) -> Iterator[httpx.Client]:
         """Serve; the client is the app's."""
-        words = [sys.executable, "-m", "redan.cli", "serve", "--config", "redan.toml"]
-        own = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "REDAN_WEBHOOK_SECRET": SECRET}
-        with (self.folder / "server.err").open("ab") as err:
-            process = subprocess.Popen(
-                words, cwd=self.folder, stdout=subprocess.PIPE, stderr=err, text=True, env=os.environ | own
-            )
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            assert url, (self.folder / "server.err").read_text()
-            with httpx.Client(base_url=url, timeout=20, headers={"Authorization": f"Bearer {self.app}"}) as client:
-                yield client
-        finally:
-            process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+        with (
+            started(self.folder, REDAN_WEBHOOK_SECRET=SECRET) as (_, url),
+            httpx.Client(base_url=url, timeout=20, headers={"Authorization": f"Bearer {self.app}"}) as client,
+        ):
+            yield client
 
     def audited(self, client: httpx.Client, **question: str) -> list[dict[str, Any]]:
         """Ask the audit log."""

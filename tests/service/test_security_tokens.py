@@ -16,11 +16,15 @@ import httpx
 import pyotp
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.fortress import MINE, OTHER, PASSWORD, PREDICT, Fortress, address, fortress, request
+from tests.fortress import MINE, OTHER, PASSWORD, PREDICT, Fortress, address, request
 from tests.served import rows
 
+from redan.core.settings import Settings
 from redan.evidence.keys import generate
-from redan.service.identity.authority import bound
+from redan.service.database import open_database
+from redan.service.identity import directory
+from redan.service.identity.authority import bound, open_authority
+from redan.service.identity.login import sessions
 from redan.service.identity.token_keys import signing_key
 from redan.service.identity.tokens import Claims, head, mint
 from redan.service.web.session_cookie import cookie_name, csrf_token
@@ -307,23 +311,33 @@ def test_a_session_that_was_planted_or_is_half_or_another_gateways_opens_nothing
         assert thief.get("/v1/models", headers={"cookie": f"{elsewhere}={secret}"}).status_code == 401
         good = thief.get("/v1/models", headers={"cookie": f"{gateway.cookie}={secret}"})
         assert good.status_code == 200
-        with fortress(tmp_path) as other:
-            foreign = other.session("viewer")
-            assert thief.get("/v1/models", headers={"cookie": f"{gateway.cookie}={foreign}"}).status_code == 401
-            token = other.tokens["client"]
-            answer = thief.post(
-                PREDICT, content=BODY, headers={"authorization": token, "content-type": "application/json"}
-            )
-            assert judged(gateway, answer) == 401
-            # the same name and even the same key of tokens do not make it the same gateway: nobody there is called so
-            stolen = {"cookie": f"{gateway.cookie}={foreign}"}
-            assert judged(gateway, thief.get("/v1/identity/users", headers=stolen)) == 401
+        # neither is what another gateway gave to people and programs of the same names
+        foreign, token = of_another(tmp_path)
+        shown = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        assert judged(gateway, thief.post(PREDICT, content=BODY, headers=shown)) == 401
+        for path in ("/v1/models", "/v1/identity/users"):
+            assert judged(gateway, thief.get(path, headers={"cookie": f"{gateway.cookie}={foreign}"})) == 401
         # after logging out the cookie is worth nothing, whoever kept it
         left = browser.post(
             "/v1/login/logout", headers={"x-csrf-token": csrf_token(secret), "cookie": f"{gateway.cookie}={secret}"}
         )
         assert left.status_code == 200
         assert thief.get("/v1/models", headers={"cookie": f"{gateway.cookie}={secret}"}).status_code == 401
+
+
+def of_another(folder: Path) -> tuple[str, str]:
+    """Return the secret of a session of ``user:viewer`` and a token of ``client:client`` at another gateway."""
+    database = open_database("service.db", root=folder)
+    authority = open_authority(Settings(), database, folder)
+    with database.writing() as connection:
+        for id, role in (("user:viewer", "viewer"), ("client:client", "client")):
+            directory.add(connection, id, by="test")
+            directory.grant(connection, authority.recognition.roles, id, role, by="test")
+        secret = sessions.begin(
+            connection, "user:viewer", state="full", method="password", ttl_s=900, addr="127.0.0.1", agent=""
+        )
+    database.close()
+    return secret, authority.token("client:client")[0]
 
 
 def judged_login(gateway: Fortress, answer: httpx.Response) -> int:
