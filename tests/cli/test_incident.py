@@ -119,3 +119,22 @@ def test_what_somebody_else_wrote_moves_no_cursor(cli: Cli) -> None:
     cli("incident", "open", "x\x1b[2Jy", "--client", "client:\x1b[31m")
     shown = cli("incident", "show", "1").out + cli("incident", "list").out
     assert "\x1b" not in shown
+
+
+def test_a_client_is_held_back_by_a_person_listed_recorded_and_let_go(cli: Cli, tmp_path: Path) -> None:
+    assert cli("identity", "init", "--admin", "ann").code == 0
+    assert cli("identity", "client", "add", "shop").code == 0
+    assert (cli("incident", "held").code, cli("incident", "held").out) == (0, "")
+    assert cli("incident", "throttle", "client:nobody").code == 2
+    assert cli("incident", "throttle", "client:shop", "--rate", "0", "--for", "2h").code == 0
+    ended = cli("incident", "held")
+    assert (ended.code, ended.out.split()[:2]) == (1, ["client:shop", "suspended"])
+    assert ended.out.rstrip().endswith("a person")
+    assert cli("incident", "throttle", "client:shop", "--rate", "0.5").code == 0
+    (found,) = json.loads(cli("incident", "held", "--format", "json").out)
+    assert (found["client"], found["rate_per_s"], found["incidents"]) == ("client:shop", 0.5, [])
+    assert cli("incident", "let-go", "client:shop").code == 0
+    assert cli("incident", "held").code == 0
+    did = [(act["act"], act["more"]) for act in acts(cli, tmp_path) if act["act"] == "clients.throttle"]
+    assert [more["did"] for _, more in did] == ["suspended", "throttled", "released"]  # type: ignore[index]
+    assert all(more["client"] == "client:shop" for _, more in did)  # type: ignore[index]

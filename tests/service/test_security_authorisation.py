@@ -159,7 +159,8 @@ GET /v1/incidents
 GET /v1/incidents/{number}
 GET /v1/incidents/{number}/postmortem
 GET /v1/incidents/{number}/notification
-GET /v1/playbooks""",
+GET /v1/playbooks
+GET /v1/clients/throttled""",
     "incidents.act": """
 POST /console/incidents/open
 POST /console/incidents/{number}/notes
@@ -188,7 +189,9 @@ GET /console/reports
 GET /console/reports/{where}/{id}""",
     "clients.throttle": """
 POST /console/clients/slow
-POST /console/clients/release""",
+POST /console/clients/release
+POST /v1/clients/{client}/throttle
+POST /v1/clients/{client}/release""",
     "registry.read": """
 GET /console/registry
 GET /console/registry/{name}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from redan.cli import incident_clients
 from redan.cli.identity_desk import configured
 from redan.cli.incident_desk import FORMAT, NUMBER, at_bureau, opened, print_incident, print_list
 from redan.cli.output import emit
@@ -40,6 +41,7 @@ def command() -> None:
     redan incident list
     redan incident show 1
     redan incident run 1 model-theft suspend
+    redan incident throttle client:shop --for 2h
     redan incident drill model-theft
     """
 
@@ -337,3 +339,8 @@ def playbooks(config: Config, files: tuple[Path, ...]) -> int:
             for step in playbook.steps:
                 sys.stdout.write(f"  {step.name:<12} {step.do:<11} {step.mode:<10} {step.persons} person(s)\n")
     return 0
+
+
+command.add_command(incident_clients.held)
+command.add_command(incident_clients.throttle)
+command.add_command(incident_clients.let_go)

@@ -13,12 +13,27 @@ from redan.service.guards.budgets import HOURS
 from redan.service.guards.tables import rows_asked, throttled
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from redan.evidence.store.database import Database
 
 Counts = list[tuple[str, int, int]]
 FORGOTTEN_S = 3600.0
 """So long after its end a throttle is forgotten: more than clocks of replicas differ."""
 MOST_FORGOTTEN = 1000
+
+
+def slow(connection: Connection, client: str, rate_per_s: float | None, until_s: float) -> None:
+    """Write that a client is slowed down, or with None no longer; every replica reads it within a second."""
+    connection.execute(delete(throttled).where(throttled.c.client == client))
+    if rate_per_s is not None:
+        connection.execute(throttled.insert().values(client=client, rate_per_s=rate_per_s, until_s=until_s))
+
+
+def slowed(connection: Connection) -> dict[str, tuple[float, float]]:
+    """Return every client that was slowed down: rows a second, and until when in seconds since the epoch."""
+    query = select(throttled.c.client, throttled.c.rate_per_s, throttled.c.until_s)
+    return {client: (rate, until) for client, rate, until in connection.execute(query)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,17 +88,12 @@ class Keeping:
     def slow(self, client: str, rate_per_s: float | None, until_s: float) -> None:
         """Write that a client is slowed down, or with None no longer; errors as in `write`."""
         with self.database.writing() as connection:
-            connection.execute(delete(throttled).where(throttled.c.client == client))
-            if rate_per_s is not None:
-                connection.execute(
-                    throttled.insert().values(client=client, rate_per_s=rate_per_s, until_s=until_s),
-                )
+            slow(connection, client, rate_per_s, until_s)
 
     def slowed(self) -> dict[str, tuple[float, float]]:
         """Return every client that was slowed down, with rate and end; errors as in `write`."""
-        query = select(throttled.c.client, throttled.c.rate_per_s, throttled.c.until_s)
         with self.database.reading() as connection:
-            return {client: (rate, until) for client, rate, until in connection.execute(query)}
+            return slowed(connection)
 
     def forget(self, now_s: float) -> None:
         """Delete throttles that have long been over, at most `MOST_FORGOTTEN` of them; errors as in `write`."""

@@ -22,6 +22,8 @@ from redan.service.console import feed as feeding
 from redan.service.console.endpoints import ENDPOINTS
 from redan.service.console.forms import page_of
 from redan.service.identity import directory
+from redan.service.incidents import tables, timeline
+from redan.service.incidents.endpoints import by_hand
 from redan.service.incidents.postmortem import TO_FILL
 from redan.service.registry.opening import create_registry
 from redan.service.registry.pushing import Person, push
@@ -166,6 +168,44 @@ def test_a_client_is_held_back_and_let_go(home: Console) -> None:
         assert home.ask() == [200]
     with home.browser("operator", mfa=True) as client:
         assert post(client, "/console/clients/slow", client="client:alice", how="suspend").status_code == 403
+
+
+def test_a_client_is_held_back_and_let_go_by_the_api_where_no_incident_holds_it_harder(home: Console) -> None:
+    path = "/v1/clients/client:alice"
+    with home.browser("responder", mfa=True) as client:
+        client.headers["x-csrf-token"] = client.headers["x-test-csrf"]
+        assert client.post(f"{path}/throttle", json={"rate_per_s": -1}).status_code == 400
+        assert client.post("/v1/clients/client:nobody/throttle", json={}).status_code == 404
+        assert client.post(f"{path}/throttle", json={"rate_per_s": 0, "hours": 1}).status_code == 204
+        assert home.ask() == [403]
+        (found,) = client.get("/v1/clients/throttled").json()["clients"]
+        assert (found["client"], found["rate_per_s"], found["incidents"]) == ("client:alice", 0.0, [])
+        assert 3500e6 < found["until_us"] - time.time_ns() // 1000 < 3700e6
+        hold = {"incident": 1, "step": "p/s", "client": "client:alice", "rate_per_s": 0.0, "automatic": 0}
+        with home.parts.database.writing() as connection:
+            timeline.lock(connection)
+            finding = by_hand("odd", severity="low", threat="theft", subject="m", client="client:alice")
+            number = timeline.take(connection, finding, who="user:responder").incident.number
+            until_us = time.time_ns() // 1000 + 60_000_000
+            connection.execute(tables.holds.insert().values({**hold, "incident": number, "until_us": until_us}))
+        assert client.get("/v1/clients/throttled").json()["clients"][0]["incidents"] == [number]
+        for verb, body in (("release", None), ("throttle", {"rate_per_s": 5})):
+            answer = client.post(f"{path}/{verb}", json=body) if body else client.post(f"{path}/{verb}")
+            assert answer.status_code == 409
+        assert client.post(f"{path}/throttle", json={"rate_per_s": 0}).status_code == 204
+        with home.parts.database.writing() as connection:
+            connection.execute(tables.holds.delete())
+        home.parts.watching.suspects.add(home.parts.models.all()[0][0].digest, "client:alice")
+        assert client.post(f"{path}/release").status_code == 204
+        assert home.ask() == [200]
+        assert client.get("/v1/clients/throttled").json() == {"clients": []}
+    with home.browser("operator", mfa=True) as client:
+        client.headers["x-csrf-token"] = client.headers["x-test-csrf"]
+        assert client.post(f"{path}/throttle", json={}).status_code == 403
+    with home.browser("responder") as client:
+        client.headers["x-csrf-token"] = client.headers["x-test-csrf"]
+        answer = client.post(f"{path}/throttle", json={}, headers={"accept": "application/json"})
+        assert (answer.status_code, answer.json()["error"]) == (403, "step-up")
 
 
 def test_access_is_reviewed_by_others_alone(home: Console) -> None:
