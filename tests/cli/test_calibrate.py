@@ -95,6 +95,17 @@ def test_a_detector_names_the_model_as_its_statements_do(tmp_path: Path, monkeyp
     assert json.loads(ended.stdout)["model"] == describe(Path("net")).digest["dirHash"]
 
 
+def test_findings_call_the_model_as_the_gateway_does(folder: Path) -> None:
+    joblib.dump(GaussianNB().fit(*load_digits(return_X_y=True)), "m.joblib")
+    served_ = '[serve]\n[[serve.models]]\nname = "digits"\ntarget = "m.joblib"\n'
+    (folder / "redan.toml").write_text('[model]\ntarget = "m.joblib"\n[data]\ntest = "test.npz"\n' + served_)
+    ended = CliRunner().invoke(command, ["input-drift", "-o", "made.npz", "--json"], standalone_mode=False)
+    assert json.loads(ended.stdout)["subject"] == "digits"
+    # one that was made under another name is opened under the gateway's, which its playbooks act on
+    front = replace(served(open_subject("m.joblib")), name="other")
+    assert open_detector(Path("made.npz"), front).made.subject == "other"
+
+
 def test_a_detector_made_when_models_were_named_by_their_parts_opens_under_the_new_name(folder: Path) -> None:
     joblib.dump(GaussianNB().fit(*load_digits(return_X_y=True)), "m.joblib")
     subject = open_subject("m.joblib")

@@ -175,6 +175,22 @@ def test_truths_in_an_event_log_tell_a_fall_of_accuracy(cli: Cli, tmp_path: Path
     assert found["rule"] == "RDN-OPE-203"
 
 
+def test_what_was_over_before_the_log_ended_is_told_as_it_was_live(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    reference = rng.integers(0, 2, 1500)
+    save(AnswerDrift.fitted(reference, None, "m", DIGEST), tmp_path / "answers.npz")
+    answers_ = [*np.zeros(60, int), *np.ones(60, int), *rng.integers(0, 2, 3000)]
+    acts = [
+        Act(
+            t_us=int((T0 + i / 100) * 1e6), who="client:a", act="predict", model="m@1", digest=DIGEST, labels=[int(one)]
+        )
+        for i, one in enumerate(answers_)
+    ]
+    folder = audit_log(tmp_path / "audit", acts)
+    ended = cli("watch", folder, "--detector", "answers.npz", "--watch", "drift", "--format", "json")
+    assert [each["rule"] for each in json.loads(ended.out)["findings"]] == ["RDN-OPE-202"]
+
+
 def test_inputs_that_a_gateway_keeps_are_judged_beside_its_audit_log(cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     benign = Dataset(x=rng.random((600, 4)), y=np.zeros(600, int), name="", sha256="", indices=np.arange(600))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,9 +63,21 @@ def calibrate(config: Config, name: str, place: Path, *, rate: float, budget_us:
     subject = subject_of(config, inputs)
     with released(subject):
         front = served(subject, inputs.role("test").x[:2], digest=_digest(config, subject))
+        front = replace(front, name=_served_name(config) or front.name)
         ready = kind.prepared(front, inputs, Asked(rate=rate, budget_us=budget_us, seed=config.settings.run.seed))
         save(ready, place)
-    return Calibrated(monitor=entry, path=place, subject=subject.ref.name, words=dict(ready.kept()[1]))
+    return Calibrated(monitor=entry, path=place, subject=front.name, words=dict(ready.kept()[1]))
+
+
+def _served_name(config: Config) -> str:
+    """Return what the gateway of this project calls the model, as its findings do; empty if it does not serve it."""
+    model = config.settings.model
+    same = (
+        each.name
+        for each in config.settings.serve.models
+        if (each.target, each.weights) == (model.target, model.weights)
+    )
+    return next(same, "")
 
 
 def _digest(config: Config, subject: Subject) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from redan.core.finding import Finding
+    from redan.core.monitor import Event
     from redan.core.report import Report
     from redan.runner.watch_acts import Beside, Recorded, RowsOf
     from redan.threats.operation.watching import Operation
@@ -168,13 +169,17 @@ class _Operation:
         self.findings: dict[str, Finding] = {}
 
     def observe(self, recorded: Recorded) -> None:
-        """Count answers and truths, by model and interval."""
+        """Count answers and truths, by model and interval, and look as often as a gateway does."""
+        for i in range(0, len(recorded.events), EVENTS_AT_ONCE):
+            self._count_events(recorded.events[i : i + EVENTS_AT_ONCE], recorded.names)
+
+    def _count_events(self, events: Sequence[Event], names: Mapping[str, str]) -> None:
         from redan.runner.watch_acts import slices_of
 
-        for part in slices_of(recorded.events):
+        for part in slices_of(events):
             model = self._models.get(part.model)
             if model is None:
-                label = recorded.names.get(part.model, part.model[:16])
+                label = names.get(part.model, part.model[:16])
                 model = self._models[part.model] = self._opened_for(part.model, label)
             if len(part.labels):
                 model.see(part.x, part.labels, part.scores, part.time_s)
@@ -201,13 +206,13 @@ class _Operation:
         seen = sum(model.n_seen for model in self._models.values())
         truths = sum(model.n_truths for model in self._models.values())
         found = [
-            _ran(kind.spec, self._why(kind.spec.name, seen, truths), self._count(kind.spec.id))
+            _ran(kind.spec, self._why(kind.spec.name, seen, truths), self._found(kind.spec.id))
             for kind in KINDS
             if ("performance" if kind.spec.name == "accuracy-drop" else "drift") in self._what
         ]
         return tuple(found)
 
-    def _count(self, rule: str) -> int:
+    def _found(self, rule: str) -> int:
         return sum(finding.rule == rule for finding in self.findings.values())
 
     def _why(self, name: str, seen: int, truths: int) -> str:

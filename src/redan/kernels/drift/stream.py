@@ -125,7 +125,10 @@ def stability(reference: NDArray[np.int64], current: NDArray[np.int64], *, seed:
 
 
 def stabilities(reference: NDArray[np.int64], current: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the population stability index of each of d columns without its bias, from counts (d, k) and (d, k)."""
+    """Return the population stability index of each of d columns without its bias, from counts (d, k) and (d, k).
+
+    A column that nothing was counted of has not moved.
+    """
     n, m = reference.sum(axis=1, keepdims=True), current.sum(axis=1, keepdims=True)
     held = ((reference + current) > 0).sum(axis=1)
     bias = (held - 1) * (1 / np.maximum(n, 1) + 1 / np.maximum(m, 1))[:, 0]
@@ -137,7 +140,7 @@ def stabilities(reference: NDArray[np.int64], current: NDArray[np.int64]) -> NDA
             )
         ]
     )
-    return np.asarray(np.maximum(0.0, found - bias))
+    return np.where(m[:, 0] > 0, np.maximum(0.0, found - bias), 0.0)
 
 
 def _index(p: NDArray[Any], q: NDArray[Any]) -> NDArray[Any]:

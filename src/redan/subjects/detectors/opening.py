@@ -23,7 +23,7 @@ def save(detector: Any, path: Path) -> Path:
 
 
 def open_detector(path: Path, served: Served) -> Any:
-    """Open a detector in front of a model, with nothing counted yet.
+    """Open a detector in front of a model, with nothing counted yet; its findings call the model as this one is called.
 
     Raises:
         Unreadable: the file is no detector.
@@ -31,8 +31,9 @@ def open_detector(path: Path, served: Served) -> Any:
         ShapeMismatch: it looks at something that this model does not show.
     """
     arrays, about = kept.read(path)
+    about = {**about, "subject": served.name}
     if served.parts and about.get("model") == served.parts:
-        about = {**about, "model": served.digest}
+        about["model"] = served.digest
     try:
         entry = catalogue.entry("monitor", str(about["rule"]))
         return catalogue.load(entry).opened(arrays, about, served)

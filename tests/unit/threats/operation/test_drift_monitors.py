@@ -224,3 +224,20 @@ def test_answers_about_texts_are_watched() -> None:
     for time_s, label in ((0.0, 0), (600.0, 0), (1200.0, 1)):
         work.see(texts, np.full(2000, label), None, time_s)
     assert [each.rule for each in work.look()] == ["RDN-OPE-202"]
+
+
+@pytest.mark.parametrize("known", ["reference", "stream"])
+def test_scores_that_one_side_does_not_know_are_no_drift(known: str) -> None:
+    rng = np.random.default_rng(0)
+
+    def answers(n: int, *, scored: bool) -> tuple[Any, Any]:
+        scores = rng.dirichlet(np.ones(3), n)
+        return scores.argmax(axis=1), scores if scored else None
+
+    made = AnswerDrift.fitted(*answers(2000, scored=known == "reference"), "net", MODEL)
+    made.count_answers(*answers(2000, scored=known == "stream"), 0.0)
+    assert list(made.findings()) == []
+    assert made.index() < LEAST_INDEX
+    made.count_answers(np.zeros(2000, np.int64), None, 600.0)
+    (found,) = made.findings()
+    assert "label most" in found.title, "what both know is still watched"

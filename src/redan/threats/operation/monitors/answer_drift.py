@@ -13,6 +13,7 @@ from redan.core.catalogue import monitor
 from redan.core.errors import UsageError
 from redan.core.monitor import Event
 from redan.core.probe import Spec
+from redan.kernels.drift.profile import BINS
 from redan.kernels.drift.stream import INTERVAL_S
 from redan.threats.operation.drifting import Drifting, Watched, reference
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from redan.subjects.detectors.served import Asked, Served
 
 NAMES = ("label", "highest score")
+_SCORE = 1
 LEAST_ROWS = 100
 
 
@@ -101,8 +103,17 @@ class AnswerDrift(Drifting):
         return cls(Watched.restored(arrays, about, cls.spec, served.digest))
 
     def count_answers(self, labels: NDArray[Any], scores: NDArray[Any] | None, time_s: float) -> None:
-        """Count answers of one time: labels (n,) and scores (n, k) or None."""
-        self.count(columns_of(labels, scores), time_s)
+        """Count answers of one time: labels (n,) and scores (n, k) or None.
+
+        Scores that are not known, here or in the reference, are no change: a log may keep labels alone.
+        """
+        if not len(labels):
+            return
+        counts = self.made.profile.counted(columns_of(labels, scores))
+        counts[_SCORE, BINS] = 0
+        if not self.made.profile.counts[_SCORE, :BINS].any():
+            counts[_SCORE] = 0
+        self._counted = self._counted.plus(time_s, counts)
 
     def observe(self, events: Sequence[Any]) -> Iterator[Finding]:
         """Count the answers of this model, and yield a finding when they have drifted.
