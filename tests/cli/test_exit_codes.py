@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -168,6 +169,20 @@ def test_a_bug_is_4(cli: Cli, net: Path, data: Callable[..., Path], monkeypatch:
     assert ended.code == 4
     assert "RDN-E900" in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "said"),
+    [("sqlalchemy", 2, 'try: pip install "redan[serve]"'), ("redan.service.identity", 4, "RDN-E900: a bug in Redan")],
+)
+def test_a_library_that_an_extra_brings_is_asked_for_and_another_is_a_bug(
+    tmp_path: Path, module: str, code: int, said: str
+) -> None:
+    without = f"import sys; sys.modules[{module!r}] = None; from redan.cli.__main__ import main; main()"
+    words = [sys.executable, "-c", without, "identity", "init"]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert said in ended.stderr
 
 
 def test_ctrl_c_keeps_a_partial_report(

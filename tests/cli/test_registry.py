@@ -70,6 +70,12 @@ def seal(cli: Cli) -> None:
     assert cli("seal", "scan.json", "--model", "out/model.onnx", "--key", "seal.key").code == 0
 
 
+def test_who_has_no_registry_is_told_how_to_make_one(cli: Cli) -> None:
+    ended = cli("registry", "list")
+    assert ended.code != 0
+    assert "try: redan registry init" in ended.err
+
+
 def test_a_version_is_promoted_only_with_its_proof(project: Path, cli: Cli) -> None:
     pushed = cli("registry", "push", "out/model.onnx", "fraud@1", "--with-config")
     assert (pushed.code, pushed.out) == (0, "fraud@1\n")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import click
 
-from redan.core.errors import RedanError
+from redan.core.errors import MissingDependency, RedanError
 
 USAGE, BUG, INTERRUPTED, PIPE = 2, 4, 130, 141
+_OF_THE_SERVICE = frozenset({"serve", "identity", "audit", "incident", "registry"})
 
 
 def run(command: click.Command, words: list[str]) -> int:
@@ -23,8 +25,10 @@ def run(command: click.Command, words: list[str]) -> int:
         err.show()
         return USAGE
     except RedanError as err:
-        _say(err.diagnostics())
-        return err.exit_code
+        return _told(err)
+    except ModuleNotFoundError as err:
+        lacking = _lacking(err.name or "", words)
+        return _bug(err) if lacking is None else _told(lacking)
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted before anything was measured")
         return INTERRUPTED
@@ -35,6 +39,24 @@ def run(command: click.Command, words: list[str]) -> int:
     except Exception as err:  # noqa: BLE001  # the last line of defence: a person gets words and a file, not a traceback
         return _bug(err)
     return code if isinstance(code, int) else 0
+
+
+def _told(err: RedanError) -> int:
+    _say(err.diagnostics())
+    return err.exit_code
+
+
+def _lacking(name: str, words: list[str]) -> MissingDependency | None:
+    """Return the advice for a module that one of our extras brings; None when none does, and its absence is a bug."""
+    from importlib.metadata import requires
+
+    module, verb = name.partition(".")[0], words[0] if words else ""
+    brings = re.compile(rf"{re.escape(module).replace('_', '[-_]')}(?![\w.-]).*extra == .(\w+)", re.IGNORECASE)
+    extras = [found[1] for each in requires("redan") or () if module and (found := brings.match(each))]
+    if not extras:
+        return None
+    narrow = next((extra for extra in extras if extra != "all"), "all")
+    return MissingDependency.of(module, "serve" if verb in _OF_THE_SERVICE else narrow, f"redan {verb}")
 
 
 def _say(text: str) -> None:

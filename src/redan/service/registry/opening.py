@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redan.core.errors import EvidenceError, UsageError
+from redan.core.errors import EvidenceError, Unreadable, UsageError
 from redan.evidence import dsse
 from redan.evidence.encryption.sources import make_key
 from redan.evidence.keys import Signer, Verifier, load_signer, load_verifier
@@ -133,7 +133,12 @@ def open_registry(settings: RegistrySettings, root: Path, *, record: Callable[[A
         EvidenceError: there is none, or it is of another version.
         Unreadable: a key is not there.
     """
-    store = open_store(url=database_url(settings), blobs=f"{settings.store}/blobs", keys=settings.keys, root=root)
+    try:
+        store = open_store(url=database_url(settings), blobs=f"{settings.store}/blobs", keys=settings.keys, root=root)
+    except (EvidenceError, Unreadable) as err:
+        # a registry is a store that another verb makes
+        err.hint = err.hint.replace("redan store init", "redan registry init")
+        raise
     return _registry(store, settings, root, record)
 
 
