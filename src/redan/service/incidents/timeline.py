@@ -7,6 +7,7 @@ replicas follow each other and two of them opening the same incident at once giv
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -217,8 +218,15 @@ def _entry(row: Row[Any]) -> Entry:
 
 def listed(connection: Connection, *, limit: int = 100) -> list[Incident]:
     """Return the newest incidents, newest first."""
-    numbers = select(tables.incidents.c.number).order_by(tables.incidents.c.number.desc()).limit(limit)
-    return [read(connection, number) for number in connection.execute(numbers).scalars().all()]
+    newest = select(tables.incidents).order_by(tables.incidents.c.number.desc()).limit(limit)
+    incidents = [Incident(**row._mapping) for row in connection.execute(newest)]
+    lines = tables.entries.c
+    wanted = lines.incident.in_([incident.number for incident in incidents])
+    told: dict[int, list[Entry]] = defaultdict(list)
+    ordered = select(tables.entries).where(wanted).order_by(lines.incident, lines.position)
+    for entry in map(_entry, connection.execute(ordered)):
+        told[entry.incident].append(entry)
+    return [folded(incident, told[incident.number]) for incident in incidents]
 
 
 def unaudited(connection: Connection, replica: str, limit: int = 256) -> list[tuple[tuple[int, int], Act]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, update
+from sqlalchemy import delete, event, update
 from tests.unit.service.incidents.conftest import finding
 
 from redan.core.errors import RedanError, SignatureRefused, UnknownName, UsageError
@@ -52,6 +52,24 @@ def test_findings_of_one_rule_and_subject_or_of_one_client_are_one_incident(
     assert incident.severity is Severity.CRITICAL
     with database.reading() as connection:
         assert [found.number for found in timeline.listed(connection)] == [2, 1]
+
+
+def test_a_list_of_incidents_asks_the_database_as_often_for_many_as_for_one(
+    new_service: Callable[..., Database],
+) -> None:
+    database, asked = new_service(), list[str]()
+    for n in range(12):
+        take(database, f"client:{n}", subject=f"model-{n}")
+        take(database, f"client:{n}", subject=f"model-{n}", severity=Severity.CRITICAL)
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    with database.reading() as connection:
+        found = timeline.listed(connection, limit=10)
+    assert sum("incident" in statement for statement in asked) == 2
+    assert found == [read(database, number) for number in range(12, 2, -1)]
+    with database.writing() as connection:
+        connection.execute(delete(tables.entries).where(tables.entries.c.incident == 7, tables.entries.c.position == 0))
+    with pytest.raises(SignatureRefused, match="incident 7"), database.reading() as connection:
+        timeline.listed(connection)
 
 
 def test_replicas_that_open_the_same_incident_at_once_give_one(
