@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RATE_SUSPENDED = 0.0
 Hold = tuple[float, int]
-"""Requests a second that are left, and until when in microseconds since 1970."""
+"""Rows a second that are left, and until when in microseconds since 1970."""
 
 
 class Collateral(UsageError):

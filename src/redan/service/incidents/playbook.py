@@ -56,7 +56,7 @@ class Step:
         do: what is done.
         mode: automatic where the playbook runs by itself, manual waits for a person's order.
         approval: how many persons must agree, with a fresh second factor each; who orders it is one of them.
-        rate_per_s: throttle: requests a second that are left.
+        rate_per_s: throttle: rows a second that are left.
         lasting: throttle, suspend: for how long; observe: how long nothing new may be found.
         text: notify: what is said.
         model: quarantine, rollback: which model; empty: the one that findings speak of.
@@ -204,7 +204,7 @@ def _problems(step: Step, given: set[str]) -> list[str]:
     own = _OWN.get(step.do, set()) | ({"model"} if step.do in _MODEL else set())
     found = [f"{step.do} takes no {key}" for key in sorted(given - {"name", "do", "mode", "approval"} - own)]
     if step.do == "throttle" and not 0 < step.rate_per_s <= 1e6:
-        found.append("a throttle leaves more than 0 and at most 1000000 requests a second; suspend leaves none")
+        found.append("a throttle leaves more than 0 and at most 1000000 rows a second; suspend leaves none")
     if step.do == "close" and step.mode == "automatic":
         found.append("a person closes an incident, with a post-mortem: close is manual")
     if len(step.text) > 2000:
