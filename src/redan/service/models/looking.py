@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_LOOKS = 5
 """After so many looks a file that never rests is judged as it is."""
+AGAIN_S = 10.0
+"""After so long a registry that did not answer is asked again about a version that is out of service for that."""
 Mark = tuple[tuple[int, int, int] | None, ...]
 """Change time, length and inode of each file; None for one that is not there."""
 
@@ -32,6 +35,7 @@ class Looking:
         self._keys = tuple(keys)
         self._judged: dict[ServedModel, Mark] = {}
         self._restless: dict[ServedModel, tuple[Mark, int]] = {}
+        self._asked_s = 0.0
 
     @classmethod
     def of(cls, settings: Settings, root: Path) -> Looking:
@@ -49,12 +53,16 @@ class Looking:
     def changed(self, versions: Sequence[Version]) -> list[Version]:
         """Return versions whose statements, signature or keys are others than when they were judged.
 
-        A file counts as changed when it is the same at two looks, so that none is judged while it is written.
+        A file counts as changed when it is the same at two looks, so that none is judged while it is written. A version
+        whose registry did not answer is among them now and then.
         """
         known = {each.source.settings for each in versions}
         for gone in self._judged.keys() - known:
             del self._judged[gone]
-        return [each for each in versions if self._is_changed(each.source)]
+        again = time.monotonic() - self._asked_s >= AGAIN_S
+        if again:
+            self._asked_s = time.monotonic()
+        return [each for each in versions if self._is_changed(each.source) or (again and each.unheard)]
 
     def _is_changed(self, source: Source) -> bool:
         settings, mark = source.settings, self._mark(source)

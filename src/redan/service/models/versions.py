@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from redan.core.errors import RedanError
+from redan.core.errors import EvidenceError, RedanError, SignatureRefused
 from redan.evidence.statements.policy import AdmissionPolicy, policy_of
 from redan.service.guards.detectors import open_detectors
 from redan.service.models.admitting import About, decide, why_not
@@ -40,6 +40,7 @@ class Version:
         why: why it may not answer; empty while it may.
         newer: why what now lies at its target was not loaded in place of what is; empty when it is the same.
         vacant: whether its target means no version now, which is no fault.
+        unheard: whether the registry did not answer when it was judged last, so that it is asked again before long.
     """
 
     source: Source
@@ -49,6 +50,7 @@ class Version:
     why: str = "not loaded yet"
     newer: str = ""
     vacant: bool = False
+    unheard: bool = False
 
     @property
     def label(self) -> str:
@@ -105,7 +107,7 @@ def bring_in(version: Version, judge: Judge) -> None:
     A version that is loaded already stays as it is when what lies at its target is refused, and is judged by itself;
     it goes when the registry says that no version has its place any more.
     """
-    version.vacant = False
+    version.vacant = version.unheard = False
     try:
         held = version.source.hold()
         about = About(held=held)
@@ -129,6 +131,7 @@ def bring_in(version: Version, judge: Judge) -> None:
         return
     except RedanError as err:
         _refused(version, judge, None, refusal(err))
+        version.unheard = version.unheard or _is_silence(version, err)
         return
     except Exception:  # noqa: BLE001  # a mistake of ours in one version must neither admit it nor keep others from being judged
         _refused(version, judge, None, _broken(version))
@@ -141,10 +144,12 @@ def judge_again(version: Version, judge: Judge) -> None:
     """Judge what is loaded by its statements as they are now; blocks, and reads no byte of the model."""
     if version.about is None or version.served is None:
         return
+    version.unheard = False
     try:
         version.decision = judge.decision(version.source, version.about)
     except RedanError as err:
         version.why = refusal(err)
+        version.unheard = _is_silence(version, err)
         return
     except Exception:  # noqa: BLE001  # as above
         version.why = _broken(version)
@@ -173,8 +178,8 @@ def moved_or_judged(version: Version, judge: Judge) -> None:
 
 
 def missing_or_judged(version: Version, judge: Judge) -> None:
-    """Bring a version in that is not loaded; judge any other again."""
-    (bring_in if version.served is None else judge_again)(version, judge)
+    """Bring a version in that is not loaded, or was not heard of; judge any other again."""
+    (bring_in if version.served is None or version.unheard else judge_again)(version, judge)
 
 
 def _refused(version: Version, judge: Judge, about: About | None, why: str) -> None:
@@ -184,6 +189,11 @@ def _refused(version: Version, judge: Judge, about: About | None, why: str) -> N
         return
     version.newer = why
     judge_again(version, judge)
+
+
+def _is_silence(version: Version, err: RedanError) -> bool:
+    """Tell whether the registry did not answer, rather than answer something that speaks against a version."""
+    return version.source.is_registered and isinstance(err, EvidenceError) and not isinstance(err, SignatureRefused)
 
 
 def _broken(version: Version) -> str:

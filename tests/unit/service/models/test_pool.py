@@ -17,6 +17,8 @@ from tests.unit.service.models.conftest import Noted, pool_of, with_pool
 
 from redan.core.errors import EvidenceError, UnknownName, UsageError
 from redan.core.settings import Settings
+from redan.core.settings_service import RegistrySettings
+from redan.evidence.keys import generate, save
 from redan.evidence.statements.decision import Decision
 from redan.service.audit.act import Act
 from redan.service.models import versions
@@ -24,6 +26,10 @@ from redan.service.models.admitting import About, NotAdmitted
 from redan.service.models.pool import Pool
 from redan.service.models.source import Source
 from redan.service.models.standing import Decided, Standing
+from redan.service.registry.moving import move
+from redan.service.registry.opening import create_registry
+from redan.service.registry.pushing import Person, push
+from redan.service.registry.serving import Shelf
 
 
 def two_versions(folder: Path, role: str = "standby", **more: object) -> Settings:
@@ -414,6 +420,55 @@ def test_a_target_that_no_file_can_have_leaves_the_others(tmp_path: Path) -> Non
         assert [version for _, version, _ in pool.refused()] == ["2"]
 
     with_pool(settings, tmp_path, work)
+
+
+class Silent:
+    """A registry that goes silent between two questions."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf, self.silent = shelf, False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.silent and name != "mark":
+            raise EvidenceError("the database does not answer")
+        return getattr(self._shelf, name)
+
+
+@pytest.mark.parametrize("place", ["1", "live"])
+def test_a_registry_that_was_silent_for_a_moment_keeps_nothing_out_of_service_for_longer(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redan.service.models.looking.AGAIN_S", 0.0)
+    settings = settings_for(tmp_path)
+    save(generate("ed25519"), tmp_path / "registry.key")
+    kept = create_registry(RegistrySettings(signing_key="registry.key"), tmp_path, record=lambda act: None)
+    ada = Person(who="user:ada")
+    push(kept, tmp_path / "sklearn-1.joblib", name="sklearn", version="1", by=ada)
+    move(kept, "sklearn", "1", "promote", by=ada, policy=None)
+    registered = replace(settings.serve.models[0], target=f"registry:sklearn@{place}")
+    settings = replace(settings, serve=replace(settings.serve, models=(registered,)))
+    registry = Silent(Shelf(registry=kept))
+
+    async def work(pool: Pool) -> None:
+        # silent at the start
+        assert answering(pool) == ""
+        await pool.look()
+        assert "does not answer" in pool.refused()[0][2]
+        registry.silent = False
+        await pool.look()
+        assert answering(pool) == "1"
+        # silent when statements are judged again: nobody knows whether they were revoked
+        registry.silent = True
+        await pool.recheck()
+        assert answering(pool) == ""
+        registry.silent = False
+        await pool.look()
+        assert answering(pool) == "1"
+        assert pool.refused() == ()
+
+    registry.silent = True
+    with_pool(settings, tmp_path, work, registry=registry)
+    kept.close()
 
 
 @pytest.mark.parametrize("name", ["sklearn-1.joblib.intoto.jsonl", "sklearn-1.joblib.sig"])
