@@ -39,6 +39,8 @@ WAITING = 32
 _NICE = 10
 _LEAST_KIB = 8
 """Below this Argon2 does nothing (RFC 9106, section 3.1)."""
+_KEPT_KIB = 32 << 10
+"""What glibc's malloc keeps for the next time at most; for more it takes fresh pages each time."""
 
 
 def hasher() -> PasswordHasher:
@@ -152,9 +154,9 @@ class Verifier:
         if len(password) > LONGEST:
             password = ""
         text = normal(password)
-        if (missing_kib := _missing_kib(hashed)) > 0:
+        if (rest := _rest(hashed)) is not None:
             # made when hashes were cheaper: without the rest of the work, time would tell that somebody is there
-            PasswordHasher(time_cost=PASSES, memory_cost=missing_kib, parallelism=LANES).hash(text)
+            rest.hash(text)
         try:
             self._hasher.verify(hashed or self._nobody, text)
         except (VerificationError, InvalidHashError):
@@ -162,16 +164,20 @@ class Verifier:
         return hashed is not None
 
 
-def _missing_kib(hashed: str | None) -> int:
-    """Return the memory that a hash with `PASSES` needs to cost what one of today costs more than this one."""
+def _rest(hashed: str | None) -> PasswordHasher | None:
+    """Return what does the work that a hash of today costs more than this one; None where that is nothing."""
     if hashed is None:
-        return 0
+        return None
     try:
         made = extract_parameters(hashed)
     except InvalidHashError:
-        return MEMORY_KIB
-    missing_kib = MEMORY_KIB - made.memory_cost * made.time_cost // PASSES
-    return missing_kib if missing_kib >= _LEAST_KIB else 0
+        return hasher()
+    work_kib = MEMORY_KIB * PASSES - made.memory_cost * made.time_cost
+    if work_kib < _LEAST_KIB * PASSES:
+        return None
+    # fresh pages cost as much as a pass over them, and a hash of today takes some once
+    passes = 1 if max(made.memory_cost, work_kib // PASSES) <= _KEPT_KIB else PASSES
+    return PasswordHasher(time_cost=passes, memory_cost=work_kib // passes, parallelism=LANES)
 
 
 def _step_back() -> None:
