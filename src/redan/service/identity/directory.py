@@ -127,7 +127,7 @@ def everybody(connection: Connection) -> list[Subject]:
 
 
 def page(connection: Connection, prefix: str, after: str, most: int) -> list[Subject]:
-    """Return subjects whose identifier begins with ``user:`` or ``client:`` and comes after one, sorted."""
+    """Return subjects whose identifier begins with ``user:``, ``client:`` or anything, and comes after one, sorted."""
     id = tables.subjects.c.id
     query = select(tables.subjects).where(id.startswith(prefix, autoescape=True), id > after).order_by(id).limit(most)
     return [_subject(row) for row in connection.execute(query)]

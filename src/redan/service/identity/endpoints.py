@@ -89,7 +89,7 @@ _SUBJECTS = (
         path="/v1/identity/review",
         action="identity.read",
         handler=handlers.show_review,
-        summary="who has what, what of it is used, what is remarkable",
+        summary="who has what, what of it is used, what is remarkable; the next subjects: ?after=ID",
         gives=list[wire.ReviewLine],
     ),
     Endpoint(

@@ -111,9 +111,10 @@ async def take(asked: Asked) -> Response:
 
 
 async def show_review(asked: Asked) -> Response:
-    """Say who has what."""
+    """Say who has what, of some of them."""
     settings, roles = asked.parts.settings, roles_of(asked)
-    lines = await read(asked, lambda connection: reviewed(connection, settings, roles))
+    after = asked.request.query_params.get("after", "")[:200]
+    lines = await read(asked, lambda connection: reviewed(connection, settings, roles, after=after, most=PAGE))
     return json([wire.line_shown(line) for line in lines])
 
 

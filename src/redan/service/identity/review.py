@@ -95,21 +95,28 @@ class _Facts:
     factors: frozenset[str]
 
 
-def review(connection: Connection, settings: Settings, roles: Roles) -> list[Line]:
-    """Return who has what, with remarks.
+def review(
+    connection: Connection, settings: Settings, roles: Roles, *, after: str = "", most: int | None = None
+) -> list[Line]:
+    """Return who has what, with remarks, sorted by who.
 
     Args:
         connection: to read from.
         settings: ``[identity] stale`` says what is old; the audit log's own settings what its index tells.
         roles: every role.
+        after: the last subject of the page before.
+        most: subjects of a page; None: everybody, from the first.
     """
+    subjects = directory.everybody(connection) if most is None else directory.page(connection, "", after, most)
     now_us = directory.now_us()
     stale_us = (age_s(settings.identity.stale) or 90 * 86_400) * 1_000_000
     facts = _Facts(
         roles=roles,
         now_us=now_us,
         stale_us=stale_us,
-        used=used_actions(connection, settings.audit, now_us - stale_us),
+        used=used_actions(
+            connection, settings.audit, now_us - stale_us, None if most is None else [each.id for each in subjects]
+        ),
         factors=_with_factors(connection),
     )
     held: dict[str, list[Assignment]] = defaultdict(list)
@@ -121,7 +128,7 @@ def review(connection: Connection, settings: Settings, roles: Roles) -> list[Lin
             live[key.subject].append(key)
     decided = _decided(connection, now_us - stale_us)
     lines = []
-    for subject in directory.everybody(connection):
+    for subject in subjects:
         own, own_keys = held[subject.id], live[subject.id]
         general = _of_subject(subject, own, own_keys, facts)
         every: list[Assignment | None] = [*own] or [None]

@@ -18,7 +18,7 @@ from redan.core.settings import Settings
 from redan.evidence.store.database import Database
 from redan.service.audit.act import Act
 from redan.service.findings import Findings
-from redan.service.identity import directory, keys
+from redan.service.identity import directory, handlers, keys
 from redan.service.identity.authority import Authority, bound, open_authority
 from redan.service.identity.endpoints import ENDPOINTS
 from redan.service.identity.lockout import PAIR
@@ -224,11 +224,18 @@ def test_what_breaks_a_rule_is_a_conflict_with_its_reason(run: Run) -> None:
     run(work)
 
 
-def test_a_review_is_read_and_decided(run: Run) -> None:
+def test_a_review_is_read_in_pages_and_decided(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(gateway: Gateway) -> None:
         root = gateway.key("user:root")
         lines = (await gateway.ask("GET", "/v1/identity/review", root)).json()
         assert {line["subject"] for line in lines} == {"client:shop", "user:ann", "user:root"}
+        monkeypatch.setattr(handlers, "PAGE", 2)
+        pages, after = list[Any](), ""
+        while page := (await gateway.ask("GET", f"/v1/identity/review?after={after}", root)).json():
+            assert len({line["subject"] for line in page}) <= 2
+            pages += page
+            after = page[-1]["subject"]
+        assert pages == lines
         body = {"subject": "client:shop", "role": "client", "model": "fraud", "decision": "revoke", "note": "left"}
         assert (await gateway.write("/v1/identity/review", root, body)).status_code == 204
         assert (await gateway.ask("GET", "/v1/identity/grants?subject=client:shop", root)).json() == []

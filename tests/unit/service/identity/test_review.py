@@ -22,7 +22,11 @@ DAY_US = 86_400 * 1_000_000
 
 def lines(database: Database, settings: Settings) -> dict[tuple[str, str], Line]:
     with database.reading() as connection:
-        return {(line.subject, line.role): line for line in review(connection, settings, ROLES)}
+        whole, paged = review(connection, settings, ROLES), list[Line]()
+        while page := review(connection, settings, ROLES, after=paged[-1].subject if paged else "", most=1):
+            paged += page
+    assert paged == whole
+    return {(line.subject, line.role): line for line in whole}
 
 
 def codes(line: Line, *, open_only: bool = False) -> list[str]:
