@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ class Looking:
         return mark == before or looks + 1 >= MOST_LOOKS
 
     def _mark(self, source: Source) -> Mark:
-        return tuple(_facts(path) for path in (*_files(source), *self._keys))
+        return mark_of((*_files(source), *self._keys))
 
 
 def _files(source: Source) -> list[Path]:
@@ -90,6 +90,11 @@ def _files(source: Source) -> list[Path]:
     except (RedanError, OSError, ValueError):
         return found  # a target that names nothing is refused by whoever judges it
     return found
+
+
+def mark_of(paths: Iterable[Path]) -> Mark:
+    """Return what the file system says of files."""
+    return tuple(_facts(path) for path in paths)
 
 
 def _facts(path: Path) -> tuple[int, int, int] | None:

@@ -14,6 +14,7 @@ from redan.service.guards.detectors import open_detectors
 from redan.service.models.admitting import About, decide, why_not
 from redan.service.models.holding import Held, facts_at
 from redan.service.models.loading import extras_of, load, refusal
+from redan.service.models.looking import Mark, mark_of
 from redan.service.models.source import Vacant
 from redan.service.web.telling import Telling
 
@@ -40,6 +41,7 @@ class Version:
         why: why it may not answer; empty while it may.
         newer: why what now lies at its target was not loaded in place of what is; empty when it is the same.
         vacant: whether its target means no version now, which is no fault.
+        beside: what the file system said of its schema, sample rows and detectors before they were read.
         unheard: whether the registry did not answer when it was judged last, so that it is asked again before long.
     """
 
@@ -50,6 +52,7 @@ class Version:
     why: str = "not loaded yet"
     newer: str = ""
     vacant: bool = False
+    beside: Mark = ()
     unheard: bool = False
 
     @property
@@ -108,10 +111,11 @@ def bring_in(version: Version, judge: Judge) -> None:
     it goes when the registry says that no version has its place any more.
     """
     version.vacant = version.unheard = False
+    beside = _beside(version)
     try:
         held = version.source.hold()
         about = About(held=held)
-        if version.served is not None and held.digest == version.served.digest:
+        if version.served is not None and held.digest == version.served.digest and beside == version.beside:
             version.newer = ""
             judge_again(version, judge)
             return
@@ -137,6 +141,7 @@ def bring_in(version: Version, judge: Judge) -> None:
         _refused(version, judge, None, _broken(version))
         return
     version.served, version.decision, version.why, version.newer = served, decision, "", ""
+    version.beside = beside
     version.about = about if judge.keeps_bytes else _without_bytes(about)
 
 
@@ -158,8 +163,10 @@ def judge_again(version: Version, judge: Judge) -> None:
 
 
 def is_as_read(version: Version) -> bool:
-    """Tell whether the files of a loaded version are certainly those that were read."""
+    """Tell whether the files of a loaded version, and those beside it, are certainly those that were read."""
     if version.about is None or version.served is None or not version.about.held.facts:
+        return False
+    if _beside(version) != version.beside:
         return False
     try:
         return facts_at(version.source.path) == version.about.held.facts
@@ -189,6 +196,11 @@ def _refused(version: Version, judge: Judge, about: About | None, why: str) -> N
         return
     version.newer = why
     judge_again(version, judge)
+
+
+def _beside(version: Version) -> Mark:
+    settings, root = version.source.settings, version.source.root
+    return mark_of(root / name for name in (settings.schema, settings.sample, *settings.detectors) if name)
 
 
 def _is_silence(version: Version, err: RedanError) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -156,6 +157,31 @@ def test_a_file_that_was_replaced_is_loaded_at_reload_only_if_it_is_admitted(tmp
         await pool.reload()
         assert pool.choose("sklearn", "", "c").digest != before.digest  # type: ignore[union-attr]
         assert pool.refused() == ()
+
+    with_pool(settings_for(tmp_path), tmp_path, work, findings=noted.findings)
+
+
+def test_reload_brings_in_a_schema_that_was_changed_beside_the_same_model(tmp_path: Path) -> None:
+    noted = Noted()
+
+    def limits(pool: Pool) -> float | None:
+        found = pool.choose("sklearn", "", "c")
+        assert found is not None
+        assert found.schema is not None
+        return found.schema.rules[0].high
+
+    async def work(pool: Pool) -> None:
+        path, before = tmp_path / "schema.json", limits(pool)
+        document = json.loads(path.read_text())
+        document["rules"][0]["high"] = 25.5
+        path.write_text(json.dumps(document))
+        await pool.reload()
+        assert limits(pool) == 25.5 != before
+        # one that cannot be read changes nothing, and is told
+        path.write_text("{")
+        await pool.reload()
+        assert limits(pool) == 25.5
+        assert [each.severity.word for each in noted.findings.recent()] == ["medium"]
 
     with_pool(settings_for(tmp_path), tmp_path, work, findings=noted.findings)
 
