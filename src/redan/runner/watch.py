@@ -182,7 +182,7 @@ class _Operation:
                 label = names.get(part.model, part.model[:16])
                 model = self._models[part.model] = self._opened_for(part.model, label)
             if len(part.labels):
-                model.see(part.x, part.labels, part.scores, part.time_s)
+                model.see(part.x, part.labels, part.scores, part.time_s, asked=part.asked)
             if part.n_truths:
                 model.truths(part.right, part.n_truths, part.time_s)
         for model in self._models.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
@@ -71,6 +72,7 @@ class Slice:
         scores: (n, k), or None where one is missing.
         right: answers with a truth that were right.
         n_truths: answers with a truth.
+        asked: answers without a truth by client.
     """
 
     model: str
@@ -80,6 +82,7 @@ class Slice:
     scores: NDArray[Any] | None
     right: int
     n_truths: int
+    asked: Mapping[str, int]
 
 
 def recorded_in(log: Path, size: int, *, rows_of: RowsOf | None = None) -> Iterator[Recorded]:
@@ -152,6 +155,7 @@ def slices_of(events: Sequence[Event]) -> Iterator[Slice]:
             scores=_stacked([event.scores for event in answers]),
             right=sum(truths),
             n_truths=len(truths),
+            asked=Counter(event.client for event in answers),
         )
 
 

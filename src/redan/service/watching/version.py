@@ -72,7 +72,10 @@ class Version:
             measured = [call.suspicion[monitor.spec.id] for call in calls if monitor.spec.id in call.suspicion]
             if measured:
                 yield from monitor.counted(np.concatenate(measured), time_s)
-        self.operation.see(x, labels, scores, time_s)
+        asked: dict[str, int] = {}
+        for call in calls:
+            asked[call.principal.id] = asked.get(call.principal.id, 0) + len(call.x)
+        self.operation.see(x, labels, scores, time_s, asked=asked)
 
     def see_events(self, events: Sequence[Event]) -> Iterator[Finding]:
         """Show events to the monitors that need each one; one that fails says why and is left out from then on."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from redan.threats.operation.askers import Askers
 from redan.threats.operation.drifting import BASELINE_ROWS
 from redan.threats.operation.monitors.accuracy_drop import Accuracy, AccuracyDrop
 from redan.threats.operation.monitors.answer_drift import AnswerDrift
@@ -52,7 +54,7 @@ class Operation:
         self._accuracy = next((each for each in monitors if isinstance(each, AccuracyDrop)), None)
         self._baseline: list[tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any] | None]] = []
         self._n_baseline, self._first_truths = 0, [0, 0]
-        self._looked = True
+        self._looked, self._askers = True, Askers()
         self.n_seen = 0
         """Answers that were seen."""
         self.index: dict[str, float] = {}
@@ -75,11 +77,21 @@ class Operation:
         names = [each.spec.name for each in drifting]
         return (*names, AccuracyDrop.spec.name) if self.accuracy[1] > 0 else tuple(names)
 
-    def see(self, x: NDArray[Any] | None, labels: NDArray[Any], scores: NDArray[Any] | None, time_s: float) -> None:
-        """Take answers of one time: inputs (n, …) or None, labels (n,), and scores (n, k) or None."""
+    def see(
+        self,
+        x: NDArray[Any] | None,
+        labels: NDArray[Any],
+        scores: NDArray[Any] | None,
+        time_s: float,
+        *,
+        asked: Mapping[str, int] | None = None,
+    ) -> None:
+        """Take answers of one time: inputs (n, …) or None, labels (n,), scores (n, k) or None, and rows by client."""
         if not self._drift:
             self.n_seen += len(labels)
             return
+        if asked:
+            self._askers.count(asked, time_s)
         inputs, answers = self._inputs, self._answers
         learning = answers is None or (inputs is None and x is not None and x.dtype.kind in _NUMBERS)
         k = BASELINE_ROWS - self._n_baseline
@@ -115,9 +127,11 @@ class Operation:
         self._looked = True
         drifting = {"inputs": self._inputs, "answers": self._answers}
         self.index = {what: monitor.index() for what, monitor in drifting.items() if monitor is not None}
-        for monitor in (self._inputs, self._answers, self._accuracy):
-            if monitor is not None:
-                yield from monitor.findings()
+        for monitor in drifting.values():
+            for finding in monitor.findings() if monitor is not None else ():
+                yield replace(finding, detail=f"{finding.detail} {self._askers.most()}".rstrip())
+        if self._accuracy is not None:
+            yield from self._accuracy.findings()
 
     def _learn(self, x: NDArray[Any] | None, labels: NDArray[Any], scores: NDArray[Any] | None) -> None:
         """Take the first rows for the references that no file brought."""

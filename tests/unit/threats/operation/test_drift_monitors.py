@@ -19,6 +19,7 @@ from redan.evidence.datasets.table import Column, Table
 from redan.subjects.detectors.opening import open_detector, save
 from redan.subjects.detectors.served import Asked, Served
 from redan.testing.monitors import check_monitor
+from redan.threats.operation.askers import MOST_CLIENTS
 from redan.threats.operation.drifting import LEAST_INDEX
 from redan.threats.operation.monitors.accuracy_drop import Accuracy, AccuracyDrop
 from redan.threats.operation.monitors.answer_drift import AnswerDrift
@@ -241,3 +242,18 @@ def test_scores_that_one_side_does_not_know_are_no_drift(known: str) -> None:
     made.count_answers(np.zeros(2000, np.int64), None, 600.0)
     (found,) = made.findings()
     assert "label most" in found.title, "what both know is still watched"
+
+
+def test_drift_says_who_asked_most_in_bounded_memory() -> None:
+    work = Operation("net", MODEL, (InputDrift.fitted(REFERENCE, "net", MODEL),), drift=True, performance=False)
+    for hour in range(3):
+        crowd = {f"client:{hour}-{i}": 1 for i in range(5000)}
+        work.see(rows(5000, 5 + hour), np.zeros(5000, np.int64), None, 3600.0 * hour, asked=crowd)
+    assert list(work.look()) == []
+    work.see(np.repeat(rows(1, 6), 3000, axis=0), np.zeros(3000, np.int64), None, 7800.0, asked={"client:probe": 3000})
+    found = [each for each in work.look() if each.rule == "RDN-OPE-201"]
+    assert "Of 8,000 rows in the last hour came from: client:probe 38%, client:2-0 0%" in found[0].detail
+    assert sum(map(len, work._askers._rows.values())) <= MOST_CLIENTS + 2
+    for interval in range(100):
+        work.see(rows(1, 1), np.zeros(1, np.int64), None, 20_000.0 + 300 * interval, asked={"client:a": 1})
+    assert len(work._askers._rows) == 12
