@@ -126,7 +126,11 @@ def test_what_a_backup_is_too_old_for_is_named(project: Path, cli: Cli) -> None:
     cli("seal", "--revoke", "poisoned", "--model", "out/model.onnx", "--key", "seal.key", "-o", "r.jsonl")
     assert cli("registry", "attach", "r.jsonl", "--why", "poisoned").code == 0
     shutil.rmtree(project / ".redan" / "registry")
-    assert cli("registry", "restore", "registry.backup").code == 0
+    restored = cli("registry", "restore", "registry.backup", "--why", "lost")
+    assert restored.code == 0
+    assert "known to the audit log and not in it: 1;" in restored.err
+    recorded = cli("audit", "query", "--format", "json").out
+    assert all(f'"registry.{what}"' in recorded for what in ("push", "backup", "attach", "restore"))
     verified = cli("registry", "verify")
     assert verified.code == 1
     assert verified.out.startswith("statement ")

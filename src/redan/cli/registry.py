@@ -250,10 +250,15 @@ def prune(config: Config, why: str) -> int:
 @_configured
 def backup(config: Config, file: Path) -> int:
     """Write the whole registry to FILE, encrypted as it is, and print its SHA-256: keep that elsewhere."""
+    import time
+
     from redan.evidence.backup import backup as write
+    from redan.service.audit.act import Act
 
     with _opened(config) as registry, registry.exclusive():
         made = write(registry.store, file)
+        act = "registry.backup"
+        registry.record(Act(t_us=time.time_ns() // 1000, who=_person("").who, act=act, x=made.sha256))
     sys.stderr.write(f"{len(made.manifest.members)} members, {made.size_bytes} bytes\n")
     sys.stdout.write(f"{made.sha256}\n")
     return 0
@@ -269,10 +274,16 @@ def restore(config: Config, file: Path, digest: str | None, why: str) -> int:
 
     What was done after the backup was written is not in it: `redan registry verify` names it.
     """
+    from redan.service.audit.places import log_folders
+    from redan.service.registry.logged import missing
     from redan.service.registry.restoring import restore as read
 
     histories = read(config.settings.registry, config.root, file, digest, by=_person(why), record=_recorder(config))
     sys.stderr.write(f"restored {len(histories)} models; every signature and link holds\n")
+    with _opened(config) as registry:
+        gone = missing(registry, log_folders(config.settings, config.root))
+    if gone:
+        sys.stderr.write(f"known to the audit log and not in it: {len(gone)}; redan registry verify names them\n")
     for name, found in sorted(histories.items()):
         live = found.live
         sys.stdout.write(f"{name}@{live.name if live else '-'}\n")
