@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from redan.core.errors import EvidenceError, RedanError, UsageError
 from redan.evidence.store.clear import now_us
+from redan.service.identity.principal import EVERY_MODEL
 from redan.service.incidents import acting, holds, timeline
 from redan.service.incidents.acting import GONE, Claimed
 from redan.service.incidents.holds import Collateral
@@ -172,8 +173,18 @@ class Doing:
 
     async def _quarantine(self, claimed: Claimed) -> Facts:
         self._one_model(claimed)
-        before = await self._hands.quarantine(claimed.targets[0])
-        return {"before": before, "said": f"{claimed.targets[0]} is out of service"}
+        models = await self._hands.served() if claimed.targets[0] == EVERY_MODEL else [*claimed.targets]
+        if not models:
+            raise UsageError("no model is served here", hint="redan models list")
+        before, failed = list[str](), list[EvidenceError]()
+        for model in models:
+            try:
+                before.append(await self._hands.quarantine(model))
+            except EvidenceError as err:
+                failed.append(err)  # out of service all the same; the others are not left in it
+        if failed:
+            raise failed[0]
+        return {"before": [*filter(None, before)], "targets": models, "said": f"out of service: {', '.join(models)}"}
 
     async def _rollback(self, claimed: Claimed) -> Facts:
         self._one_model(claimed)
@@ -214,10 +225,12 @@ class Doing:
             await asyncio.to_thread(self._lift, claimed)
             await self.hold_back()
             return {}
-        before = str(_done(claimed).get("before", ""))
+        known = _done(claimed).get("before") or []
+        before = [known] if isinstance(known, str) else known
         if not before:
             raise UsageError(f"nobody knows what answered before {state.do}", hint="redan serve: promote a version")
-        await self._hands.restore(before)
+        for label in before:
+            await self._hands.restore(label)
         return {"after": before}
 
     def _lift(self, claimed: Claimed) -> None:

@@ -107,6 +107,10 @@ class DrillHands:
         """Take a model out."""
         return self._versions(model)[0]
 
+    async def served(self) -> list[str]:
+        """Return the models of the configuration."""
+        return list(self.live)
+
     async def rollback(self, model: str) -> tuple[str, str]:
         """Go back where a version stands by."""
         versions = self._versions(model)

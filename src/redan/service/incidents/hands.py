@@ -31,6 +31,9 @@ class Hands(Protocol):
     async def quarantine(self, model: str) -> str:
         """Take ``name`` or ``name@version`` out of service; return the label that was live, or an empty text."""
 
+    async def served(self) -> list[str]:
+        """Return the names of all models that this replica serves."""
+
     async def rollback(self, model: str) -> tuple[str, str]:
         """Go back to the version before; return the labels before and after."""
 
@@ -66,6 +69,7 @@ class ServiceHands:
         clients: Callable[[], int] | None = None,
     ) -> None:
         self._parts, self._revoke, self._tell, self._clients = parts, revoke, tell, clients
+        self._before: dict[str, str] = {}
 
     async def throttle(self, client: str, *, rate_per_s: float | None, until_s: float) -> None:
         """Slow a client down at this replica's limiter; None also ends that monitors deny it (`Suspects`)."""
@@ -79,11 +83,19 @@ class ServiceHands:
 
         Raises:
             UnknownName: nothing of that name is served.
+            EvidenceError: it is out of service here, and that could not be written down yet.
         """
         name, version = self._served(model)
-        before = self._live(name)
+        live = self._live(name)
+        if live:
+            self._before[name] = live
+        # it may be out of service and fail to be recorded: whoever tries again must know what was live
         await self._parts.models.quarantine(name, version)
-        return before
+        return self._before.pop(name, "")
+
+    async def served(self) -> list[str]:
+        """Return the names of all models that this replica serves."""
+        return sorted({one.settings.name for one, _ in self._parts.models.all()})
 
     async def rollback(self, model: str) -> tuple[str, str]:
         """Go back to the version before.

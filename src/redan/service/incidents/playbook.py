@@ -16,6 +16,7 @@ from redan.core.errors import ConfigError, UnknownName, Unreadable, nearest
 from redan.core.finding import Severity
 from redan.core.record import dataclass
 from redan.core.settings import age_s
+from redan.service.identity.principal import EVERY_MODEL
 from redan.service.incidents.incident import CONTAINING
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Step:
         rate_per_s: throttle: rows a second that are left.
         lasting: throttle, suspend: for how long; observe: how long nothing new may be found.
         text: notify: what is said.
-        model: quarantine, rollback: which model; empty: the one that findings speak of.
+        model: quarantine, rollback: which model; empty: the one that findings speak of; ``*``, for a quarantine that a
+            person orders: every model that the replica serves.
     """
 
     name: str
@@ -205,6 +207,8 @@ def _problems(step: Step, given: set[str]) -> list[str]:
     found = [f"{step.do} takes no {key}" for key in sorted(given - {"name", "do", "mode", "approval"} - own)]
     if step.do == "throttle" and not 0 < step.rate_per_s <= 1e6:
         found.append("a throttle leaves more than 0 and at most 1000000 rows a second; suspend leaves none")
+    if step.model == EVERY_MODEL and (step.do != "quarantine" or step.mode == "automatic"):
+        found.append('model = "*" takes every model out of service: for a quarantine alone, and a person orders it')
     if step.do == "close" and step.mode == "automatic":
         found.append("a person closes an incident, with a post-mortem: close is manual")
     if len(step.text) > 2000:

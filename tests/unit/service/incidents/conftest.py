@@ -67,6 +67,9 @@ class Memory:
         self.out.add(model)
         return self.live[model][0]
 
+    async def served(self) -> list[str]:
+        return sorted(self.live)
+
     async def rollback(self, model: str) -> tuple[str, str]:
         if len(self.live[model]) < 2:
             raise UsageError(f"{model} has no version to go back to")

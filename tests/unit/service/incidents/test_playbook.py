@@ -90,6 +90,8 @@ def test_a_playbook_is_read_and_fits_by_rule_or_threat_and_severity() -> None:
         ('name = "away"', 'name = "Away!"', "small letters"),
         ('name = "away"', 'name = "away', r"near step 2 \('slow'\)"),
         ('do = "suspend"', 'do = "close"\nmode = "automatic"', "a person closes"),
+        ('do = "suspend"', 'do = "rollback"\nmodel = "*"', "for a quarantine alone"),
+        ('do = "suspend"', 'do = "quarantine"\nmode = "automatic"\nmodel = "*"', "a person orders it"),
         ('threats = ["theft"]', "", "names no rule and no threat"),
         ('severity = "medium"', 'severity = "awful"', "severity"),
         ('title = "Ours"', 'titel = "Ours"', "unknown key 'titel'"),
