@@ -30,7 +30,8 @@ def made_by(path: Path, name: str) -> Any:
     """Import a Python file and call one of its functions without arguments.
 
     The file is code that the user gave by name and therefore runs with the user's rights. Its folder is on
-    ``sys.path`` while it is imported and while the factory runs, so that it finds its neighbours.
+    ``sys.path`` while it is imported and while the factory runs, so that it finds its neighbours; no bytecode is
+    written there, since the folder may be sealed and would then be another model.
 
     Raises:
         Unreadable: there is no such file.
@@ -100,10 +101,12 @@ def _imported(path: Path) -> ModuleType:
 
 @contextmanager
 def _beside(folder: Path) -> Iterator[None]:
-    entry = str(folder)
+    entry, writes_none = str(folder), sys.dont_write_bytecode
     sys.path.insert(0, entry)
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_none
         if entry in sys.path:
             sys.path.remove(entry)

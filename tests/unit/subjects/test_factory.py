@@ -34,6 +34,15 @@ def test_the_factory_finds_its_neighbours_and_leaves_the_path_as_it_was(module, 
     assert sys.path == before
 
 
+@pytest.mark.parametrize("name", ["good", "late"])
+def test_the_folder_stays_as_it_was_sealed(module, name, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    before = sorted(module.parent.rglob("*"))
+    made_by(module, name)
+    assert sorted(module.parent.rglob("*")) == before
+    assert not sys.dont_write_bytecode
+
+
 def test_classes_of_the_module_can_be_pickled(module):
     assert type(made_by(module, "pickled")).__name__ == "Net"
 
