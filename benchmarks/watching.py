@@ -2,9 +2,10 @@
 
 Rows are drawn with replacement from the breast cancer data of scikit-learn (30 columns); the reference and the streams
 are different halves of a shuffled copy with a little noise, so that no row comes twice. False alarms: streams of 20 000
-rows without a change, looked at every 256 rows. Detection: after 5000 quiet rows one column moves by some standard
-deviations, answers change their shares, or accuracy falls; rows until it is told. One JSON line each, intervals are
-Wilson's at 95 %.
+rows without a change, looked at every 256 rows; and days of a row a second, with inputs held against a data schema of
+2000 rows and answers against the first 2000, looked at every five minutes. Detection: after 5000 quiet rows one column
+moves by some standard deviations, answers change their shares, or accuracy falls; rows until it is told. One JSON line
+each, intervals are Wilson's at 95 %.
 """
 
 from __future__ import annotations
@@ -26,11 +27,14 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 
+from redan.evidence.datasets.schema import infer
+from redan.evidence.datasets.table import Column, Table
 from redan.kernels.statistics import wilson
 from redan.threats.operation.monitors.access import AbnormalAccess, Use
 from redan.threats.operation.monitors.accuracy_drop import Accuracy, AccuracyDrop
 from redan.threats.operation.monitors.answer_drift import AnswerDrift
 from redan.threats.operation.monitors.input_drift import InputDrift
+from redan.threats.operation.watching import Operation
 
 LOOK = 256
 QUIET = 5000
@@ -69,6 +73,26 @@ def input_drift(rng: np.random.Generator, shift: float, repeats: int, n: int) ->
         made.count_rows(drawn, time_s)
 
     return told_after(count, made.findings, n)
+
+
+def quiet_day(rng: np.random.Generator) -> int | None:
+    """Run a day of inputs like the schema's and answers that stay as they are; the second at which drift was told."""
+    train = rows(2000, rng)
+    columns = tuple(
+        Column(name=str(j), kind="number", dtype="f8", values=train[:, j], missing=np.zeros(len(train), bool))
+        for j in range(train.shape[1])
+    )
+    rules = infer(Table(name="train", columns=columns, n_rows=len(train))).rules
+    inputs = InputDrift.of_rules(rules, "net", MODEL)
+    assert inputs is not None
+    watched = Operation("net", MODEL, (inputs,), drift=True, performance=False)
+    for second in range(0, 86_400, 300):
+        asked = rows(300, rng)
+        score = np.clip(asked[:, 0] / 30, 0.01, 0.99)
+        watched.see(asked, (score > 0.5).astype(int), np.stack([1 - score, score], 1), T0 + second)
+        if list(watched.look()):
+            return second + 300
+    return None
 
 
 def answer_drift(rng: np.random.Generator, share: float, n: int) -> int | None:
@@ -156,6 +180,7 @@ def main() -> None:
     rngs = [np.random.default_rng(seed) for seed in range(n)]
     for repeats in (1, 3):
         line("input-drift", [input_drift(rng, 0.0, repeats, LONGEST) for rng in rngs], change=0, repeats=repeats)
+    line("drift, quiet days", [quiet_day(np.random.default_rng([7, day])) for day in range(2 * n)], change=0)
     for shift in (0.25, 0.5, 1.0):
         line("input-drift", [input_drift(rng, shift, 1, LONGEST) for rng in rngs[:few]], quiet=QUIET, change=shift)
     line("answer-drift", [answer_drift(rng, 0.5, LONGEST) for rng in rngs], change=0.5)
