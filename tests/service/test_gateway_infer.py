@@ -593,6 +593,18 @@ def test_a_stream_ends_when_its_credential_its_permission_or_its_model_does(tmp_
     uvloop.run(main())
 
 
+def test_who_is_suspended_is_told_nothing_of_a_model_either(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as gateway:
+            about = "/v2/models/cancer", "/v2/models/cancer/ready"
+            assert [(await asked(gateway, path, method="GET"))[0] for path in about] == [200, 200]
+            await gateway.parts.limiter.throttle("client:alice", rate_per_s=0.0, until_s=time.time() + 60)
+            assert [(await asked(gateway, path, method="GET"))[0] for path in about] == [403, 403]
+        assert [act.why for act in gateway.acts()] == ["suspended"] * 2
+
+    uvloop.run(main())
+
+
 def test_a_model_that_left_service_while_a_body_arrived_does_not_answer(tmp_path: Path) -> None:
     async def main() -> None:
         shelf = Shelf((model(), "live"))

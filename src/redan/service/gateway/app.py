@@ -216,7 +216,7 @@ class DataPlane:
             return
         principal = await self.let_in(asked)
         if where.method == "GET":
-            await self._about(asked, send)
+            await self._about(asked, principal, send)
             return
         wrong = asked.wrong_form()
         if wrong is not None:
@@ -316,7 +316,10 @@ class DataPlane:
         else:
             await self._json(asked, b"{}", send, 503)
 
-    async def _about(self, asked: Asked, send: Any) -> None:
+    async def _about(self, asked: Asked, principal: Principal, send: Any) -> None:
+        refusal = self.parts.limiter.take(principal.id, 0)
+        if refusal is not None:
+            raise Refused(refusal)
         served, where = self.chosen(asked), asked.address
         if where.what == "ready":
             await self._json(asked, v2.model_ready(served), send)
