@@ -21,6 +21,7 @@ from redan.evidence.datasets.table import Column, Table
 from redan.service.audit.act import Act
 from redan.service.findings import Findings
 from redan.service.gateway.refusal import FORBIDDEN
+from redan.service.guards.noise import noisy
 from redan.service.identity.principal import Principal
 from redan.service.watching.endpoints import Counted, Truth, Truths, post_feedback
 from redan.service.watching.version import events_of
@@ -32,6 +33,7 @@ from redan.subjects.detectors.served import Asked
 from redan.subjects.detectors.served import Served as Detected
 from redan.threats.evasion.monitors.nearest_rows import NearestRows
 from redan.threats.evasion.monitors.query_sequence import QuerySequence
+from redan.threats.operation.monitors.answer_drift import AnswerDrift
 from redan.threats.operation.monitors.input_drift import InputDrift
 
 T0 = 1_700_000_000.0
@@ -70,6 +72,28 @@ def test_drift_is_learnt_from_the_first_rows_and_told_when_inputs_move(tmp_path:
     assert live.n_seen == 3 * 40 * 64
     measured = {labels: value for _, labels, value in live.readings()}
     assert measured["m", "1", "inputs", "stability_index"] > 0.1
+
+
+@pytest.mark.parametrize("guards", [{"round_digits": 3}, {"dp_epsilon": 10.0}, {}], ids=str)
+def test_a_reference_of_raw_answers_is_not_held_against_changed_ones(tmp_path: Path, guards: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    plain = served()
+    known = plain.answer(rng.normal(size=(1500, 4)).astype(np.float32))
+    save(AnswerDrift.fitted(known.labels, known.scores, "m", DIGEST), tmp_path / "answers.npz")
+    model = served(settings=ServedModel(name="m", target="m.onnx", detectors=("answers.npz",)), detected=SEEN)
+    live = watching(tmp_path, "drift", **guards)
+    for _ in range(40):
+        batch = answered(model, call(model, rng.normal(size=(64, 4)) * (1 if guards else 3)))
+        if "dp_epsilon" in guards:
+            batch.scores = noisy(batch.scores, 10.0)
+            batch.labels = batch.scores.argmax(axis=1)
+        elif guards:
+            batch.scores = np.round(batch.scores, 3)
+        live.answered(batch)
+        live.drain()
+    assert looked(live) == ([] if guards else ["RDN-OPE-202"])
+    (version,) = live._versions.values()
+    assert "answer-drift" in version.operation.judging
 
 
 def test_the_schema_of_the_training_data_is_the_reference_where_no_file_is(tmp_path: Path) -> None:

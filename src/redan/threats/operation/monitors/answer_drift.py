@@ -62,8 +62,9 @@ class AnswerDrift(Drifting):
         Wasserman, Ramdas & Balakrishnan 2020; Lipton, Wang & Smola 2018, "Detecting and correcting for label shift".
 
     Limits:
-        More than eight classes are counted in eight neighbouring groups. Answers that were rounded or noised are
-        counted as they left. Without a reference it learns from the first 2000 answers.
+        More than eight classes are counted in eight neighbouring groups. Answers that a gateway rounds or puts noise on
+        are counted as they left, and held against the first 2000 of them: a file's reference is of what the model
+        answers itself. Without a reference it learns from the first 2000 answers too.
     """
 
     spec: ClassVar[Spec]
