@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from redan.core.errors import EvidenceError
 from redan.core.settings import age_s
@@ -42,6 +42,9 @@ OUTCOMES = ("sent", "retried", "failed", "dropped", "shared", "kept")
 TRIES = 6
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
+AGAIN_S = 300.0
+"""A receiver that was away for all tries is tried again after so long, as long as the alert is kept and young."""
+YOUNG_S = 86_400.0
 STOP_S = 5.0
 PATIENCE_S = 30.0
 """How long one try may take, whatever trickles in."""
@@ -51,6 +54,8 @@ EVERY_S = 20.0
 _jitter = SystemRandom().uniform
 Waiting = tuple[Notice, bool]
 """A notice, and whether every replica has the same to say, so that one of them does."""
+Outcome = Literal["sent", "away", "never"]
+"""What came of an alert's tries: its receiver did not answer, or will never take it."""
 Told = TypeVar("Told")
 
 
@@ -77,6 +82,7 @@ class Alerting:
         clock: seconds that only ever grow.
         first_wait_s: wait before the second try; doubles each time.
         relief_s: after how long it is looked whether another replica has sent what it claimed.
+        again_s: after how long a receiver that was away is tried anew.
     """
 
     def __init__(
@@ -91,8 +97,9 @@ class Alerting:
         clock: Callable[[], float] = time.monotonic,
         first_wait_s: float = FIRST_WAIT_S,
         relief_s: float = RELIEF_S + 1,
+        again_s: float = AGAIN_S,
     ) -> None:
-        self._relief_s = relief_s
+        self._relief_s, self._again_s = relief_s, again_s
         self._level = settings.level
         self._repeat_s = float(age_s(settings.repeat) or 0)
         self._resolved_s = float(age_s(settings.resolved) or 0)
@@ -265,42 +272,52 @@ class Alerting:
             self._undelivered.remove(_kept(channel, waiting))
 
     async def _one(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> bool:
-        """Send an alert where it is ours; False: another replica is about to, and it is looked at again later."""
+        """Send an alert where it is ours; False: nobody may have it yet, and it is looked at again later."""
         notice, shared = waiting
         claims = self._claims if shared else None
         if claims is None:
-            await self._try(channel, notice)
-            return True
+            return self._is_over(channel, queue, waiting, await self._try(channel, notice))
         answer = await _asked(claims.take, channel, notice) or "mine"
         if answer == "sent":
             self._count(channel, "shared")
         elif answer == "mine":
-            sent = await self._try(channel, notice)
-            await _asked(claims.done if sent else claims.release, channel, notice)
+            outcome = await self._try(channel, notice)
+            await _asked(claims.done if outcome == "sent" else claims.release, channel, notice)
+            return self._is_over(channel, queue, waiting, outcome)
         elif len(self._later) >= MOST_WAITING:
             self._count(channel, "dropped")
         else:
-            self._look_again(channel, queue, waiting)
+            self._look_again(channel, queue, waiting, self._relief_s)
             return False
         return True
 
-    def _look_again(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting) -> None:
+    def _is_over(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting, outcome: Outcome) -> bool:
+        """Return whether nothing more is to be done about an alert; else it waits for its receiver to come back."""
+        is_old = time.time() - waiting[0].at_s > YOUNG_S
+        if outcome != "away" or self._undelivered is None or is_old or len(self._later) >= MOST_WAITING:
+            return True
+        self._look_again(channel, queue, waiting, self._again_s)
+        return False
+
+    def _look_again(self, channel: Channel, queue: asyncio.Queue[Waiting], waiting: Waiting, after_s: float) -> None:
         def look() -> None:
             self._later.discard(timer)
             if not self._put_one(channel, queue, waiting):
                 self._forget(channel, waiting)
 
-        timer = asyncio.get_running_loop().call_later(self._relief_s, look)
+        timer = asyncio.get_running_loop().call_later(after_s, look)
         self._later.add(timer)
 
-    async def _try(self, channel: Channel, notice: Notice) -> bool:
+    async def _try(self, channel: Channel, notice: Notice) -> Outcome:
         wait_s = self._first_wait_s
+        outcome: Outcome = "never"
         for attempt in range(1, TRIES + 1):
             try:
                 await self._once(channel, notice)
             except Later as err:
                 _tell(channel, f"{err}; try {attempt} of {TRIES}")
                 if attempt == TRIES:
+                    outcome = "away"
                     break
                 self._count(channel, "retried")
                 await asyncio.sleep(min(LONGEST_WAIT_S, max(wait_s * _jitter(0.8, 1.2), err.after_s)))
@@ -313,9 +330,9 @@ class Alerting:
                 break
             else:
                 self._count(channel, "sent")
-                return True
+                return "sent"
         self._count(channel, "failed")
-        return False
+        return outcome
 
     async def _once(self, channel: Channel, notice: Notice) -> None:
         sending = asyncio.get_running_loop().run_in_executor(self._threads[channel.name], channel.send, notice)

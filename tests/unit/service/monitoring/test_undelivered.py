@@ -11,15 +11,16 @@ from tests.unit.service.monitoring.test_alerts import Told, outcomes
 
 from redan.core.settings_service import Alerts
 from redan.service.monitoring import alerts, undelivered
-from redan.service.monitoring.alerts import Alerting
+from redan.service.monitoring.alerts import TRIES, Alerting
+from redan.service.monitoring.channel import Later, Undeliverable
 from redan.service.monitoring.notice import Notice
 from redan.service.monitoring.recorder import Counting
 from redan.service.monitoring.undelivered import Undelivered
 
 
-async def alerting_of(folder: Path, *channels: Told) -> tuple[Alerting, Counting]:
-    counting = Counting()
-    made = Alerting(Alerts(), channels, counting, "here", first_wait_s=0.001, undelivered=Undelivered(folder))
+async def alerting_of(folder: Path, *channels: Told, again_s: float = 300.0) -> tuple[Alerting, Counting]:
+    counting, files = Counting(), Undelivered(folder)
+    made = Alerting(Alerts(), channels, counting, "here", first_wait_s=0.001, undelivered=files, again_s=again_s)
     await made.start()
     return made, counting
 
@@ -58,6 +59,39 @@ def test_what_waits_at_a_stop_is_sent_after_the_next_start_to_those_who_lack_it(
     assert again.notices == wanted
     assert [n.id for n in again.notices] == [n.id for n in wanted]
     assert works.notices == wanted, "who has it is not told twice"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_receiver_that_is_away_for_longer_than_all_tries_gets_it_when_it_is_back(tmp_path: Path) -> None:
+    away, never = Told("away", [Later("no answer")] * 2 * TRIES), Told("never", [Undeliverable("answered 404")])
+
+    async def whole() -> Counting:
+        alerting, counting = await alerting_of(tmp_path, away, never, again_s=0.01)
+        alerting.notice(finding())
+        await sent(away, 1)
+        await alerting.stop()
+        return counting
+
+    counted = outcomes(asyncio.run(whole()))
+    assert away.tries == 2 * TRIES + 1
+    assert (counted["away", "failed"], counted["away", "sent"], counted["never", "failed"]) == (2, 1, 1)
+    assert never.tries == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_alert_is_given_up_when_its_receiver_is_away(tmp_path: Path) -> None:
+    away = Told("away", [Later("no answer")] * 99)
+
+    async def whole() -> None:
+        alerting, _ = await alerting_of(tmp_path, away, again_s=0.001)
+        alerting.send(notice())
+        async with asyncio.timeout(10):
+            while away.tries < TRIES:
+                await asyncio.sleep(0.005)
+        await alerting.stop()
+
+    asyncio.run(whole())
+    assert away.tries == TRIES
     assert list(tmp_path.iterdir()) == []
 
 
