@@ -20,7 +20,7 @@ from redan.service.audit.recorder import LogAuditor
 from redan.service.audit.searching import searched
 from redan.service.gateway.refusal import MALFORMED
 from redan.service.web.answers import json
-from redan.service.web.endpoint import Asked, Endpoint
+from redan.service.web.endpoint import Asked, Endpoint, get, post
 from redan.service.web.errors import Refused
 
 if TYPE_CHECKING:
@@ -174,16 +174,19 @@ def _exported(parts: Parts, wanted: Range) -> bytes:
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint(
-        method="GET", path="/v1/audit", action="audit.read", handler=records, gives=Page,
-        summary="search the audit log, newest first",
+    get("/v1/audit", "audit.read", records, "search the audit log, newest first", gives=Page),
+    get(
+        "/v1/audit/{replica}/{index}",
+        "audit.read",
+        one,
+        "one record with a proof that it stands in the log",
+        gives=Proved,
     ),
-    Endpoint(
-        method="GET", path="/v1/audit/{replica}/{index}", action="audit.read", handler=one, gives=Proved,
-        summary="one record with a proof that it stands in the log",
+    post(
+        "/v1/audit/export",
+        "audit.export",
+        take,
+        "a range of records with proofs, as JSON lines that verify offline",
+        takes=Range,
     ),
-    Endpoint(
-        method="POST", path="/v1/audit/export", action="audit.export", handler=take, takes=Range,
-        summary="a range of records with proofs, as JSON lines that verify offline",
-    ),
-)  # fmt: skip
+)

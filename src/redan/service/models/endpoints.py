@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from redan.service.web.answers import json
-from redan.service.web.endpoint import Asked, Endpoint
+from redan.service.web.endpoint import Asked, Endpoint, get, post
 
 if TYPE_CHECKING:
     from redan.core.finding import Quantity
@@ -226,81 +226,59 @@ async def _reload(asked: Asked) -> Response:
 
 _MODEL = "/v1/models/{name}"
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint(
-        method="GET",
-        path="/v1/models",
-        action="models.read",
-        handler=_list,
-        summary="Every version with its role, digest and verdict",
+    get(
+        "/v1/models",
+        "models.read",
+        _list,
+        "Every version with its role, digest and verdict",
         gives=ModelList,
         audited=False,
     ),
-    Endpoint(
-        method="GET",
-        path=_MODEL,
-        action="models.read",
-        handler=_model,
-        summary="The versions of a model",
-        model="name",
-        gives=ModelList,
-        audited=False,
-    ),
-    Endpoint(
-        method="GET",
-        path=f"{_MODEL}/versions/{{version}}/statements",
-        action="models.read",
-        handler=_statements,
-        summary="Why a version may answer",
+    get(_MODEL, "models.read", _model, "The versions of a model", model="name", gives=ModelList, audited=False),
+    get(
+        f"{_MODEL}/versions/{{version}}/statements",
+        "models.read",
+        _statements,
+        "Why a version may answer",
         model="name",
         gives=StatementsView,
         audited=False,
     ),
-    Endpoint(
-        method="GET",
-        path=f"{_MODEL}/comparison",
-        action="models.read",
-        handler=_comparison,
-        summary="Canaries and shadows against the live version",
+    get(
+        f"{_MODEL}/comparison",
+        "models.read",
+        _comparison,
+        "Canaries and shadows against the live version",
         model="name",
         gives=Comparisons,
         audited=False,
     ),
-    Endpoint(
-        method="POST",
-        path=f"{_MODEL}/promote",
-        action="models.promote",
-        handler=_promote,
-        summary="Judge a version again and make it live",
+    post(
+        f"{_MODEL}/promote",
+        "models.promote",
+        _promote,
+        "Judge a version again and make it live",
         model="name",
         takes=Promoting,
         gives=VersionView,
     ),
-    Endpoint(
-        method="POST",
-        path=f"{_MODEL}/rollback",
-        action="models.rollback",
-        handler=_rollback,
-        summary="Make the version before live again",
+    post(
+        f"{_MODEL}/rollback",
+        "models.rollback",
+        _rollback,
+        "Make the version before live again",
         model="name",
         gives=VersionView,
     ),
-    Endpoint(
-        method="POST",
-        path=f"{_MODEL}/quarantine",
-        action="models.quarantine",
-        handler=_quarantine,
-        summary="Take a version, or all, out of service",
+    post(
+        f"{_MODEL}/quarantine",
+        "models.quarantine",
+        _quarantine,
+        "Take a version, or all, out of service",
         model="name",
         takes=Quarantining,
         gives=ModelList,
     ),
-    Endpoint(
-        method="POST",
-        path="/v1/models/reload",
-        action="models.reload",
-        handler=_reload,
-        summary="Judge statements again and load what is new",
-        gives=ModelList,
-    ),
+    post("/v1/models/reload", "models.reload", _reload, "Judge statements again and load what is new", gives=ModelList),
 )
 """Rows of models for the table of routes."""

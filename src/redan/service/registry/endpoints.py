@@ -16,7 +16,7 @@ from redan.service.registry.listing import TransitionRow, VersionRow, transition
 from redan.service.registry.moving import move, roll_back
 from redan.service.registry.pushing import Person
 from redan.service.web.answers import json
-from redan.service.web.endpoint import Asked, Endpoint
+from redan.service.web.endpoint import Asked, Endpoint, get, post
 
 if TYPE_CHECKING:
     from redan.service.registry.history import History
@@ -79,46 +79,35 @@ def _person(asked: Asked) -> Person:
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint(
-        method="GET",
-        path="/v1/registry",
-        action="registry.read",
-        handler=_list,
-        summary="List every version of every model",
-        gives=list[VersionRow],
-    ),
-    Endpoint(
-        method="GET",
-        path="/v1/registry/{name}",
-        action="registry.read",
-        handler=_one,
-        summary="List what happened to a model, verified",
+    get("/v1/registry", "registry.read", _list, "List every version of every model", gives=list[VersionRow]),
+    get(
+        "/v1/registry/{name}",
+        "registry.read",
+        _one,
+        "List what happened to a model, verified",
         gives=list[TransitionRow],
     ),
-    Endpoint(
-        method="POST",
-        path="/v1/registry/{name}/versions/{version}/canary",
-        action="registry.promote",
-        handler=_moving("canary"),
-        summary="Let a version answer a share of clients",
+    post(
+        "/v1/registry/{name}/versions/{version}/canary",
+        "registry.promote",
+        _moving("canary"),
+        "Let a version answer a share of clients",
         takes=Reason,
         gives=list[VersionRow],
     ),
-    Endpoint(
-        method="POST",
-        path="/v1/registry/{name}/versions/{version}/promote",
-        action="registry.promote",
-        handler=_moving("promote"),
-        summary="Make a version live",
+    post(
+        "/v1/registry/{name}/versions/{version}/promote",
+        "registry.promote",
+        _moving("promote"),
+        "Make a version live",
         takes=Reason,
         gives=list[VersionRow],
     ),
-    Endpoint(
-        method="POST",
-        path="/v1/registry/{name}/rollback",
-        action="registry.promote",
-        handler=_roll_back,
-        summary="Make the version before live again",
+    post(
+        "/v1/registry/{name}/rollback",
+        "registry.promote",
+        _roll_back,
+        "Make the version before live again",
         takes=Reason,
         gives=list[VersionRow],
     ),

@@ -62,3 +62,16 @@ class Endpoint:
     kind: Literal["api", "page"] = "api"
     csrf: bool = True
     audited: bool = True
+
+
+Handler = Callable[[Asked], Awaitable["Response"]]
+
+
+def get(path: str, action: str | None, handler: Handler, summary: str, **more: Any) -> Endpoint:
+    """Return a row of the table that reads; ``more`` are further fields of `Endpoint`."""
+    return Endpoint(method="GET", path=path, action=action, handler=handler, summary=summary, **more)
+
+
+def post(path: str, action: str | None, handler: Handler, summary: str, **more: Any) -> Endpoint:
+    """Return a row of the table that does something; ``more`` are further fields of `Endpoint`."""
+    return Endpoint(method="POST", path=path, action=action, handler=handler, summary=summary, **more)
