@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from redan.core.addresses import keeps_secrets
 from redan.core.errors import ConfigError, MissingDependency, SignatureRefused, Unreadable
 from redan.evidence.encryption.wrapping import LocalKey, local_key
 
@@ -93,7 +94,7 @@ def transit_key(rest: str) -> TransitKey:
     """Find a key of the transit engine by MOUNT/KEY.
 
     Raises:
-        ConfigError: there is no mount in the words.
+        ConfigError: there is no mount in the words, or others could read what Vault is sent.
         Unreadable: Vault does not answer, or has no such key.
     """
     mount, _, name = rest.rpartition("/")
@@ -108,7 +109,7 @@ def kv_key(rest: str) -> LocalKey:
     """Fetch a key of 32 bytes in base64 from the KV engine, version 2, by MOUNT/PATH#FIELD.
 
     Raises:
-        ConfigError: the words lack a part.
+        ConfigError: the words lack a part, or others could read what Vault is sent.
         Unreadable: Vault does not answer, or there is no key at that place.
     """
     place, _, field = rest.partition("#")
@@ -127,7 +128,13 @@ def _client() -> Any:
         import hvac
     except ImportError as err:
         raise MissingDependency.of("hvac", "store", "a key in Vault") from err
-    return hvac.Client(timeout=TIMEOUT_S)
+    client = hvac.Client(timeout=TIMEOUT_S)
+    if not keeps_secrets(client.url):
+        raise ConfigError(
+            f"VAULT_ADDR is {client.url}: token and keys would cross the network in the clear",
+            hint="use https://, or http:// to this machine alone",
+        )
+    return client
 
 
 def _asked(question: Callable[[], Answer]) -> Answer:

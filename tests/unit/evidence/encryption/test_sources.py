@@ -84,6 +84,17 @@ def test_what_is_no_key_is_refused_without_printing_it(tmp_path: Path, text: str
     assert not text or text not in refused.value.diagnostics()
 
 
+@pytest.mark.parametrize("source", ["vault-kv:secret/redan#key", "vault-transit:transit/redan"])
+def test_vault_is_not_asked_where_others_read_along(
+    source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VAULT_ADDR", "http://192.0.2.1:8200")
+    monkeypatch.setenv("VAULT_TOKEN", TOKEN)
+    with pytest.raises(ConfigError, match="in the clear") as refused:
+        key_from(source, root=tmp_path)
+    assert TOKEN not in refused.value.diagnostics()
+
+
 def test_a_key_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STORE_KEY", new_key_text())
     key = key_from("env:STORE_KEY", root=tmp_path)
