@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 HOME = "/console"
 _HERE = Path(__file__).resolve().parent
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
+_PARTS = {"login.css": ("console.css", "login.css")}
+"""Files that are sent as one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ def fragment(template: str, /, **facts: Any) -> str:
 @cache
 def static(name: str) -> Response:
     """Return a file that never changes while the server runs; browsers may keep it for an hour."""
-    data = (_HERE / "static" / name).read_bytes()
+    data = b"".join((_HERE / "static" / part).read_bytes() for part in _PARTS.get(name, (name,)))
     return Response(data, media_type=_TYPES[Path(name).suffix], headers={"Cache-Control": "public, max-age=3600"})
 
 
@@ -167,6 +169,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., str]] = {
+        "day": words.day,
+        "moment": lambda at_s: words.moment(int(at_s * 1e6)),
         "moment_us": words.moment,
         "second_us": words.to_the_second,
         "machine_us": words.machine_time,

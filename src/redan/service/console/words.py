@@ -9,6 +9,11 @@ _SPANS = ((86_400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minu
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
+def day(at_s: float) -> str:
+    """Return the day of a time in seconds since the epoch, UTC."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d")
+
+
 def moment(us: int) -> str:
     """Return a time in microseconds since the epoch as ``2026-11-21 13:05 UTC``."""
     return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")

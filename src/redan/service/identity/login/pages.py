@@ -11,7 +11,8 @@ from urllib.parse import urlencode, urlsplit
 from starlette.responses import RedirectResponse, Response
 
 from redan.core.errors import EvidenceError, RedanError, SignatureRefused, UsageError
-from redan.service.console.login_pages import page, static
+from redan.service.console.login_pages import page
+from redan.service.console.rendering import static
 from redan.service.gateway.refusal import FAILED, MALFORMED, Refusal
 from redan.service.identity.login import entering, factors, oidc_login, sessions
 from redan.service.identity.login.api import session_asked, with_cookie
