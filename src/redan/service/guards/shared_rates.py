@@ -88,6 +88,7 @@ class SharedRates:
         self._told_s = -math.inf
         self._alone: Rates | None = None
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         self.n_replicas = EXPECTED_REPLICAS
         self.connected = False
         """Whether Redis answered last; without it each replica keeps to its share."""
@@ -101,10 +102,10 @@ class SharedRates:
 
     async def stop(self) -> None:
         """Give leases back and close."""
+        self._stopping.set()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            # not cancelled: the client of Redis may swallow that, and nobody could wait for the end
+            await self._task
         if self.connected:
             await self._tick(returned=True)
         await self._redis.aclose()
@@ -173,8 +174,10 @@ class SharedRates:
         return self._leases.setdefault(client, _Lease(self.share))
 
     async def _forever(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S if self.connected else RETRY_S)
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S if self.connected else RETRY_S):
+                    await self._stopping.wait()
             await self._tick()
 
     async def _tick(self, *, returned: bool = False) -> None:

@@ -328,6 +328,24 @@ def test_rows_of_one_client_at_two_replicas_keep_to_the_stated_bound(redis_serve
     asyncio.run(main())
 
 
+def test_who_keeps_below_the_rate_of_rows_at_one_of_two_replicas_is_never_refused(redis_server: RedisServer) -> None:
+    async def main() -> None:
+        guards = Guards(rate_per_s=0, rows_per_s=400, rows_burst=200)
+        pair = [open_limiter(guards, redis_url=redis_server.url, replica=name) for name in "ab"]
+        for each in pair:
+            await each.start()
+            await _rows(each)._tick()
+        for step in range(12):
+            for client, n in (("evenly", 40), ("in small pieces", 1)):
+                for _ in range(40 // n):
+                    assert pair[0].take(client, n) is None, (step, client)
+            await asyncio.sleep(0.11)
+        for each in pair:
+            await each.stop()
+
+    asyncio.run(main())
+
+
 def test_a_request_larger_than_what_a_replica_lends_is_leased_when_it_is_asked_again(redis_server: RedisServer) -> None:
     async def main() -> None:
         clock = Clock()
@@ -487,6 +505,25 @@ def test_a_replica_that_comes_later_refuses_nobody_whose_burst_lies_at_the_first
         assert sum(other.take("c", 1) is None for _ in range(100)) == 45
         for each in (one, other):
             await each.stop()
+
+    asyncio.run(main())
+
+
+def test_a_replica_stops_whatever_is_under_way_at_redis(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client of Redis may swallow that its task is cancelled, so that nobody could wait for its end."""
+    monkeypatch.setattr("redan.service.guards.shared_rates.TICK_S", 0.0)
+
+    async def main() -> None:
+        for turns in range(150):
+            limiter = open_limiter(Guards(rows_per_s=0), redis_url=redis_server.url, replica="a")
+            await limiter.start()
+            for _ in range(turns % 30):
+                limiter.take("c", 1)
+                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                await limiter.stop()
 
     asyncio.run(main())
 
