@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
-from starlette.responses import Response
 
 from redan.core.errors import UsageError
 from redan.service.gateway import native
@@ -22,6 +21,7 @@ from redan.service.gateway.refusal import INVALID, NOT_FOUND, OVERLOADED, TOO_LA
 from redan.service.gateway.rows import fitted
 from redan.service.guards import held
 from redan.service.guards.explaining import Explained, background_of, explain, parts_of, probabilities, queries_of
+from redan.service.web.answers import done, json, read
 from redan.service.web.app import address, request_id
 from redan.service.web.endpoint import Asked, Endpoint
 from redan.service.web.errors import Refused
@@ -29,7 +29,7 @@ from redan.service.web.errors import Refused
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import Connection
+    from starlette.responses import Response
 
     from redan.service.gateway.app import DataPlane
     from redan.service.guards.detectors import Suspects
@@ -121,7 +121,7 @@ class AllSlowed(msgspec.Struct, kw_only=True):
 
 async def get_throttled(asked: Asked) -> Response:
     """List who is held back."""
-    return Response(msgspec.json.encode(AllSlowed(clients=await slowed(asked))), media_type="application/json")
+    return json(AllSlowed(clients=await slowed(asked)))
 
 
 async def slowed(asked: Asked) -> list[Slowed]:
@@ -129,14 +129,14 @@ async def slowed(asked: Asked) -> list[Slowed]:
     now = asked.parts.limiter.throttled()
     return [
         Slowed(client=each.client, rate_per_s=each.rate_per_s, until_us=each.until_us, incidents=list(each.incidents))
-        for each in await _read(asked, lambda connection: held.listed(connection, now))
+        for each in await read(asked, lambda connection: held.listed(connection, now))
     ]
 
 
 async def post_throttle(asked: Asked) -> Response:
     """Hold a client back."""
     await hold_back(asked, asked.request.path_params["client"], asked.body)
-    return Response(status_code=204)
+    return done()
 
 
 async def hold_back(asked: Asked, client: str, how: Slowing) -> None:
@@ -148,14 +148,14 @@ async def hold_back(asked: Asked, client: str, how: Slowing) -> None:
     """
     rate, until_s = how.rate_per_s, time.time() + how.hours * 3600
     asked.note.update(did="throttled" if rate else "suspended", client=client, rate_per_s=rate)
-    await _read(asked, lambda connection: held.require_slowable(connection, client, rate, until_s))
+    await read(asked, lambda connection: held.require_slowable(connection, client, rate, until_s))
     await asked.parts.limiter.throttle(client, rate_per_s=rate, until_s=until_s)
 
 
 async def post_release(asked: Asked) -> Response:
     """Let a client go."""
     await let_go(asked, asked.request.path_params["client"])
-    return Response(status_code=204)
+    return done()
 
 
 async def let_go(asked: Asked, client: str) -> None:
@@ -165,19 +165,11 @@ async def let_go(asked: Asked, client: str) -> None:
         UsageError: an incident holds it.
     """
     asked.note.update(did="released", client=client)
-    await _read(asked, lambda connection: held.require_free(connection, client))
+    await read(asked, lambda connection: held.require_free(connection, client))
     suspects: Suspects | None = getattr(asked.parts.watching, "suspects", None)
     if suspects is not None:
         suspects.let_go(client)
     await asked.parts.limiter.throttle(client, rate_per_s=None, until_s=time.time())
-
-
-async def _read(asked: Asked, work: Callable[[Connection], Any]) -> Any:
-    def run() -> Any:
-        with asked.parts.database.reading() as connection:
-            return work(connection)
-
-    return await asyncio.to_thread(run)
 
 
 async def post_explain(asked: Asked) -> Response:
@@ -218,7 +210,7 @@ async def post_explain(asked: Asked) -> Response:
         errors=[round(float(error), digits) if np.isfinite(error) else None for error in found.errors],
         queries=queries,
     )
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return json(body)
 
 
 @contextmanager
