@@ -18,10 +18,12 @@ from redan.service.models.endpoints import view_of
 from redan.service.models.loading import refusal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.responses import Response
 
+    from redan.core.settings import Settings
     from redan.service.models.versions import Version
-    from redan.service.parts import Parts
     from redan.service.web.endpoint import Asked
 
 MOST_CLAIMS = 12
@@ -45,7 +47,7 @@ async def evidence(asked: Asked) -> Response:
     name, number = asked.request.path_params["name"], asked.request.path_params["version"]
     pool = pool_of(asked)
     version = pool.version(name, number)
-    told = await asyncio.to_thread(_stated, asked.parts, version)
+    told = await asyncio.to_thread(_stated, pool.settings, asked.parts.root, version)
     judged_us = read_us(version.decision.at, "the decision") if version.decision is not None else 0
     return render(
         asked,
@@ -62,13 +64,13 @@ def _number(version: Version) -> str:
     return version.source.settings.version
 
 
-def _stated(parts: Parts, version: Version) -> dict[str, Any]:
+def _stated(settings: Settings, root: Path, version: Version) -> dict[str, Any]:
     """Read the statements as they are now; blocks."""
     nothing: dict[str, Any] = {"statements": [], "ignored": [], "unread": ""}
     if version.about is None:
         return nothing
     try:
-        policy = policy_of(parts.settings.admission, parts.root)
+        policy = policy_of(settings.admission, root)
         bundles = version.source.bundles(version.about.held)
         envelopes = [envelope for bundle in bundles for envelope in bundle.envelopes]
         found = verified(version.about.held.model, envelopes, policy.verifiers, at=datetime.now(UTC))

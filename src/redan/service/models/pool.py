@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +60,7 @@ class Pool:
         reread: returns the settings as they are now, for `reload`; None keeps those of the start.
 
     Attributes:
+        settings: in force, as they were read last.
         comparing: holds canaries and shadows against the live version; is shown every answered batch.
         lost_polls: how often in a row the shared database did not answer.
 
@@ -80,7 +80,7 @@ class Pool:
         reread: Callable[[], Settings] | None = None,
     ) -> None:
         check(settings.serve.models)
-        self._settings, self._root, self._registry = settings, root, registry
+        self.settings, self._root, self._registry = settings, root, registry
         self._standing, self._findings = Standing(database), findings
         self._record, self._reread = record, reread
         self._versions = [Version(source=each) for each in sources(settings, root, registry)]
@@ -109,7 +109,7 @@ class Pool:
             await self._told("models.reload", self._versions)
             self._apply()
         await self.comparing.start()
-        every_s = age_s(self._settings.serve.recheck)
+        every_s = age_s(self.settings.serve.recheck)
         self._tasks = [asyncio.create_task(following(self))]
         if every_s:
             self._tasks.append(asyncio.create_task(rechecking(self, float(every_s))))
@@ -118,9 +118,7 @@ class Pool:
         """Stop following; loaded models answer until the pool is dropped."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self.comparing.stop()
 
@@ -225,11 +223,11 @@ class Pool:
             RedanError: the configuration does not fit; nothing changed.
             EvidenceError: the audit log takes no record; the judgement stands all the same.
         """
-        settings = self._settings if self._reread is None else await asyncio.to_thread(self._reread)
+        settings = self.settings if self._reread is None else await asyncio.to_thread(self._reread)
         check(settings.serve.models)
         async with self._lock:
             known = {each.source.settings: each for each in self._versions}
-            self._settings = settings
+            self.settings = settings
             self._looking = Looking.of(settings, self._root)
             found = [
                 known.get(each.settings, Version(source=each)) for each in sources(settings, self._root, self._registry)
@@ -257,7 +255,7 @@ class Pool:
 
     @property
     def _models(self) -> tuple[ServedModel, ...]:
-        return self._settings.serve.models
+        return self.settings.serve.models
 
     def of(self, name: str) -> list[Version]:
         """Return the versions of a model, in the order of the configuration.
@@ -300,7 +298,7 @@ class Pool:
     async def _each(self, work: _WORK, chosen: Sequence[Version]) -> None:
         await asyncio.to_thread(self._looking.judged, chosen)
         try:
-            judge = await asyncio.to_thread(Judge.of, self._settings, self._root)
+            judge = await asyncio.to_thread(Judge.of, self.settings, self._root)
         except RedanError as err:
             for each in chosen:
                 each.why = refusal(err)
@@ -350,7 +348,7 @@ class Pool:
         Raises:
             EvidenceError: the audit log takes no record; the judgement stands all the same.
         """
-        if self._settings.serve.admission == "open":
+        if self.settings.serve.admission == "open":
             return
         async with self._lock:
             changed = await asyncio.to_thread(self._looking.changed, self._versions)

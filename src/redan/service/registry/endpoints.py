@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 from starlette.responses import Response
@@ -19,6 +19,7 @@ from redan.service.web.answers import json
 from redan.service.web.endpoint import Asked, Endpoint, get, post
 
 if TYPE_CHECKING:
+    from redan.service.models.pool import Pool
     from redan.service.registry.history import History
     from redan.service.registry.opening import Registry
     from redan.service.registry.transition import Act
@@ -43,9 +44,8 @@ async def _one(asked: Asked) -> Response:
 
 def _moving(act: str) -> Callable[[Asked], Awaitable[Response]]:
     async def moved(asked: Asked) -> Response:
-        names, parts = asked.request.path_params, asked.parts
-        admission = parts.settings.admission
-        policy = policy_of(admission, parts.root) if admission.require else None
+        names, admission = asked.request.path_params, cast("Pool", asked.parts.models).settings.admission
+        policy = policy_of(admission, asked.parts.root) if admission.require else None
         registry, by = _registry(asked), _person(asked)
         wanted: Act = "canary" if act == "canary" else "promote"
         found = await asyncio.to_thread(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from sqlalchemy import delete
 from redan.core import config as configuration
 from redan.core.config import Config
 from redan.core.errors import EvidenceError, UsageError
+from redan.core.settings import Admission, Requirement
 from redan.evidence import dsse
 from redan.evidence.backup import backup
 from redan.evidence.keys import Signer, generate, save
@@ -23,7 +27,11 @@ from redan.evidence.statements.bundle import Bundle
 from redan.evidence.store import tables
 from redan.service.audit.places import log_folders
 from redan.service.audit.recorder import record_once
+from redan.service.database import open_database
+from redan.service.models.admitting import NotAdmitted
+from redan.service.models.pool import Pool
 from redan.service.registry import stated
+from redan.service.registry.endpoints import ENDPOINTS, Reason
 from redan.service.registry.logged import missing
 from redan.service.registry.moving import move
 from redan.service.registry.opening import Registry, create_registry
@@ -33,6 +41,7 @@ from redan.service.registry.restoring import restore
 from redan.service.registry.stated import attach, known
 from redan.service.registry.transition import PREDICATE_TYPE
 from redan.service.registry.update import Pipeline, Stopped, update
+from redan.service.web.endpoint import Asked
 
 ADA = Person(who="user:ada", why="test")
 SETTINGS = """
@@ -163,3 +172,33 @@ def test_an_update_does_not_promote_what_is_a_canary_no_more(
         update(pipeline)
     assert registry.history("fraud").version("live").name == "1"
     assert json.loads((folder / "update.json").read_text())["ended"].startswith("promote: ")
+
+
+def test_a_promotion_over_http_is_judged_by_the_policy_that_was_read_last(
+    project: Config, registry: Registry, tmp_path: Path
+) -> None:
+    pushed(registry, tmp_path, "1", "2")
+    tighter = Admission(keys=("registry.key.pub",), require=(Requirement(statement="scan"),))
+    database = open_database("service.db", root=tmp_path)
+    pool = Pool(
+        project.settings,
+        tmp_path,
+        database=database,
+        reread=lambda: replace(project.settings, admission=tighter),
+    )
+    row = next(each for each in ENDPOINTS if each.path.endswith("/promote"))
+
+    def asked(version: str) -> Any:
+        parts = SimpleNamespace(settings=project.settings, root=tmp_path, models=pool, more={"registry": registry})
+        request = SimpleNamespace(path_params={"name": "fraud", "version": version})
+        return Asked(request=request, parts=parts, principal=None, body=Reason(), note={})  # type: ignore[arg-type]  # what the handler reads of them
+
+    async def main() -> None:
+        await row.handler(asked("1"))
+        await pool.reload()
+        with pytest.raises(NotAdmitted, match="fraud@2 is not admitted: scan: expected a statement"):
+            await row.handler(asked("2"))
+
+    asyncio.run(main())
+    assert registry.history("fraud").version("live").name == "1"
+    database.close()
