@@ -261,6 +261,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--mode", choices=("durable", "async"), default="durable")
     parser.add_argument("--keep", type=Path, help="folder that replicas' logs of errors are copied to")
     asked = parser.parse_args(argv)
+    if asked.keep is not None:
+        asked.keep.mkdir(parents=True, exist_ok=True)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with ExitStack() as stack:
