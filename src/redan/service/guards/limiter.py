@@ -93,10 +93,12 @@ class ClientLimiter:
         if rates is not None and not rates.take(client, now_s):
             return _again(RATE, rates.retry_s(client, now_s))
         by_row = self._rows
-        if by_row is not None and rows and not by_row.take(client, now_s, rows):
-            if rates is not None:
-                rates.put_back(client)
-            return _beyond(by_row.burst) if rows > by_row.burst else _again(ROWS, by_row.retry_s(client, now_s, rows))
+        if by_row is not None and rows:
+            never = rows > by_row.burst
+            if never or not by_row.take(client, now_s, rows):
+                if rates is not None:
+                    rates.put_back(client)
+                return _beyond(by_row.burst) if never else _again(ROWS, by_row.retry_s(client, now_s, rows))
         budgets = self._budgets
         if budgets is not None and not budgets.take(client, rows, int((now_s + self._epoch_s) // HOUR_S)):
             return BUDGET

@@ -358,6 +358,10 @@ def test_a_request_larger_than_what_a_replica_lends_is_leased_when_it_is_asked_a
         rows = _rows(limiter)
         await rows._tick()  # it is not started: this test says when it ticks
         assert rows.share == 1024
+        impossible = limiter.take("c", 4097)
+        assert impossible is not None
+        assert impossible.status == 413
+        assert "c" not in rows._leases, "what may never be is not leased for"
         for _ in range(3):
             refusal = limiter.take("c", 3000)
             assert refusal is not None
