@@ -298,7 +298,7 @@ def test_an_incident_is_handled_on_its_page(browser: Browser, home: Console) -> 
 def test_the_audit_log_is_searched_and_a_proof_is_taken_away(browser: Browser, home: Console, tmp_path: Path) -> None:
     home.ask(60)
     asked = Query(client="client:alice", act="predict", limit=60)
-    until(lambda: len(search(home.parts.database, asked)) == 60)
+    until(lambda: len(search(home.parts.database, asked).records) == 60)
     with person(browser, home, "auditor") as one:
         page = one.page
         one.open("/console/audit")
