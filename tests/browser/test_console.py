@@ -197,7 +197,9 @@ def test_over_postgresql_and_redis_somebody_logs_in_promotes_and_is_found_in_the
             assert "the version is live" in one.told()
             assert one.said == []
         assert home.ask(3) == [200] * 3
-        until(lambda: len(search(home.parts.database, Query(client="user:operator", act="models.promote"))) == 1)
+        until(
+            lambda: len(search(home.parts.database, Query(client="user:operator", act="models.promote")).records) == 1
+        )
         with person(browser, home, "auditor") as one:
             one.open("/console/audit?act=models.promote")
             assert one.page.get_by_role("row", name="user:operator").count() == 1
