@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.cli.conftest import Cli
 
 from redan.cli.init import command
 from redan.cli.serve import command as serve
@@ -34,9 +35,11 @@ def test_settings_that_exist_get_the_tables_and_keep_their_words(tmp_path: Path)
     assert settings.incidents.automatic == ("model-theft", "evasion-search")
 
 
-def test_without_rows_nothing_is_asked_for_that_needs_rows(tmp_path: Path) -> None:
+def test_without_rows_nothing_is_asked_for_that_needs_rows(tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "net.onnx").write_bytes(b"")
-    assert ended(str(tmp_path), "--serve") == 0
+    done = cli("init", "--serve")
+    assert done.code == 0
+    assert "redan seal latest --model net.onnx --key seal.key" in done.err
     settings = load(file=tmp_path / "redan.toml", root=tmp_path, environ={}).settings
     assert settings.serve.models[0].detectors == ()
     assert [each.statement for each in settings.admission.require] == ["scan"]

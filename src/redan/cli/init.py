@@ -93,7 +93,8 @@ def command(folder: Path, example: bool, ci: str, serve: bool, force: bool) -> i
     if serve and (folder / "redan.toml").is_file() and not force:
         return _extend(folder / "redan.toml", name, found)
     text = settings(name, found.models, found.data, example=example) + suggested(folder, found.data)
-    _write(folder / "redan.toml", _served(text, name, found) if serve else text, force=force)
+    text = _served(text, name, found) if serve else text
+    _write(folder / "redan.toml", text, force=force)
     if ci in ("github", "both"):
         _write(folder / ".github" / "workflows" / "redan.yml", GITHUB, force=force)
     if ci in ("gitlab", "both"):
@@ -102,7 +103,7 @@ def command(folder: Path, example: bool, ci: str, serve: bool, force: bool) -> i
         sys.stderr.write("found no model here: set [model] target in redan.toml\n")
     elif not found.data and not example:
         sys.stderr.write("found no data here: set [data] test in redan.toml, or only files are scanned\n")
-    sys.stderr.write("next: redan plan, then redan check --quick\n")
+    sys.stderr.write(_steps(text) if serve else "next: redan plan, then redan check --quick\n")
     return 0
 
 
@@ -125,18 +126,22 @@ def _served(text: str, name: str, found: Survey) -> str:
 
 def _extend(path: Path, name: str, found: Survey) -> int:
     """Add the gateway's tables to settings that exist."""
-    import tomllib
-
-    from redan.cli.init_serve import NEXT
-
     try:
         text = _served(path.read_text(encoding="utf-8"), name, found)
         path.write_text(text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
         raise UsageError(f"cannot extend {str(path)!r}: {err}") from err
-    target = tomllib.loads(text)["serve"]["models"][0]["target"]
-    sys.stderr.write(f"added the gateway's tables to {path}\nnext:\n{NEXT.format(target=target)}")
+    sys.stderr.write(f"added the gateway's tables to {path}\n{_steps(text)}")
     return 0
+
+
+def _steps(text: str) -> str:
+    """Return what to type until what the settings name is served."""
+    import tomllib
+
+    from redan.cli.init_serve import NEXT
+
+    return "next:\n" + NEXT.format(target=tomllib.loads(text)["serve"]["models"][0]["target"])
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

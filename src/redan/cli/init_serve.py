@@ -63,7 +63,9 @@ def extended(text: str, name: str, target: str, data: str) -> str:
         )
     target = str(known.get("model", {}).get("target", "")) or target
     if not target:
-        raise UsageError("there is no model to serve here", hint="set [model] target in redan.toml")
+        raise UsageError(
+            "there is no model to serve here", hint="redan init, then name it in redan.toml: [model] target"
+        )
     name = str(known.get("project", {}).get("name", "")) or name
     return text.rstrip("\n") + "\n" + tables(name, target, str(known.get("data", {}).get("test", "")) or data)
 

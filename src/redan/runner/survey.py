@@ -39,6 +39,7 @@ def survey(folder: Path) -> Survey:
     """Look for models and data in a folder and below it."""
     files = sorted(_files(folder), key=lambda f: (len(f.relative_to(folder).parts), f.name))
     models = [t for ending in MODEL_ENDINGS for f in files if f.suffix == ending for t in (_relative(f, folder),)]
+    models += [_relative(f, folder) for f in files if f.suffix == ".json" and _is_xgboost(f)]
     hf = [_relative(f.parent, folder) for f in files if f.name == "config.json" and _is_hf(f)]
     factories = [t for f in files if f.suffix == ".py" for t in _factories(f, folder)]
     data = [_relative(f, folder) for ending in DATA_ENDINGS for f in files if f.suffix == ending]
@@ -74,6 +75,14 @@ def _relative(path: Path, folder: Path) -> str:
 
 def _is_hf(config: Path) -> bool:
     return any((config.parent / name).exists() for name in ("model.safetensors", "model.safetensors.index.json"))
+
+
+def _is_xgboost(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return b'"learner"' in stream.read(64)
+    except OSError:
+        return False
 
 
 def _factories(file: Path, folder: Path) -> list[str]:

@@ -78,3 +78,10 @@ def test_a_folder_that_may_not_be_listed_offers_nothing(tmp_path: Path) -> None:
         assert survey(tmp_path).models == ("a.onnx",)
     finally:
         (tmp_path / "closed").chmod(0o700)
+
+
+def test_a_model_of_xgboost_is_told_from_other_json(tmp_path: Path) -> None:
+    put(tmp_path, "rows.json", "d.onnx")
+    (tmp_path / "model.json").write_text('{"learner":{"attributes":{}},"version":[3,0,0]}')
+    (tmp_path / "far.json").write_text("{" + " " * 80 + '"learner":1}')
+    assert survey(tmp_path).models == ("d.onnx", "model.json")
