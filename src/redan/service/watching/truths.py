@@ -77,6 +77,7 @@ async def count(parts: Parts, watching: LiveWatching, answers: Sequence[Told], *
     Raises:
         EvidenceError: labels are kept, and the database does not answer: nothing was counted.
     """
+    await watching.remember(id for id, _ in answers)
     audit = parts.settings.audit
     if audit.keep == "digests" or audit.mode == "none":
         return [watching.truth(id, truths, model=model, client=client) for id, truths in answers]

@@ -7,6 +7,7 @@ most `MOST_WAITING`, and are seen in turns, as many of each client. What nobody 
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from redan.service.models.served import Served
 
 SLICE_S = 0.25
+PATIENCE_S = 2.0
 LOOK_S = 1.0
 AGAIN_S = 10.0
 """The same finding is published again after so long, with its newest numbers."""
@@ -76,7 +78,7 @@ class LiveWatching:
         self._uses: dict[tuple[str, str], int] = {}
         self._used_s = 0.0
         self._told: deque[tuple[Answered, int]] = deque()
-        self._rows = 0
+        self._rows = self._n_batches = self._n_looked_at = 0
         self._answers: OrderedDict[str, Answered] = OrderedDict()
         self._versions: dict[str, Version] = {}
         self._broken: set[str] = set()
@@ -103,8 +105,6 @@ class LiveWatching:
         self._wake.set()
         thread = self._thread
         if thread is not None:
-            import asyncio
-
             await asyncio.to_thread(thread.join)
 
     def answered(self, batch: Batch) -> None:
@@ -115,6 +115,7 @@ class LiveWatching:
             self._unseen(_ROWS, n)
             return
         self._rows += n
+        self._n_batches += 1
         self._batches.append((self._clock(), batch))
 
     def denied(self, act: Act) -> None:
@@ -147,6 +148,14 @@ class LiveWatching:
             return "unknown"
         self.tell(request, known, truths)
         return ""
+
+    async def remember(self, requests: Iterable[str]) -> None:
+        """Wait a moment for answers that were given and are not remembered yet: who was answered may tell at once."""
+        wanted, ends_s = self._n_batches, time.monotonic() + PATIENCE_S
+        if all(request in self._answers for request in requests):
+            return
+        while self._n_looked_at < wanted and time.monotonic() < ends_s:
+            await asyncio.sleep(SLICE_S / 10)
 
     def remembered(self, request: str) -> Answered | None:
         """Return what is remembered of an answer whose truth was not told yet."""
@@ -217,8 +226,11 @@ class LiveWatching:
             for call in batch.calls if counting else ():
                 key = (call.principal.id, call.addr)
                 counts[key] = counts.get(key, 0) + 1
-        for served, batches in by_version.items():
-            self._see(served, batches)
+        try:
+            for served, batches in by_version.items():
+                self._see(served, batches)
+        finally:
+            self._n_looked_at += len(taken)
         if taken:
             self._used_s = taken[-1][0]
 

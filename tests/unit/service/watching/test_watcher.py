@@ -209,6 +209,20 @@ def test_truths_count_once_for_their_model_and_a_fall_is_told(tmp_path: Path) ->
         truth(live, "r1", [1], watch=())
 
 
+def test_a_truth_that_is_told_at_once_is_counted(tmp_path: Path) -> None:
+    """Before the thread that watches has come to the answer."""
+    live, model, rng = watching(tmp_path, "performance"), served(), np.random.default_rng(0)
+    asyncio.run(live.start())
+    try:
+        for i in range(5):
+            batch = answered(model, call(model, rng.normal(size=(1, 4)), id=f"r{i}"))
+            batch.calls[0].labels = batch.labels
+            live.answered(batch)
+            assert truth(live, f"r{i}", [1]).counted == 1
+    finally:
+        asyncio.run(live.stop())
+
+
 def test_a_client_tells_the_truth_of_its_own_requests_alone(tmp_path: Path) -> None:
     live, model = watching(tmp_path, "performance"), served()
     for i in range(3):
