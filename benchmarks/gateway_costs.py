@@ -35,9 +35,11 @@ from sklearn.datasets import load_breast_cancer
 
 from redan.service.identity.principal import Principal
 
-OPEN = "authentication = false\nvalidation = false\nmonitors = false\nrate_per_s = 0"
+OPEN = "authentication = false\nvalidation = false\nmonitors = false\nrate_per_s = 0\nrows_per_s = 0"
 KNOWN = OPEN.replace("authentication = false\n", "")
-RATE = KNOWN.replace("rate_per_s = 0", "rate_per_s = 100000\nburst = 100000")
+RATE = KNOWN.replace(
+    "rate_per_s = 0\nrows_per_s = 0", "rate_per_s = 100000\nburst = 100000\nrows_per_s = 100000\nrows_burst = 100000"
+)
 BUDGET = RATE + "\nrows_per_day = 100000000"
 VALID = BUDGET.replace("validation = false\n", "")
 ROUNDED = VALID + "\nround_digits = 6"
@@ -78,7 +80,7 @@ class Row:
 ROWS = (
     Row(name="nothing", guards=OPEN, serve=LABORATORY + NO_WATCH, mode="none"),
     Row(name="+ authentication", guards=KNOWN, serve=LABORATORY + NO_WATCH, mode="none"),
-    Row(name="+ rate", guards=RATE, serve=LABORATORY + NO_WATCH, mode="none"),
+    Row(name="+ rates of requests and rows", guards=RATE, serve=LABORATORY + NO_WATCH, mode="none"),
     Row(name="+ row budget", guards=BUDGET, serve=LABORATORY + NO_WATCH, mode="none"),
     Row(name="+ validation", guards=VALID, serve=LABORATORY + NO_WATCH, mode="none"),
     Row(name="+ rounded scores", guards=ROUNDED, serve=LABORATORY + NO_WATCH, mode="none"),
