@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import pickle
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -14,6 +15,7 @@ import zlib
 import pytest
 
 from redan.kernels.artifacts import Reading, inspect_bytes
+from redan.kernels.artifacts.readers import zips
 
 GOOD = pickle.dumps({"w": [1, 2]}, 4)
 BAD = b"\x80\x02cos\nsystem\n(S'true'\ntR."
@@ -154,6 +156,24 @@ def test_members_within_the_content_that_a_folder_or_link_claims_are_read(kind):
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         assert "b.pkl" in archive.getnames()
     assert read(data).verdict == "unsafe"
+
+
+@pytest.mark.parametrize("size", ["²", "9" * 5000, "-1"])
+def test_a_size_that_is_no_number_is_told(size):
+    record = f"14 size={size}\n".encode()
+    data = header(b"x", len(record)) + blocks(record) + header(b"0", len(GOOD), "a.pkl") + blocks(GOOD) + bytes(1024)
+    assert (read(data).verdict, kinds(data)) == ("unknown", {"ambiguous-archive"})
+
+
+def test_a_directory_without_end_is_not_walked_to_its_end():
+    # headers at a distance, so that only a walk that stops early says 0
+    entry = b"PK\x01\x02" + bytes(38) + struct.pack("<I", 1000)
+    listed = entry * (zips.MOST_LISTED + 10)
+    ends = b"".join(
+        b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 0, 0, len(listed) + 22 * n, 2000, 0) for n in range(8)
+    )
+    # where it begins is not told once so many entries were looked at
+    assert [start for start, _ in zips.spans(bytes(2000) + listed + ends)] == [0] * 8
 
 
 def test_a_size_for_all_members_is_not_believed():

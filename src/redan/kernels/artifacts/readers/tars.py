@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _BLOCK = 512
 _WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")
 """Links, devices, folders and pipes."""
+_SIZE = re.compile(r"[0-9]{1,19}")
 _PAX = re.compile(rb"\d+ (path|linkpath|size)=([^\n]*)\n")
 
 
@@ -60,7 +61,7 @@ def read_tar(source: Source) -> str:
             extra.update(told)
         else:
             n_members += 1
-            n_bytes = int(extra["size"]) if extra.get("size", "").isdigit() else header.n_bytes
+            n_bytes = _n_bytes(source, header, extra, pos)
             end = min(pos + n_bytes, len(data))
             named = _named(header, extra)
             if _read_member(source, named, pos, end):
@@ -108,6 +109,16 @@ def _long_names(kind: bytes, content: bytes) -> dict[str, str]:
     if kind == b"K":
         return {"linkpath": _text(content)}
     return {match[1].decode(): match[2].decode("utf-8", "replace") for match in _PAX.finditer(content)}
+
+
+def _n_bytes(source: Source, header: _Header, extra: dict[str, str], pos: int) -> int:
+    """Return how long a member is, by what was told before its header where that is a number."""
+    told = extra.get("size", "")
+    if _SIZE.fullmatch(told):
+        return int(told)
+    if told:
+        source.unknown("ambiguous-archive", "the size of a member is told by what is no number", pos)
+    return header.n_bytes
 
 
 def _named(header: _Header, extra: dict[str, str]) -> _Header:

@@ -30,6 +30,9 @@ _END64_RECORD = Struct("<4sQHHIIQQQQ").unpack_from
 FARTHEST_END = 66_000
 """Bytes from the end in which an end record may stand."""
 
+MOST_LISTED = 65_536
+"""Entries of a directory by which `spans` tells where an archive begins."""
+
 MOST_ENDS = 8
 """End records that are looked at, from the last one on."""
 
@@ -62,7 +65,7 @@ def has_end_record(data: Buffer) -> bool:
 
 
 def spans(data: Buffer) -> Iterator[tuple[int, int]]:
-    """Yield where each archive that can be found from the end begins and has its end record."""
+    """Yield where each archive that can be found from the end begins, 0 where that is not told, and has its end."""
     at = len(data)
     for _ in range(MOST_ENDS):
         at = data.rfind(_END, max(0, len(data) - FARTHEST_END), at)
@@ -71,11 +74,15 @@ def spans(data: Buffer) -> Iterator[tuple[int, int]]:
         if at + 22 > len(data):
             continue
         first, offset, _ = _first(data, at)
-        start, pos = first, first
+        start, pos, n = first, first, 0
         while pos >= 0 and pos + 46 <= at and data[pos : pos + 4] == _CENTRAL:
             *_, n_name, n_extra, n_comment, _, _, _, header = _CENTRAL_HEADER(data, pos)
             start = min(start, header + first - offset) if header < 0xFFFFFFFF else 0
             pos += 46 + n_name + n_extra + n_comment
+            n += 1
+            if n == MOST_LISTED:
+                start = 0
+                break
         if pos > first:
             yield start, at
 
